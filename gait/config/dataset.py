@@ -1,0 +1,148 @@
+"""The schema of `datasets/<name>/dataset.yaml`: layouts, partition, protocols, results."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from gait.config.schema import Strict
+
+
+class Pretreat(Strict):
+    """Settings of the alignment; `size_px` is the height and width of an aligned frame."""
+
+    size_px: PositiveInt = 64
+
+    @field_validator("size_px")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("size_px must be even")
+        return value
+
+
+class Partition(Strict):
+    """Subjects of the training and the test set: names, and ranges such as '001-074'."""
+
+    train: list[str]
+    test: list[str]
+
+
+class Selection(Strict):
+    """Sequences, by shell-style patterns on their condition and view; None for any."""
+
+    condition: list[str] | None = None
+    view: list[str] | None = None
+
+
+class Protocol(Strict):
+    """How a dataset is scored.
+
+    Attributes:
+        title: what the table's caption calls it.
+        gallery: the enrolled sequences of the test subjects.
+        probes: the sequences to identify, by the name of the row they are reported in.
+        cells: 'view_pair' scores each pair of probe view and gallery view, then averages over
+            gallery views and probe views; 'probe_view' scores each probe view against all gallery
+            views and averages; 'pooled' scores all at once.
+        exclude: gallery items not compared with a probe. 'identical_view' leaves out cells (or
+            items) of the probe's own view; 'same_subject_view' only those of its own subject;
+            'none' compares everything but the sequence itself.
+        unmatched: a probe whose subject is absent from the gallery counts as a 'miss' or is left
+            out ('skip').
+        ranks: the ranks reported.
+        round_cells: decimals each cell's percentage is rounded to before averaging, as published
+            tables of some datasets do; None for exact averages.
+    """
+
+    title: str
+    gallery: Selection
+    probes: dict[str, Selection]
+    cells: Literal["view_pair", "probe_view", "pooled"]
+    exclude: Literal["identical_view", "same_subject_view", "none"]
+    unmatched: Literal["miss", "skip"] = "miss"
+    ranks: list[PositiveInt] = Field(default_factory=lambda: [1, 5])
+    round_cells: int | None = None
+
+
+class Published(Strict):
+    """Published rank-1 in percent by probe, with the source."""
+
+    model: str
+    protocol: str
+    rank1_pct: dict[str, float]
+    source: str
+
+
+class Population(Strict):
+    """A synthetic population of walkers.
+
+    Attributes:
+        subjects: how many walkers; named 001, 002, ...
+        views_deg: camera views; 0 sees the walker come, 90 from the side, 180 go.
+        sequences: number of sequences of each condition.
+        duration_s: length of a clip, before the walker's own cadence varies it.
+    """
+
+    seed: int = 0
+    subjects: PositiveInt
+    views_deg: list[int]
+    sequences: dict[Literal["nm", "bg", "cl"], PositiveInt]
+    width_px: PositiveInt = 320
+    height_px: PositiveInt = 240
+    fps: PositiveFloat = 25.0
+    duration_s: PositiveFloat = 2.0
+
+
+class Dataset(Strict):
+    """A dataset: what it looks like raw, how it is cut, how it is scored."""
+
+    name: str
+    title: str
+    licence: str
+    obtain: str
+    layouts: list[str]
+    pretreat: Pretreat = Pretreat()
+    partition: Partition
+    protocols: dict[str, Protocol]
+    published: list[Published] = Field(default_factory=list)
+    baselines: list[str] = Field(default_factory=list)
+    population: Population | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _path_safe(cls, value: str) -> str:
+        if not re.fullmatch(NAME, value):
+            raise ValueError(f"a name must match {NAME}")
+        return value
+
+    @model_validator(mode="after")
+    def _published_protocols_exist(self) -> Self:
+        unknown = {each.protocol for each in self.published} - set(self.protocols)
+        if unknown:
+            raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
+        return self
+
+
+# Names of datasets, models and experiments: file names on every system, and never a path.
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+*=-]*"
+
+
+def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
+    """The subjects named by `patterns`, in the order of `subjects`.
+
+    A pattern is a name, a range of equally long numbers such as '001-074', or '*' for all.
+    """
+    wanted: set[str] = set()
+    for pattern in patterns:
+        if pattern == "*":
+            return list(subjects)
+        ends = re.fullmatch(r"(\d+)-(\d+)", pattern)
+        if ends and len(ends[1]) == len(ends[2]):
+            width = len(ends[1])
+            wanted.update(f"{each:0{width}d}" for each in range(int(ends[1]), int(ends[2]) + 1))
+        else:
+            wanted.add(pattern)
+    return [subject for subject in subjects if subject in wanted]

@@ -1,0 +1,184 @@
+"""Loads, merges and checks configuration: defaults < model < experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gait import registry
+from gait.config.dataset import Dataset
+from gait.config.experiment import Experiment, Resolved
+from gait.config.schema import problems_of
+from gait.config.yaml import Origin, read_yaml
+from gait.errors import ConfigError, nearest
+
+Origins = dict[str, Origin]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def experiment_names(root: Path) -> list[tuple[str, str, str]]:
+    """Every (dataset, model, save_name) that has a file under `config/experiments`, sorted."""
+    folder = root / "config" / "experiments"
+    return sorted(
+        (path.parts[-3], path.parts[-2], path.stem) for path in folder.glob("*/*/*.yaml")
+    )
+
+
+def dataset_names(root: Path) -> list[str]:
+    """Every dataset that has a `dataset.yaml`, sorted."""
+    return sorted(path.parent.name for path in (root / "datasets").glob("*/dataset.yaml"))
+
+
+def load_dataset(root: Path, name: str) -> tuple[Dataset, Origins]:
+    """A dataset's definition; its partition may lie beside it in `partition.yaml`.
+
+    Raises:
+        ConfigError: unknown dataset, or all problems of its files.
+    """
+    path = root / "datasets" / name / "dataset.yaml"
+    if not path.is_file():
+        known = dataset_names(root)
+        raise ConfigError(f"no dataset is named {name!r} ({path}); {nearest(name, known)}")
+    data, origins = read_yaml(path)
+    partition = path.with_name("partition.yaml")
+    if partition.is_file():
+        data["partition"], places = read_yaml(partition)
+        origins |= {f"partition.{key}": place for key, place in places.items()}
+    problems = [
+        f"{origins.get('layouts', path)}: {problem}"
+        for layout in data.get("layouts") or []
+        for problem in registry.check("layout", {"name": layout}, "layouts")
+    ]
+    dataset = _validated(Dataset, {"name": name, **data}, origins, path, problems)
+    return dataset, origins
+
+
+def load_experiment(
+    root: Path, dataset: str, model: str, save_name: str
+) -> tuple[Resolved, Origins]:
+    """An experiment with every value, and where each value was written.
+
+    Raises:
+        ConfigError: all problems of the files involved, each with its place.
+    """
+    path = root / "config" / "experiments" / dataset / model / f"{save_name}.yaml"
+    if not path.is_file():
+        known = ["/".join(each) for each in experiment_names(root)]
+        wanted = f"{dataset}/{model}/{save_name}"
+        raise ConfigError(f"no experiment is named {wanted} ({path}); {nearest(wanted, known)}")
+    architecture = root / "config" / "models" / f"{model}.yaml"
+    merged: dict[str, Any] = {}
+    origins: Origins = {}
+    for layer in (root / "config" / "defaults.yaml", architecture, path):
+        data, places = read_yaml(layer)
+        merged, origins = merge(merged, data, origins, places)
+    problems = []
+    definition = None
+    try:
+        definition, _ = load_dataset(root, dataset)
+    except ConfigError as error:
+        problems = error.problems
+    problems += _component_problems(merged, origins, path)
+    experiment = _validated(Experiment, merged, origins, path, problems)
+    assert definition is not None
+    unknown = set(experiment.evaluation.protocols or []) - set(definition.protocols)
+    if unknown:
+        place = origins.get("evaluation.protocols", path)
+        raise ConfigError(
+            f"{place}: evaluation.protocols: {dataset} has no protocol {each!r}; "
+            f"{nearest(each, definition.protocols)}"
+            for each in sorted(unknown)
+        )
+    return Resolved(
+        dataset=definition, model=model, save_name=save_name, experiment=experiment
+    ), origins
+
+
+def read_resolved(path: Path) -> Resolved:
+    """A resolved experiment as `gait config` wrote it."""
+    data, origins = read_yaml(path)
+    return _validated(Resolved, data, origins, path, [])
+
+
+def merge(
+    base: dict[str, Any], over: Mapping[str, Any], base_at: Origins, over_at: Origins
+) -> tuple[dict[str, Any], Origins]:
+    """`over` laid on `base`: mappings are merged, anything else is replaced.
+
+    A mapping that names another component than the one below replaces it whole, so that the
+    settings of one optimiser never reach another.
+    """
+    merged, origins = dict(base), dict(base_at)
+
+    def lay(below: dict[str, Any], above: Mapping[str, Any], prefix: str) -> None:
+        for key, value in above.items():
+            path = prefix + str(key)
+            old = below.get(key)
+            another = isinstance(value, Mapping) and "name" in value
+            another = another and isinstance(old, Mapping) and old.get("name") != value["name"]
+            if isinstance(value, Mapping) and isinstance(old, Mapping) and not another:
+                below[key] = dict(old)
+                lay(below[key], value, path + ".")
+            else:
+                for stale in [each for each in origins if each.startswith(path + ".")]:
+                    del origins[stale]
+                below[key] = value
+            for each, place in over_at.items():
+                if each == path or each.startswith(path + "."):
+                    origins[each] = place
+
+    lay(merged, over, "")
+    return merged, origins
+
+
+def place_of(origins: Origins, path: str, fallback: Path) -> Origin | Path:
+    """Where `path` was written, or the nearest mapping around it, or `fallback`."""
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        if (found := origins.get(".".join(parts[:end]))) is not None:
+            return found
+    return fallback
+
+
+def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> list[str]:
+    """Names and parameters of all components, read from source without importing them."""
+    components: list[tuple[str, str, Any]] = [
+        (kind, kind, data[kind])
+        for kind in ("model", "optimizer", "scheduler", "sampler")
+        if isinstance(data.get(kind), dict)
+    ]
+    losses = data.get("losses")
+    for name, loss in (losses if isinstance(losses, dict) else {}).items():
+        if isinstance(loss, dict):
+            settings = {key: loss[key] for key in loss.keys() - {"weight", "field"}}
+            components.append(("loss", f"losses.{name}", settings))
+    embedding = data.get("embedding")
+    for where, holder in (("transforms", data), ("embedding.transforms", embedding)):
+        listed = holder.get("transforms") if isinstance(holder, dict) else None
+        for index, transform in enumerate(listed if isinstance(listed, list) else []):
+            components.append(("transform", f"{where}.{index}", transform))
+    return [
+        f"{place_of(origins, where, file)}: {problem}"
+        for kind, where, component in components
+        for problem in registry.check(
+            kind, component if isinstance(component, dict) else {"name": component}, where
+        )
+    ]
+
+
+def _validated(
+    model: type[Model], data: dict[str, Any], origins: Origins, file: Path, problems: list[str]
+) -> Model:
+    try:
+        valid = model.model_validate(data)
+    except ValidationError as error:
+        problems = problems + [
+            f"{place_of(origins, path, file)}: {path}: {what}"
+            for path, what in problems_of(error, model)
+        ]
+    if problems:
+        raise ConfigError(problems)
+    return valid

@@ -1,0 +1,78 @@
+"""Reads YAML so that each value knows where it was written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gait.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place a value comes from."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-4 is a number, as everywhere outside YAML 1.1."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """The mapping in a YAML file, and the origin of each value by its dotted path.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, is no mapping, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return {}, {}
+        if not isinstance(node, yaml.MappingNode):
+            raise ConfigError(f"{path}: expected a mapping at the top, got {node.id}")
+        origins: dict[str, Origin] = {}
+        _collect(node, "", path, origins)
+        data: dict[str, Any] = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        return data, origins
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def write_yaml(data: dict[str, Any]) -> str:
+    """`data` as YAML text, keys in the given order."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=99)
+
+
+def _collect(node: yaml.MappingNode, prefix: str, path: Path, origins: dict[str, Origin]) -> None:
+    seen = set()
+    for key, value in node.value:
+        name = str(key.value)
+        if name in seen:
+            raise ConfigError(f"{path}:{key.start_mark.line + 1}: {prefix}{name} is given twice")
+        seen.add(name)
+        origins[prefix + name] = Origin(path, key.start_mark.line + 1)
+        if isinstance(value, yaml.MappingNode):
+            _collect(value, f"{prefix}{name}.", path, origins)

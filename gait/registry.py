@@ -1,0 +1,206 @@
+"""Finds models, losses, transforms, samplers, layouts and segmenters by name.
+
+A component is one file in the folder of its kind; the file's name is the component's name in
+lower case, with or without underscores (`random_erasing.py` holds `RandomErasing`). Names and
+parameters are read from the source text, so that checking a configuration imports nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gait.errors import ConfigError, nearest
+
+KINDS = {
+    "model": "gait.models",
+    "loss": "gait.losses",
+    "transform": "gait.data.transforms",
+    "sampler": "gait.data.samplers",
+    "layout": "gait.prepare.layouts",
+    "segmenter": "gait.prepare.segmenters",
+    "optimizer": "torch.optim",
+    "scheduler": "torch.optim.lr_scheduler",
+}
+
+# Supplied by the program, never by a configuration.
+DERIVED = {
+    "model": {"num_classes", "height_px", "width_px"},
+    "optimizer": {"params"},
+    "scheduler": {"optimizer"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters a component takes from a configuration."""
+
+    required: frozenset[str]
+    optional: frozenset[str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        return self.required | self.optional
+
+
+def names(kind: str) -> list[str]:
+    """Every registered name of `kind`, sorted."""
+    return sorted(name for name, _ in _components(kind).values())
+
+
+def canonical(kind: str, name: str) -> str:
+    """The spelling of `name` as registered.
+
+    Raises:
+        ConfigError: nothing of that name; the message gives the nearest names.
+    """
+    try:
+        return _components(kind)[_normalised(name)][0]
+    except KeyError:
+        raise ConfigError(f"no {kind} is named {name!r}; {nearest(name, names(kind))}") from None
+
+
+def get(kind: str, name: str) -> Any:
+    """The class registered as `name`; its module, and no other, is imported."""
+    name = canonical(kind, name)
+    _, path = _components(kind)[_normalised(name)]
+    module = KINDS[kind] if kind in ("optimizer", "scheduler") else f"{KINDS[kind]}.{path.stem}"
+    return getattr(importlib.import_module(module), name)
+
+
+def build(kind: str, component: dict[str, Any], **derived: Any) -> Any:
+    """Make a component from its configuration.
+
+    Args:
+        kind: one of `KINDS`.
+        component: `name` and the component's parameters.
+        derived: values that the program knows; those the component does not take are left out.
+    """
+    settings = {key: value for key, value in component.items() if key != "name"}
+    wanted = _signature(kind, canonical(kind, component["name"])).all
+    known = {key: value for key, value in derived.items() if key in wanted}
+    return get(kind, component["name"])(**known, **settings)
+
+
+def parameters(kind: str, name: str) -> Parameters:
+    """The parameters that a configuration may give to component `name`."""
+    signature = _signature(kind, canonical(kind, name))
+    derived = DERIVED.get(kind, set())
+    return Parameters(signature.required - derived, signature.optional - derived)
+
+
+def check(kind: str, component: dict[str, Any], where: str = "") -> list[str]:
+    """Problems of a component's configuration, each one sentence; empty when it can be built."""
+    where = where or kind
+    name = component.get("name")
+    if not isinstance(name, str):
+        return [f"{where}: expected a mapping with 'name', got {component!r}"]
+    try:
+        known = parameters(kind, name)
+    except ConfigError as error:
+        return [f"{where}.name: {error}"]
+    given = set(component) - {"name"}
+    derived = DERIVED.get(kind, set())
+    problems = [
+        f"{where}.{key}: is derived from the data and cannot be set; remove it"
+        if key in derived
+        else f"{where}.{key}: {name} has no such parameter; {nearest(key, known.all)}"
+        for key in sorted(given - known.all)
+    ]
+    problems += [
+        f"{where}.{key}: {name} needs this parameter" for key in sorted(known.required - given)
+    ]
+    return problems
+
+
+def _normalised(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+@cache
+def _components(kind: str) -> dict[str, tuple[str, Path]]:
+    """Normalised name -> (name, file)."""
+    if kind == "optimizer":
+        files = [
+            path for path in (_torch() / "optim").glob("[!_]*.py") if path.stem != "optimizer"
+        ]
+        classes = [(node, path) for path in files for node in _parsed(path).body]
+        return {
+            _normalised(node.name): (node.name, path)
+            for node, path in classes
+            if isinstance(node, ast.ClassDef) and _bases(node) & {"Optimizer", "Adam"}
+        }
+    if kind == "scheduler":
+        # ReduceLROnPlateau waits for a metric that an iteration does not have.
+        path = _torch() / "optim" / "lr_scheduler.py"
+        return {
+            _normalised(node.name): (node.name, path)
+            for node in _parsed(path).body
+            if isinstance(node, ast.ClassDef)
+            and "LRScheduler" in _bases(node)
+            and node.name != "ReduceLROnPlateau"
+        }
+    folder = Path(__file__).parent.joinpath(*KINDS[kind].split(".")[1:])
+    components: dict[str, tuple[str, Path]] = {}
+    for path in sorted(folder.glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        key = _normalised(path.stem)
+        if key in components:
+            raise ConfigError(
+                f"two files are named for the same {kind}: {components[key][1]} and {path}; "
+                "rename one"
+            )
+        components[key] = (_definition(path).name, path)
+    return components
+
+
+def _bases(node: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base) for base in node.bases}
+
+
+def _torch() -> Path:
+    spec = importlib.util.find_spec("torch")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _definition(path: Path, name: str | None = None) -> ast.ClassDef:
+    wanted = name or path.stem
+    for node in _parsed(path).body:
+        if isinstance(node, ast.ClassDef) and _normalised(node.name) == _normalised(wanted):
+            return node
+    raise ConfigError(f"{path}: expected a class named like the file, found none")
+
+
+def _signature(kind: str, name: str) -> Parameters:
+    _, path = _components(kind)[_normalised(name)]
+    definition = _definition(path, name)
+    for node in definition.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            positional = [each.arg for each in node.args.args[1:]]
+            with_default = positional[len(positional) - len(node.args.defaults) :]
+            keyword = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            optional = set(with_default)
+            required = set(positional) - optional
+            for each, default in keyword:
+                (required if default is None else optional).add(each.arg)
+            return Parameters(frozenset(required), frozenset(optional))
+    fields = [node for node in definition.body if isinstance(node, ast.AnnAssign)]
+    is_dataclass = any("dataclass" in ast.unparse(each) for each in definition.decorator_list)
+    if not is_dataclass:
+        fields = []
+    required = {ast.unparse(node.target) for node in fields if node.value is None}
+    return Parameters(
+        frozenset(required), frozenset(ast.unparse(node.target) for node in fields) - required
+    )

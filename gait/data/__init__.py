@@ -1,0 +1,1 @@
+"""Packed sequences to batches: store, samplers, frame sampling, transforms, loaders."""

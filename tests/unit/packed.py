@@ -1,0 +1,36 @@
+"""Small packed stores for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gait.types import SequenceKey
+
+
+def write_packed(
+    packed: Path, lengths: dict[SequenceKey, int], height_px: int = 64, width_px: int = 64
+) -> None:
+    """A store of noise, in the order of `lengths`."""
+    total = sum(lengths.values())
+    rng = np.random.default_rng(0)
+    packed.mkdir(parents=True, exist_ok=True)
+    frames = rng.integers(0, 256, (total, height_px, width_px), dtype=np.uint8)
+    np.save(packed / "frames.npy", frames)
+    lines = ["subject,condition,view,start,frames,sha256"]
+    start = 0
+    for key, length in lengths.items():
+        lines.append(f"{','.join(key)},{start},{length},{start:064x}")
+        start += length
+    (packed / "index.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def population(subjects: int, sequences: int, shortest: int = 5) -> dict[SequenceKey, int]:
+    """Sequences of `subjects` subjects; their lengths differ, and some are equal."""
+    return {
+        SequenceKey(f"{subject:03d}", f"nm-{number:02d}", "090"): shortest
+        + (7 * subject + 3 * number) % 11
+        for subject in range(1, subjects + 1)
+        for number in range(1, sequences + 1)
+    }

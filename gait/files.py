@@ -1,0 +1,101 @@
+"""Writes files whole or not at all, and leaves alone those that would not change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gait.errors import DataError
+
+_REMEDY = {
+    errno.ENOSPC: "free space on that disk, then run again",
+    errno.EDQUOT: "free space within the quota, then run again",
+    errno.EACCES: "make its folder writable",
+    errno.EPERM: "make its folder writable",
+    errno.EROFS: "choose a folder on a disk that can be written",
+}
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside `path`, which replaces `path` when the block succeeds.
+
+    The folder of `path` is made. The temporary name keeps the suffix, as some writers choose the
+    format by it, and begins with a dot. When the block fails, the temporary file is removed and
+    whatever was at `path` stays.
+
+    Raises:
+        DataError: the file cannot be written, for instance on a full disk. Errors about other
+            files that the block opens are passed on as they are.
+    """
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        _discard(temporary)
+        if _is_about_another_file(error, path, temporary):
+            raise
+        reason = error.strerror or str(error) or type(error).__name__
+        remedy = _REMEDY.get(error.errno or 0)
+        raise DataError(
+            f"{path}: cannot be written ({reason}); what was there before is kept"
+            + (f"; {remedy}" if remedy else "")
+        ) from error
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Writes `text` as UTF-8 unless `path` already holds exactly that; tells whether it wrote.
+
+    A file that is not rewritten keeps its modification time, so nothing after it runs again.
+
+    Raises:
+        DataError: the file cannot be written; the former content stays.
+    """
+    data = text.encode("utf-8")
+    # What cannot be read is replaced, or says why not when it is written.
+    with suppress(OSError):
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return False
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return True
+
+
+def confined(root: Path, relative: str) -> Path:
+    """The path `relative` below `root`, as catalogues and manifests give it.
+
+    Raises:
+        DataError: `relative` is absolute, climbs with '..' or leads through a link out of `root`.
+    """
+    given = Path(relative)
+    path = root / given
+    inside = given.parts and not given.is_absolute() and ".." not in given.parts
+    if not inside or not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"{relative!r}: expected a path that stays below {root}; correct that row of the "
+            "table, or make the table again"
+        )
+    return path
+
+
+def _discard(temporary: Path) -> None:
+    # The failure that led here is the one to report, not a folder that was never made.
+    with suppress(OSError):
+        temporary.unlink()
+
+
+def _is_about_another_file(error: OSError, path: Path, temporary: Path) -> bool:
+    """Whether `error` names a file that has nothing to do with writing `path`."""
+    if error.filename is None:
+        return False
+    named = Path(os.fsdecode(error.filename))
+    return named not in {path, temporary, *path.parents}

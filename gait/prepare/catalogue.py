@@ -1,0 +1,201 @@
+"""Rearranges a raw tree into a table of sequences; no file is moved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gait import registry
+from gait.errors import DataError
+from gait.files import write_if_changed
+from gait.prepare.listing import Known, completed, known_rows
+from gait.prepare.materialise import materialise
+from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
+from gait.prepare.tree import Layout, Scan, walk
+from gait.types import CatalogueRow, SequenceKey
+
+__all__ = [
+    "CatalogueSummary",
+    "Sequences",
+    "deal",
+    "materialise",
+    "read_rows",
+    "rearrange",
+    "rows_digest",
+    "scan",
+]
+
+WITHOUT_DATA = "snakemake --cores all results/SynthGait/GaitSet/report.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """A raw tree as its layout sees it.
+
+    Attributes:
+        layout: the layout's name.
+        rows: the sequences, sorted by key, each once.
+        ignored: how many files, folders and archive members were not used, by reason.
+    """
+
+    layout: str
+    rows: list[CatalogueRow]
+    ignored: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSummary:
+    """What rearranging came to.
+
+    Attributes:
+        layout: the layout that the raw tree has.
+        sequences: rows of the catalogue.
+        subjects: different subjects in it.
+        ignored: how many files, folders and archive members were not used, by reason.
+        written: the files whose content changed; the others were left alone.
+    """
+
+    layout: str
+    sequences: int
+    subjects: int
+    ignored: dict[str, int]
+    written: list[Path]
+
+    def __str__(self) -> str:
+        lines = [f"{self.sequences} sequences of {self.subjects} subjects ({self.layout})"]
+        lines += [f"not used: {reason}: {number}" for reason, number in self.ignored.items()]
+        return "\n".join([*lines, f"{len(self.written)} tables changed"])
+
+
+def rearrange(
+    raw: Path, layouts: list[str], catalogue: Path, shards: list[Path], obtain: str = ""
+) -> CatalogueSummary:
+    """Finds the sequences below `raw` and writes them, sorted by key, to one table and its shards.
+
+    Args:
+        raw: the dataset's raw folder, only read.
+        layouts: names of the layouts that the dataset may have.
+        catalogue: the table of all sequences to write.
+        shards: the tables to write with the rows of some subjects each; each is written, also
+            when it is without rows.
+        obtain: how the data can be had, for messages.
+
+    Raises:
+        DataError, ConfigError: as `scan`.
+    """
+    sequences = scan(raw, layouts, obtain)
+    parts = zip(shards, deal(sequences.rows, len(shards)), strict=True)
+    tables = [(catalogue, sequences.rows), *parts]
+    return CatalogueSummary(
+        layout=sequences.layout,
+        sequences=len(sequences.rows),
+        subjects=len({row.key.subject for row in sequences.rows}),
+        ignored=sequences.ignored,
+        written=[path for path, rows in tables if write_if_changed(path, rows_text(rows))],
+    )
+
+
+def scan(
+    raw: Path, layouts: list[str], obtain: str = "", catalogue: Path | None = None
+) -> Sequences:
+    """Finds the sequences below `raw` with the one of `layouts` that finds any.
+
+    Args:
+        raw: the dataset's raw folder, only read.
+        layouts: names of the layouts that the dataset may have.
+        obtain: how the data can be had, for messages.
+        catalogue: a table made earlier, if it is there. Archives that did not change since are
+            not listed again, which takes long; what they hold beside sequences is then not
+            counted.
+
+    Raises:
+        DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
+            in two, or holds a sequence twice.
+        ConfigError: no layout has one of the names.
+    """
+    known: dict[str, Layout] = {
+        registry.canonical("layout", name): registry.build("layout", {"name": name})
+        for name in layouts
+    }
+    if not raw.is_dir():
+        raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
+    listed = known_rows(catalogue)
+    scans = {name: _scanned(layout, raw, listed) for name, layout in known.items()}
+    found = [(name, each) for name, each in scans.items() if each.rows]
+    if not found:
+        raise DataError(_nothing_found(raw, known, scans, obtain))
+    if len(found) > 1:
+        forms = " and ".join(
+            f"{len(each.rows)} sequences of {name} (such as {min(_sources(each.rows))})"
+            for name, each in found
+        )
+        raise DataError(
+            f"{raw}: holds {forms}, expected one form of the dataset; move the other one out of "
+            "that folder, or take its name from 'layouts' in the dataset.yaml"
+        )
+    layout, only = found[0]
+    rows = sorted(only.rows, key=lambda row: row.key)
+    _refuse_duplicates(raw, rows)
+    return Sequences(layout, rows, dict(sorted(only.ignored.items())))
+
+
+def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:
+    return completed(layout.scan(raw), raw, known)
+
+
+def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:
+    sources: dict[SequenceKey, str] = {}
+    twice = []
+    for row in rows:
+        if row.key in sources:
+            twice.append(f"{row.key} in {sources[row.key]} and in {row.source}")
+        sources[row.key] = row.source
+    if twice:
+        more = f" (and {len(twice) - 1} more such pairs)" if len(twice) > 1 else ""
+        raise DataError(
+            f"{raw}: expected each sequence once, got {twice[0]}{more}; move one of them out of "
+            "that folder"
+        )
+
+
+def _wanted(known: dict[str, Layout], obtain: str) -> str:
+    expected = ", or ".join(f"{layout.looked_for} ({name})" for name, layout in known.items())
+    how = f"; how to obtain it: {' '.join(obtain.split()).rstrip('.')}" if obtain else ""
+    return f"expected there {expected}{how}; meanwhile `{WITHOUT_DATA}` works without it"
+
+
+def _nothing_found(
+    raw: Path, known: dict[str, Layout], scans: dict[str, Scan], obtain: str
+) -> str:
+    files = [folder.path_of(file.name) for folder in walk(raw, Counter()) for file in folder.files]
+    examples = ", ".join(map(repr, files[:3]))
+    got = f"only {len(files)} files such as {examples}" if files else "no file either"
+    reasons = {
+        reason: number
+        for each in scans.values()
+        for reason, number in each.ignored.items()
+        if not reason.startswith("other ")
+    }
+    if reasons:
+        first = [f"{reason}: {number}" for reason, number in sorted(reasons.items())[:5]]
+        got += f" (not used: {'; '.join(first)})"
+    if fitting := _fitting(raw, known):
+        got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
+    return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"
+
+
+def _fitting(raw: Path, known: dict[str, Layout]) -> str:
+    """Layouts that the dataset does not list and that would find sequences."""
+    fitting = []
+    for name in sorted(set(registry.names("layout")) - set(known)):
+        # What is wrong under a layout that nobody asked for is not what the message is about.
+        with suppress(DataError):
+            if _scanned(registry.build("layout", {"name": name}), raw, {}).rows:
+                fitting.append(name)
+    return " or ".join(fitting)
+
+
+def _sources(rows: list[CatalogueRow]) -> list[str]:
+    return [row.source for row in rows]

@@ -1,0 +1,53 @@
+"""What the layouts of videos share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from gait.errors import DataError
+from gait.prepare.tree import File, Scan, fingerprint, not_looked_for, state_of, walk
+from gait.types import CatalogueRow, SequenceKey
+
+# The condition by which a layout marks a clip of the empty scene.
+BACKGROUND = "background"
+
+
+def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) -> Scan:
+    """The videos in any folder below `raw`, each with the background clip of its camera.
+
+    Args:
+        raw: the dataset's raw folder.
+        key_of: the sequence that a file name stands for, of the condition 'background' for a
+            clip of the empty scene; else the reason not to use the file, or None for a name that
+            the layout does not know.
+
+    Raises:
+        DataError: two background clips are for the same subject and view.
+    """
+    ignored: Counter[str] = Counter()
+    videos: list[tuple[SequenceKey, str, File]] = []
+    clips: dict[tuple[str, str], tuple[str, File]] = {}
+    for folder in walk(raw, ignored):
+        for entry in folder.files:
+            key, path = key_of(entry.name), folder.path_of(entry.name)
+            if not isinstance(key, SequenceKey):
+                ignored[key or not_looked_for(entry.name)] += 1
+            elif key.condition != BACKGROUND:
+                videos.append((key, path, state_of(entry)))
+            elif (camera := (key.subject, key.view)) in clips:
+                raise DataError(
+                    f"{raw}: two background clips are for subject {key.subject}, view {key.view}: "
+                    f"{clips[camera][0]} and {path}; remove one of them"
+                )
+            else:
+                clips[camera] = path, state_of(entry)
+    rows = []
+    for key, path, file in videos:
+        background, *files = clips.get((key.subject, key.view), ("",))
+        rows.append(CatalogueRow(key, "video", path, background, fingerprint([file, *files])))
+    unused = clips.keys() - {(key.subject, key.view) for key, _, _ in videos}
+    if unused:
+        ignored["background clip without a video of its camera"] += len(unused)
+    return Scan(rows, dict(ignored))

@@ -1,0 +1,87 @@
+"""Makes the <subject>/<condition>/<view>/ tree of a catalogue, for tools that want one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from gait.errors import DataError
+from gait.files import atomic_path, confined
+from gait.prepare.archives import SEPARATOR, open_archive
+from gait.prepare.rows import read_rows
+from gait.prepare.tree import image_files
+from gait.types import CatalogueRow
+
+
+def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink", "copy"]) -> int:
+    """Lays each sequence at `target/<subject>/<condition>/<view>/`; gives their number.
+
+    Links are relative, so that the folders can be moved together. Sequences in archives are
+    written out as files either way. What is there already and unchanged is left alone.
+
+    Raises:
+        DataError: a source is gone, something else stands in the place of a link, `target` lies
+            inside `raw`, or an archive's image is damaged.
+    """
+    if target.resolve().is_relative_to(raw.resolve()):
+        raise DataError(f"{target}: lies inside {raw}, which is only read; choose another folder")
+    rows = read_rows(catalogue)
+    archives: dict[str, dict[str, CatalogueRow]] = {}
+    for row in rows:
+        place = target.joinpath(*row.key)
+        if row.kind == "archive":
+            archive, _, folder = row.source.partition(SEPARATOR)
+            archives.setdefault(archive, {})[folder] = row
+            continue
+        source = confined(raw, row.source)
+        if not source.exists():
+            raise DataError(f"{source}: is in {catalogue} and not on disk; run gait rearrange")
+        if how == "symlink":
+            _link(source, place if row.kind == "images" else place / source.name)
+        else:
+            place.mkdir(parents=True, exist_ok=True)
+            for file in image_files(raw, source) if row.kind == "images" else [source]:
+                _copy(file, place / file.name)
+    for archive, wanted in archives.items():
+        _unpack(confined(raw, archive), wanted, target)
+    return len(rows)
+
+
+def _link(source: Path, place: Path) -> None:
+    relative = os.path.relpath(source.absolute(), place.parent.absolute())
+    if place.is_symlink() and str(place.readlink()) == relative:
+        return
+    if place.exists() and not place.is_symlink():
+        raise DataError(f"{place}: expected a link to {source}, got something else; remove it")
+    with atomic_path(place) as temporary:
+        temporary.symlink_to(relative)
+
+
+def _copy(source: Path, place: Path) -> None:
+    state = source.stat()
+    if place.is_file():
+        copied = place.stat()
+        if (copied.st_size, copied.st_mtime_ns) == (state.st_size, state.st_mtime_ns):
+            return
+    with atomic_path(place) as temporary:
+        shutil.copy2(source, temporary)
+
+
+def _unpack(path: Path, wanted: dict[str, CatalogueRow], target: Path) -> None:
+    for row in wanted.values():
+        target.joinpath(*row.key).mkdir(parents=True, exist_ok=True)
+    with open_archive(path) as archive:
+        for member in archive.members:
+            if member.folder not in wanted:
+                continue
+            data, problem = archive.read(member)
+            if problem:
+                raise DataError(
+                    f"{path}: {member.folder}/{member.name} is {problem}; get the archive again"
+                )
+            place = target.joinpath(*wanted[member.folder].key, member.name)
+            if not (place.is_file() and place.read_bytes() == data):
+                with atomic_path(place) as temporary:
+                    temporary.write_bytes(data)

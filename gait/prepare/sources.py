@@ -1,0 +1,134 @@
+"""Reads the silhouette images of catalogue rows, from folders and from archives alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.files import confined
+from gait.prepare.archives import SEPARATOR, open_archive
+from gait.prepare.tree import image_files
+from gait.types import CatalogueRow
+
+UNREADABLE = "unreadable"
+UNFINISHED = "archive cut short"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image of a sequence.
+
+    Attributes:
+        name: its file name.
+        image: gray values, uint8 [h, w]; None when there is a problem.
+        problem: what is wrong with it, in a few words; empty for a good image.
+    """
+
+    name: str
+    image: NDArray[np.uint8] | None
+    problem: str
+
+
+def read_images(
+    raw: Path, rows: list[CatalogueRow]
+) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
+    """The frames of each row, decoded one by one, in the order of their names.
+
+    Each row comes exactly once: those of image folders in the order given, then archive by
+    archive those of archives, each as soon as its last frame has passed, so that an archive is
+    read through once and, however its members are mixed, only unfinished sequences are held, as
+    compressed bytes. A sequence that an archive's early end may have robbed of frames ends with
+    a frame of the problem 'archive cut short'.
+
+    Args:
+        raw: the dataset's raw folder.
+        rows: rows of the kinds 'images' and 'archive'.
+
+    Raises:
+        DataError: a row is a video, its folder or archive is gone, or its path leaves `raw`.
+    """
+    archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
+    for row in rows:
+        if row.kind == "images":
+            yield row, _folder_frames(raw, _existing(raw, row.source))
+        elif row.kind == "archive":
+            archive, _, folder = row.source.partition(SEPARATOR)
+            archives[archive][folder] = row
+        else:
+            raise DataError(
+                f"{row.key}: expected images or an archive of images, got {row.kind} "
+                f"{row.source}; extract its silhouettes with gait segment"
+            )
+    for source, wanted in archives.items():
+        yield from _archive_frames(_existing(raw, source), wanted)
+
+
+def _existing(raw: Path, source: str) -> Path:
+    path = confined(raw, source)
+    if not path.exists():
+        raise DataError(
+            f"{path}: is in the catalogue and not on disk any more; put it back, or run gait "
+            "rearrange again"
+        )
+    return path
+
+
+def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
+    for path in image_files(raw, folder):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            yield Frame(path.name, None, UNREADABLE)
+        else:
+            yield _decoded(path.name, data)
+
+
+def _archive_frames(
+    path: Path, wanted: dict[str, CatalogueRow]
+) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
+    with open_archive(path) as archive:
+        unfinished = archive.unfinished()
+        waiting = {folder: archive.folders[folder] for folder in wanted}
+        for folder, row in wanted.items():
+            if waiting[folder] == 0:
+                if folder not in archive.folders and not archive.problem:
+                    raise DataError(
+                        f"{path}: has no folder {folder} any more; run gait rearrange again"
+                    )
+                yield row, _held_frames({}, bool(archive.problem))
+        held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
+        for member in archive.members:
+            if member.folder not in wanted:
+                continue
+            # An archive that was appended to holds a name twice; the later one is meant.
+            held[member.folder][member.name] = archive.read(member)
+            waiting[member.folder] -= 1
+            if waiting[member.folder] == 0:
+                frames = held.pop(member.folder)
+                yield wanted[member.folder], _held_frames(frames, member.folder in unfinished)
+
+
+def _held_frames(frames: dict[str, tuple[bytes, str]], is_unfinished: bool) -> Iterator[Frame]:
+    for name, (data, problem) in sorted(frames.items()):
+        yield Frame(name, None, problem) if problem else _decoded(name, data)
+    if is_unfinished:
+        yield Frame("", None, UNFINISHED)
+
+
+def _decoded(name: str, data: bytes) -> Frame:
+    if not data:
+        return Frame(name, None, UNREADABLE)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        image = None
+    if image is None:
+        return Frame(name, None, UNREADABLE)
+    return Frame(name, np.asarray(image, dtype=np.uint8), "")

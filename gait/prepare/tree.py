@@ -1,0 +1,219 @@
+"""Looks through a raw tree: every file once, nothing outside it, nothing skipped uncounted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol
+
+from gait.errors import DataError
+from gait.types import CatalogueRow, SequenceKey
+
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
+VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
+
+# The reason by which an image that belongs to no sequence is counted.
+MISPLACED = "image outside <subject>/<condition>/<view>/"
+
+_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+
+class File(NamedTuple):
+    """A file as it lies there; size in bytes, modification time in nanoseconds."""
+
+    name: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """An archive whose folders are sequences; listing it is left to the catalogue.
+
+    Attributes:
+        path: where it lies below the raw folder.
+        file: its name, size and modification time.
+        key_of: the sequence that a folder inside stands for; None for any other folder.
+    """
+
+    path: str
+    file: File
+    key_of: Callable[[str], SequenceKey | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a layout found.
+
+    Attributes:
+        rows: the sequences, in any order.
+        ignored: how many files and folders were not used, by reason.
+        archives: archives that hold further sequences.
+    """
+
+    rows: list[CatalogueRow]
+    ignored: dict[str, int]
+    archives: list[ArchiveFile] = field(default_factory=list)
+
+
+class Layout(Protocol):
+    """A raw tree's form: turns its files into rows and moves none of them.
+
+    Attributes:
+        looked_for: what the layout expects to find, in one line, for messages.
+    """
+
+    looked_for: ClassVar[str]
+
+    def scan(self, raw: Path) -> Scan:
+        """The sequences below `raw`; no rows when the tree has another form."""
+
+
+class Folder(NamedTuple):
+    """A folder's own content.
+
+    Attributes:
+        parts: the names that lead from the raw folder here; empty for the raw folder.
+        files: sorted by name; `state_of` tells more of those that matter.
+        has_folders: whether there are folders inside.
+    """
+
+    parts: tuple[str, ...]
+    files: list[os.DirEntry[str]]
+    has_folders: bool
+
+    def path_of(self, name: str) -> str:
+        """The path below the raw folder of a file in this folder."""
+        return "/".join((*self.parts, name))
+
+
+def is_system(name: str) -> bool:
+    """Whether a desktop or an archiver made it beside the data: .DS_Store, ._x, Thumbs.db, ..."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written to a table, which a few old file systems' names cannot."""
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_frame(name: str) -> bool:
+    """Whether a file of a sequence folder is one of its frames.
+
+    Some datasets lay a gait energy image named `..gei.png` beside the frames; it is none of them.
+    """
+    return suffix_of(name) in IMAGES and not name.endswith("gei.png")
+
+
+def suffix_of(name: str) -> str:
+    """The suffix in lower case, with its dot; empty where there is none."""
+    stem, dot, suffix = name.rpartition(".")
+    return dot + suffix.lower() if stem else ""
+
+
+def not_looked_for(name: str) -> str:
+    """The reason by which a file of a foreign name is counted."""
+    suffix = suffix_of(name)
+    is_type = suffix[1:].isalnum() and not suffix[1:].isdigit() and len(suffix) < 6
+    return f"other {suffix} file" if is_type else "other file"
+
+
+def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
+    """Every folder from `raw` down, names in order; links are followed inside `raw` only.
+
+    What the walk itself leaves out is added to `ignored` by reason.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    root = os.path.realpath(raw)
+    pending: list[tuple[tuple[str, ...], str, frozenset[str]]] = [((), root, frozenset({root}))]
+    while pending:
+        parts, path, above = pending.pop()
+        files: list[os.DirEntry[str]] = []
+        folders: list[tuple[tuple[str, ...], str, frozenset[str]]] = []
+        for entry in _entries(path):
+            name = entry.name
+            if is_system(name):
+                ignored["system file"] += 1
+            elif not is_text(name):
+                ignored["name that is not UTF-8"] += 1
+            elif entry.is_symlink() and (reason := _refused(entry, root, above)):
+                ignored[reason] += 1
+            elif entry.is_file():
+                files.append(entry)
+            elif entry.is_dir():
+                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                folders.append(((*parts, name), real, above | {real}))
+            else:
+                ignored["neither file nor folder"] += 1
+        yield Folder(parts, files, bool(folders))
+        pending += reversed(folders)
+
+
+def state_of(entry: os.DirEntry[str]) -> File:
+    """A file's size and modification time, asked of the disk.
+
+    Raises:
+        DataError: the file has just gone.
+    """
+    try:
+        state = entry.stat()
+    except OSError as error:
+        raise DataError(
+            f"{entry.path}: went while the folder was read ({error.strerror}); run again when "
+            "nothing else changes it"
+        ) from error
+    return File(entry.name, state.st_size, state.st_mtime_ns)
+
+
+def image_files(raw: Path, folder: Path) -> list[Path]:
+    """The frames of a sequence folder by name, without links that leave `raw`."""
+    root = os.path.realpath(raw)
+    above = frozenset[str]()
+    return [
+        folder / entry.name
+        for entry in _entries(str(folder))
+        if is_frame(entry.name)
+        and not is_system(entry.name)
+        and is_text(entry.name)
+        and entry.is_file()
+        and not (entry.is_symlink() and _refused(entry, root, above))
+    ]
+
+
+def fingerprint(files: Iterable[File]) -> str:
+    """Digest of names, sizes and modification times, 16 hexadecimal digits."""
+    lines = "".join(f"{name}\0{size}\0{mtime_ns}\n" for name, size, mtime_ns in files)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as found:
+            return sorted(found, key=attrgetter("name"))
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be listed ({error.strerror}); make the folder readable"
+        ) from error
+
+
+def _refused(entry: os.DirEntry[str], root: str, above: frozenset[str]) -> str:
+    """Why a link is not followed; empty when it may be."""
+    target = os.path.realpath(entry.path)
+    if target != root and not target.startswith(root + os.sep):
+        return "link that leaves the raw folder (link the raw folder itself instead)"
+    if not os.path.exists(target):  # noqa: PTH110
+        return "link to nothing"
+    return "link back to a folder above it" if target in above else ""

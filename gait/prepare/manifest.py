@@ -1,0 +1,191 @@
+"""The manifests of the pkl tree: what became of each sequence, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from gait.errors import DataError
+from gait.types import SequenceKey
+
+COLUMNS = (
+    "subject",
+    "condition",
+    "view",
+    "pkl",
+    "frames_read",
+    "frames_kept",
+    "dropped",
+    "fingerprint",
+    "sha256",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """What became of one sequence.
+
+    Attributes:
+        key: subject, condition and view.
+        pkl: path below the dataset's folder; empty when no frame was kept.
+        frames_read: frames of the source.
+        frames_kept: frames in the pkl.
+        dropped: number of the other frames, by reason.
+        fingerprint: digest of the sources; empty when they are unknown.
+        sha256: digest of the array's bytes, hexadecimal; empty without a pkl.
+    """
+
+    key: SequenceKey
+    pkl: str
+    frames_read: int
+    frames_kept: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+    sha256: str = ""
+
+
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """The rows of a shard's manifest or of a whole one.
+
+    Raises:
+        DataError: the file is missing, or is not such a table.
+    """
+    rows = []
+    for number, line in enumerate(read_table(path, COLUMNS), start=2):
+        try:
+            rows.append(row_of(line))
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: {error}; delete it and run again") from None
+    return rows
+
+
+def row_of(line: Mapping[str, str]) -> ManifestRow:
+    """One row from the texts of its columns.
+
+    Raises:
+        ValueError: a number or a list of reasons is malformed.
+    """
+    return ManifestRow(
+        SequenceKey(line["subject"], line["condition"], line["view"]),
+        line["pkl"],
+        int(line["frames_read"]),
+        int(line["frames_kept"]),
+        parse_drops(line["dropped"]),
+        line["fingerprint"],
+        line["sha256"],
+    )
+
+
+def texts_of(row: ManifestRow) -> dict[str, str]:
+    """The texts of a row's columns."""
+    return {
+        "subject": row.key.subject,
+        "condition": row.key.condition,
+        "view": row.key.view,
+        "pkl": row.pkl,
+        "frames_read": str(row.frames_read),
+        "frames_kept": str(row.frames_kept),
+        "dropped": format_drops(row.dropped),
+        "fingerprint": row.fingerprint,
+        "sha256": row.sha256,
+    }
+
+
+def manifest_text(rows: Iterable[ManifestRow]) -> str:
+    """The rows as CSV, sorted by key."""
+    return table_text(COLUMNS, (texts_of(row) for row in sorted(rows, key=lambda row: row.key)))
+
+
+def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """The lines of a CSV file as texts by column name.
+
+    Raises:
+        DataError: the file is missing, is no UTF-8 text, lacks one of `columns`, or has a line of
+            another length.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+            header = reader.fieldnames or []
+    except OSError as error:
+        raise DataError(f"{path}: expected a table, but {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected a table in UTF-8 ({error})") from None
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise DataError(
+            f"{path}: expected the columns {', '.join(columns)}, but {', '.join(missing)} "
+            "is missing; delete it and run again"
+        )
+    for number, line in enumerate(lines, start=2):
+        if None in line or None in line.values():
+            raise DataError(
+                f"{path}, line {number}: expected {len(header)} columns; delete it and run again"
+            )
+    return lines
+
+
+def table_text(columns: Iterable[str], lines: Iterable[Mapping[str, str]]) -> str:
+    """A CSV table with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def format_drops(dropped: Mapping[str, int]) -> str:
+    """`reason:count;reason:count`, sorted by reason."""
+    return ";".join(f"{reason}:{count}" for reason, count in sorted(dropped.items()) if count)
+
+
+def parse_drops(text: str) -> dict[str, int]:
+    """What `format_drops` wrote.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    dropped = {}
+    for item in text.split(";") if text else []:
+        reason, colon, count = item.rpartition(":")
+        if not colon:
+            raise ValueError(f"expected 'reason:count', got {item!r}")
+        dropped[reason] = int(count)
+    return dropped
+
+
+def told(dropped: Mapping[str, int]) -> str:
+    """Reasons for the screen, the most frequent first: '12 too few pixels, 3 unreadable'."""
+    ordered = sorted(dropped.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {reason}" for reason, count in ordered)
+
+
+def below(root: Path, relative: str, listed_in: Path) -> Path:
+    """The file that a table names, which must lie below `root`.
+
+    Raises:
+        DataError: the name leads elsewhere.
+    """
+    parts = PurePosixPath(relative).parts
+    if not parts or ".." in parts or relative.startswith("/") or "\\" in relative:
+        raise DataError(f"{listed_in}: expected a path below {root}, got {relative!r}")
+    return root.joinpath(*parts)
+
+
+def pkl_name(key: SequenceKey) -> str:
+    """Where the pkl of a sequence lies below the dataset's folder.
+
+    Raises:
+        DataError: a part of the key cannot be the name of a file.
+    """
+    for part in key:
+        if part in ("", ".", "..") or any(sign in part for sign in "/\\\0"):
+            raise DataError(
+                f"sequence {key}: {part!r} cannot be the name of a folder; rename it in the raw "
+                "data"
+            )
+    return f"pkl/{key.subject}/{key.condition}/{key.view}/{key.view}.pkl"

@@ -1,0 +1,287 @@
+"""The packed store: checked against the manifests, written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import os
+import pickle
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
+from gait.prepare.pack import PackSummary, pack
+from gait.prepare.pkl import write_pkl
+from gait.types import SequenceKey
+
+NAMES = ["001/nm-01/000", "001/nm-01/090", "002/nm-01/000", "010/nm-01/000"]
+
+
+def frames_of(name: str, size: tuple[int, int] = (64, 64)) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(list(name.encode()))
+    return rng.integers(0, 256, (int(rng.integers(1, 9)), *size), np.uint8)
+
+
+def add(root: Path, name: str, frames: NDArray[np.uint8] | None = None) -> ManifestRow:
+    """A pkl and its row."""
+    key = SequenceKey(*name.split("/"))
+    frames = frames_of(name) if frames is None else frames
+    pkl = pkl_name(key)
+    write_pkl(root / pkl, frames)
+    digest = hashlib.sha256(frames.tobytes()).hexdigest()
+    return ManifestRow(key, pkl, len(frames) + 1, len(frames), {"unreadable": 1}, "f", digest)
+
+
+def shard(root: Path, number: int, rows: list[ManifestRow]) -> Path:
+    path = root / "shards" / f"{number}-of-2.pkl.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(manifest_text(rows))
+    return path
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[Path]:
+    """Two shards whose keys interleave, and a sequence of which nothing was kept."""
+    first = [add(tmp_path, NAMES[2]), add(tmp_path, NAMES[0])]
+    second = [add(tmp_path, NAMES[3]), add(tmp_path, NAMES[1])]
+    lost = ManifestRow(SequenceKey("002", "nm-01", "090"), "", 5, 0, {"no walker": 5}, "f")
+    return [shard(tmp_path, 1, [*first, lost]), shard(tmp_path, 2, second)]
+
+
+def run(root: Path, shards: list[Path]) -> PackSummary:
+    return pack(shards, root, root / "manifest.csv", root / "packed")
+
+
+def index(root: Path) -> list[dict[str, str]]:
+    with (root / "packed" / "index.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Everything that packing writes, by path; also what it should not leave."""
+    files = [*root.glob("*.csv"), *root.glob(".*"), *(root / "packed").rglob("*")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(files)}
+
+
+def test_each_sequence_is_found_through_the_index(tmp_path: Path, shards: list[Path]) -> None:
+    summary = run(tmp_path, shards)
+    store = np.load(tmp_path / "packed" / "frames.npy", mmap_mode="r")
+    lines = index(tmp_path)
+    assert list(lines[0]) == ["subject", "condition", "view", "start", "frames", "sha256"]
+    assert ["/".join(list(line.values())[:3]) for line in lines] == NAMES
+    for line, name in zip(lines, NAMES, strict=True):
+        start = int(line["start"])
+        found = store[start : start + int(line["frames"])]
+        np.testing.assert_array_equal(found, frames_of(name))
+        assert hashlib.sha256(found.tobytes()).hexdigest() == line["sha256"]
+    assert store.dtype == np.uint8
+    assert store.shape == (sum(int(line["frames"]) for line in lines), 64, 64)
+    assert summary.frames == len(store)
+    assert sorted(contents(tmp_path)) == ["manifest.csv", "packed/frames.npy", "packed/index.csv"]
+
+
+def test_the_manifest_holds_every_row_in_order(tmp_path: Path, shards: list[Path]) -> None:
+    run(tmp_path, shards)
+    rows = read_manifest(tmp_path / "manifest.csv")
+    assert [str(row.key) for row in rows] == [*NAMES[:3], "002/nm-01/090", NAMES[3]]
+    assert sorted(rows, key=lambda row: row.key) == sorted(
+        read_manifest(shards[0]) + read_manifest(shards[1]), key=lambda row: row.key
+    )
+
+
+def test_an_unchanged_manifest_is_left_alone(tmp_path: Path, shards: list[Path]) -> None:
+    run(tmp_path, shards)
+    before = contents(tmp_path)
+    os.utime(tmp_path / "manifest.csv", ns=(1, 1))
+    run(tmp_path, shards[::-1])
+    assert (tmp_path / "manifest.csv").stat().st_mtime_ns == 1
+    assert contents(tmp_path) == before
+
+
+def test_what_is_left_out_is_summed_up(tmp_path: Path, shards: list[Path]) -> None:
+    summary = run(tmp_path, shards)
+    assert (summary.sequences, summary.left_out) == (4, 1)
+    assert summary.left_out_frames == {"no walker": 5}
+    assert str(summary) == (
+        f"4 sequences, {summary.frames} frames of 64 x 64 packed; "
+        "frames dropped before: 5 no walker, 4 unreadable; "
+        "1 sequences left out without a usable frame (frames: 5 no walker)"
+    )
+
+
+def test_no_sequence_at_all_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    rows = [
+        ManifestRow(SequenceKey("001", "nm-01", view), "", 5, 0, {"no walker": 4, "unreadable": 1})
+        for view in ("000", "090")
+    ]
+    with pytest.raises(DataError, match=r"2 sequences.*none.*8 no walker, 2 unreadable") as caught:
+        run(tmp_path, [shard(tmp_path, 1, rows)])
+    assert "1-of-2.pkl.csv" in str(caught.value)
+    assert contents(tmp_path) == {}
+
+
+def test_a_sequence_in_two_shards_is_refused(tmp_path: Path, shards: list[Path]) -> None:
+    shard(tmp_path, 2, read_manifest(shards[0])[:1])
+    with pytest.raises(
+        DataError, match=r"2-of-2.pkl.csv: sequence 001/nm-01/000 is also in .*1-of"
+    ):
+        run(tmp_path, shards)
+
+
+class Payload:
+    def __init__(self, trace: Path) -> None:
+        self.command = f"echo > {trace}"
+
+    def __reduce__(self) -> Any:
+        return os.system, (self.command,)
+
+
+def harm(root: Path, how: str) -> None:
+    """Break the pkl of the third sequence."""
+    path = root / pkl_name(SequenceKey(*NAMES[2].split("/")))
+    frames = frames_of(NAMES[2])
+    if how == "other values":
+        write_pkl(path, frames ^ np.uint8(1))
+    elif how == "fewer frames":
+        write_pkl(path, np.concatenate([frames, frames[:1]]))
+    elif how == "other type":
+        path.write_bytes(pickle.dumps(frames.astype(np.float32)))
+    elif how == "malicious":
+        path.write_bytes(pickle.dumps(Payload(root / "trace")))
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:-10])
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ("other values", "expected the . frames that .*1-of-2.pkl.csv lists"),
+        ("fewer frames", "got . that differ"),
+        ("other type", "got float32"),
+        ("malicious", "system"),
+        ("truncated", "cut short"),
+        ("missing", "No such file"),
+    ],
+)
+def test_a_pkl_that_is_not_as_listed_is_named(
+    tmp_path: Path, shards: list[Path], how: str, complaint: str
+) -> None:
+    run(tmp_path, shards)
+    before = contents(tmp_path)
+    harm(tmp_path, how)
+    with pytest.raises(DataError, match=rf"002.nm-01.000.000.pkl: .*{complaint}") as caught:
+        run(tmp_path, shards)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
+    assert not (tmp_path / "trace").exists()
+
+
+def test_one_size_for_all(tmp_path: Path, shards: list[Path]) -> None:
+    rows = read_manifest(shards[1])
+    rows[0] = add(tmp_path, NAMES[1], frames_of(NAMES[1], (128, 128)))
+    shard(tmp_path, 2, rows)
+    with pytest.raises(DataError, match=r"090.pkl: expected .*64 x 64 .*got 128 x 128.*size_px"):
+        run(tmp_path, shards)
+    assert contents(tmp_path) == {}
+
+
+def test_a_manifest_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    row = add(tmp_path, NAMES[0])
+    outside = ManifestRow(row.key, "../elsewhere.pkl", 1, 1, {}, "f", row.sha256)
+    with pytest.raises(DataError, match=r"expected a path below .*elsewhere"):
+        run(tmp_path, [shard(tmp_path, 1, [outside])])
+
+
+class FullDisk(io.FileIO):
+    """A file that the disk has room for 100,000 bytes of."""
+
+    def write(self, data: Any) -> int:
+        room = 100_000 - self.tell()
+        if room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(memoryview(data)[:room])
+
+
+def test_a_write_that_breaks_off_leaves_the_old_store(
+    tmp_path: Path, shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, shards)
+    before = contents(tmp_path)
+    extra = add(tmp_path, "003/nm-01/000", frames_of("many").repeat(30, axis=0))
+    shard(tmp_path, 2, [*read_manifest(shards[1]), extra])
+    real = Path.open
+
+    def opened(self: Path, mode: str = "r", **settings: Any) -> Any:
+        if self.suffix == ".npy" and mode == "wb":
+            return io.BufferedWriter(FullDisk(self, mode))
+        return real(self, mode, **settings)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        with pytest.raises(DataError, match=r"frames.npy: cannot be written \(No space left"):
+            run(tmp_path, shards)
+    assert contents(tmp_path) == before
+    assert run(tmp_path, shards).sequences == 5
+
+
+@pytest.mark.parametrize("victim", ["index.csv", "manifest.csv"])
+def test_a_full_disk_leaves_the_old_files(
+    tmp_path: Path, shards: list[Path], victim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, shards)
+    before = contents(tmp_path)
+    shard(tmp_path, 2, [*read_manifest(shards[1]), add(tmp_path, "003/nm-01/000")])
+
+    def full(self: Path, *_: object, **__: object) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text" if victim == "index.csv" else "write_bytes", full)
+        with pytest.raises(DataError, match=rf"{victim}: cannot be written \(No space left"):
+            run(tmp_path, shards)
+    assert contents(tmp_path) == before
+
+
+def test_memory_does_not_grow_with_the_dataset(tmp_path: Path) -> None:
+    frames = np.zeros((50, 64, 64), np.uint8)
+    rows = [add(tmp_path, f"{subject:03d}/nm-01/000", frames) for subject in range(40)]
+    manifest = shard(tmp_path, 1, rows)
+    tracemalloc.start()
+    try:
+        run(tmp_path, [manifest])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "packed" / "frames.npy").stat().st_size > 40 * frames.nbytes
+    assert peak < 8 * frames.nbytes
+
+
+def test_new_frames_never_stand_beside_an_old_index(
+    tmp_path: Path, shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, shards)
+    shard(tmp_path, 2, [*read_manifest(shards[1]), add(tmp_path, "003/nm-01/000")])
+    real = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if Path(target).name == "index.csv":
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, shards)
+    assert sorted(contents(tmp_path)) == ["manifest.csv", "packed/frames.npy"]
+    assert run(tmp_path, shards).sequences == 5

@@ -1,0 +1,196 @@
+"""The pkl format: exchanged with anybody, trusted from nobody."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.prepare.pkl import read_pkl, write_pkl
+
+
+def frames() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (7, 64, 44), np.uint8)
+
+
+class Payload:
+    """Runs a command when a plain unpickler reads it."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def test_what_is_written_is_read_by_anyone(tmp_path: Path) -> None:
+    path = tmp_path / "001" / "nm-01" / "090" / "090.pkl"
+    assert write_pkl(path, frames())
+    np.testing.assert_array_equal(read_pkl(path), frames())
+    with path.open("rb") as file:
+        plain = pickle.load(file)
+    # NumPy before 1.26 knows no other name, and OpenGait is often run with such.
+    assert b"numpy.core.multiarray" in path.read_bytes()
+    assert b"numpy._core" not in path.read_bytes()
+    np.testing.assert_array_equal(plain, frames())
+    assert plain.dtype == np.uint8 and plain.flags.c_contiguous
+    assert [each.name for each in path.parent.iterdir()] == ["090.pkl"]
+
+
+def test_an_identical_pkl_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    write_pkl(path, frames())
+    os.utime(path, ns=(1, 1))
+    assert not write_pkl(path, np.asfortranarray(frames()))
+    assert path.stat().st_mtime_ns == 1
+    assert write_pkl(path, frames() // 2)
+    np.testing.assert_array_equal(read_pkl(path), frames() // 2)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_protocol_and_order_is_read(tmp_path: Path, protocol: int, order: Any) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(np.asarray(frames(), order=order), protocol))
+    found = read_pkl(path)
+    np.testing.assert_array_equal(found, frames())
+    assert found.flags.c_contiguous
+
+
+@pytest.mark.parametrize("protocol", [3, 5])
+def test_pkl_files_of_numpy_1_are_read(tmp_path: Path, protocol: int) -> None:
+    data = pickle.dumps(frames(), protocol)
+    # Protocol 5 tells lengths in two places: the text's own and the frame's around it.
+    if protocol == 3:
+        old = data.replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray")
+    else:
+        old = data.replace(b"\x8c\x13numpy._core.numeric", b"\x8c\x12numpy.core.numeric")
+        start = old.index(b"\x95") + 1
+        length = int.from_bytes(old[start : start + 8], "little") - 1
+        old = old[:start] + length.to_bytes(8, "little") + old[start + 8 :]
+    assert old != data
+    path = tmp_path / "a.pkl"
+    path.write_bytes(old)
+    np.testing.assert_array_equal(read_pkl(path), frames())
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_malicious_pkl_is_not_executed(tmp_path: Path, wrapped: bool) -> None:
+    trace = tmp_path / "trace"
+    payload = Payload(os.system, f"echo > {trace}")
+    held: Any = payload
+    if wrapped:
+        held = np.empty(1, object)
+        held[0] = payload
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(held))
+    with pytest.raises(DataError, match=r"(posix|nt)\.system") as caught:
+        read_pkl(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not trace.exists()
+    # The payload itself is sound: a plain unpickler is taken in.
+    pickle.loads(path.read_bytes())
+    assert trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "name"),
+    [
+        (eval, ("1 + 1",), "builtins.eval"),
+        (getattr, (np, "load"), "builtins.getattr"),
+        (np.load, ("x",), "numpy.load"),
+        (sys.exit, (3,), "sys.exit"),
+    ],
+)
+def test_nothing_else_is_admitted(
+    tmp_path: Path, function: Any, arguments: tuple[Any, ...], name: str
+) -> None:
+    arguments = tuple(each for each in arguments if each is not np)
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(Payload(function, *arguments)))
+    with pytest.raises(DataError, match=f"asks for {name}"):
+        read_pkl(path)
+
+
+def test_names_cannot_be_reached_through_admitted_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    # STACK_GLOBAL with a dotted name, which a plain unpickler follows.
+    path.write_bytes(b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__init__\x93.")
+    with pytest.raises(DataError, match=r"asks for numpy.ndarray.__init__"):
+        read_pkl(path)
+
+
+def test_a_truncated_pkl_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    whole = pickle.dumps(frames())
+    for size in (0, 1, 20, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=f"a.pkl: .*got {size} bytes that are cut short"):
+            read_pkl(path)
+
+
+def test_bytes_that_are_no_pickle_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    rng = np.random.default_rng(1)
+    whole = pickle.dumps(frames()[:1, :4, :4])
+    for _ in range(300):
+        broken = bytearray(whole)
+        for place in rng.integers(0, len(broken), 3):
+            broken[place] = rng.integers(256)
+        path.write_bytes(broken)
+        try:
+            assert read_pkl(path).dtype == np.uint8
+        except DataError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (np.zeros((3, 64, 44), np.float32), r"float32 \[3, 64, 44\]"),
+        (np.zeros((64, 64), np.uint8), r"uint8 \[64, 64\]"),
+        (np.zeros((3, 2, 64, 64), np.uint8), r"uint8 \[3, 2, 64, 64\]"),
+        (np.zeros((0, 64, 64), np.uint8), r"uint8 \[0, 64, 64\]"),
+        (np.array([None]), r"object \[1\]"),
+        ([np.zeros((3, 4), np.uint8)], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_another_content_is_refused(tmp_path: Path, content: Any, received: str) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DataError, match=rf"a.pkl: expected .*uint8 \[frames.*got {received}"):
+        read_pkl(path)
+    with pytest.raises(DataError, match=received):
+        write_pkl(tmp_path / "b.pkl", content)
+    assert not (tmp_path / "b.pkl").exists()
+
+
+def test_a_missing_pkl_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a.pkl: .*No such file"):
+        read_pkl(tmp_path / "a.pkl")
+
+
+def test_a_full_disk_leaves_the_old_pkl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.pkl"
+    write_pkl(path, frames())
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"a.pkl: cannot be written \(No space left"):
+        write_pkl(path, frames() // 2)
+    np.testing.assert_array_equal(read_pkl(path), frames())
+    assert [each.name for each in tmp_path.iterdir()] == ["a.pkl"]

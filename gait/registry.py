@@ -19,6 +19,7 @@ from gait.errors import ConfigError, nearest
 
 KINDS = {
     "model": "gait.models",
+    "backbone": "gait.layers.backbones",
     "loss": "gait.losses",
     "transform": "gait.data.transforms",
     "sampler": "gait.data.samplers",
@@ -95,7 +96,10 @@ def parameters(kind: str, name: str) -> Parameters:
 
 
 def check(kind: str, component: dict[str, Any], where: str = "") -> list[str]:
-    """Problems of a component's configuration, each one sentence; empty when it can be built."""
+    """Problems of a component's configuration, each one sentence; empty when it can be built.
+
+    A parameter named like a kind, such as a model's `backbone`, is a component itself.
+    """
     where = where or kind
     name = component.get("name")
     if not isinstance(name, str):
@@ -115,6 +119,9 @@ def check(kind: str, component: dict[str, Any], where: str = "") -> list[str]:
     problems += [
         f"{where}.{key}: {name} needs this parameter" for key in sorted(known.required - given)
     ]
+    for key in sorted(given & known.all & set(KINDS)):
+        if isinstance(component[key], dict):
+            problems += check(key, component[key], f"{where}.{key}")
     return problems
 
 

@@ -1,0 +1,73 @@
+"""Baseline of OpenGait, the network that its paper calls GaitBase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gait.compat.converters.converter import Converter, bn_neck, expect, part_linear
+from gait.compat.foreign import Section
+from gait.errors import ConfigError
+
+
+def _settings(cfg: Section) -> dict[str, Any]:
+    backbone, width = _backbone(cfg.section("backbone_cfg"))
+    bins = list(cfg.need("bin_num"))
+    embedding_channels = part_linear(cfg.section("SeparateFCs"), width, sum(bins))
+    return {
+        "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, sum(bins)),
+        "backbone": backbone,
+        "embedding_channels": embedding_channels,
+        "bins": bins,
+    }
+
+
+def _backbone(cfg: Section) -> tuple[dict[str, Any], int]:
+    """Our settings of a backbone, and its output channels."""
+    kind = cfg.need("type")
+    if kind == "ResNet9":
+        expect(cfg, "block", "BasicBlock", absent="BasicBlock")
+        expect(cfg, "maxpool", False, absent=True)
+        channels = list(cfg.need("channels"))
+        settings = {
+            "name": "ResNet9",
+            "channels": channels,
+            "blocks": list(cfg.need("layers")),
+            "strides": list(cfg.need("strides")),
+        }
+        in_channels = cfg.take("in_channel", 1)
+        width = [
+            each for each, blocks in zip(channels, settings["blocks"], strict=False) if blocks
+        ][-1]
+    elif kind == "Plain":
+        layers = list(cfg.need("layers_cfg"))
+        settings = {"name": "Plain", "layers": layers}
+        in_channels = cfg.take("in_channels", 1)
+        width = int([each for each in layers if each != "M"][-1].split("-")[1])
+    else:
+        raise ConfigError(f"{cfg.at('type')}: expected 'ResNet9' or 'Plain', got {kind!r}")
+    if in_channels != 1:
+        settings["in_channels"] = in_channels
+    return settings, width
+
+
+_TRUNK = "Backbone.forward_block"
+
+CONVERTER = Converter(
+    foreign=("Baseline", "GaitBase"),
+    model="GaitBase",
+    settings=_settings,
+    names=(
+        (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
+        (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
+        (
+            r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)",
+            rf"{_TRUNK}.layer\1.\2.downsample.\3",
+        ),
+        (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
+        (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
+        (r"part_linear\.weight", "FCs.fc_bin"),
+        (r"neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
+        (r"neck\.classifier\.weight", "BNNecks.fc_bin"),
+    ),
+    fields={"triplet": "embeddings", "softmax": "logits"},
+)

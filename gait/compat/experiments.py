@@ -1,0 +1,280 @@
+"""Whole configurations of OpenGait as experiments of ours."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from gait import registry
+from gait.compat.converters import by_foreign_name
+from gait.compat.foreign import Note, Section
+from gait.compat.losses import loss_of, loss_sections
+from gait.compat.transforms import transforms_of
+from gait.config.experiment import Experiment
+from gait.config.load import validated
+from gait.errors import ConfigError
+
+# What OpenGait merges under every configuration.
+_CUT = [{"type": "BaseSilCuttingTransform"}]
+DEFAULTS: dict[str, Any] = {
+    "data_cfg": {"dataset_name": "CASIA-B"},
+    "model_cfg": {"model": "Baseline"},
+    "loss_cfg": {"type": "TripletLoss", "margin": 0.2, "log_prefix": "triplet"},
+    "optimizer_cfg": {"solver": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0005},
+    "scheduler_cfg": {
+        "scheduler": "MultiStepLR",
+        "milestones": [20000, 40000, 60000],
+        "gamma": 0.1,
+    },
+    "trainer_cfg": {
+        "total_iter": 80000,
+        "log_iter": 100,
+        "save_iter": 2000,
+        "save_name": "tmp",
+        "with_test": False,
+        "enable_float16": True,
+        "sync_BN": False,
+        "fix_BN": False,
+        "restore_hint": 0,
+        "restore_ckpt_strict": True,
+        "optimizer_reset": False,
+        "scheduler_reset": False,
+        "sampler": {
+            "type": "TripletSampler",
+            "batch_size": [8, 16],
+            "sample_type": "fixed_unordered",
+            "frames_num_fixed": 30,
+            "frames_num_min": 25,
+            "frames_num_max": 50,
+        },
+        "transform": _CUT,
+    },
+    "evaluator_cfg": {
+        "enable_float16": False,
+        "metric": "euc",
+        "sampler": {"type": "InferenceSampler", "sample_type": "all_ordered"},
+        "transform": _CUT,
+    },
+}
+
+_PROTOCOL = "protocols are in datasets/<dataset>/dataset.yaml"
+_EXACT = "test batches are made of sequences of equal length, whatever their number"
+_INIT = "weights of a run are found by the run"
+# Keys with an effect there that have another place, or no need, here.
+_ELSEWHERE = {
+    "data_cfg.dataset_root": "data lie in data/<dataset>",
+    "data_cfg.dataset_partition": "the partition is in datasets/<dataset>/partition.yaml",
+    "data_cfg.test_dataset_name": _PROTOCOL,
+    "data_cfg.data_in_use": "a dataset here has the files that its pkl tree has",
+    "data_cfg.num_workers": "the number of loading processes is in config/config.yaml",
+    "data_cfg.cache": "the packed store is memory-mapped",
+    "evaluator_cfg.save_name": "the experiment's file names it",
+    "evaluator_cfg.eval_func": _PROTOCOL,
+    "evaluator_cfg.cross_view_gallery": _PROTOCOL,
+    "evaluator_cfg.rerank": _PROTOCOL,
+    "evaluator_cfg.restore_hint": _INIT,
+    "evaluator_cfg.restore_ckpt_strict": _INIT,
+    "evaluator_cfg.sampler.batch_size": _EXACT,
+    "evaluator_cfg.sampler.type": _EXACT,
+    "trainer_cfg.find_unused_parameters": "unused parameters are found by themselves",
+    "trainer_cfg.sampler.batch_shuffle": "processes take slices of one global batch",
+    "trainer_cfg.restore_ckpt_strict": "nothing is restored",
+    "trainer_cfg.optimizer_reset": "nothing is restored",
+    "trainer_cfg.scheduler_reset": "nothing is restored",
+}
+_WITHOUT_EFFECT = "has no effect in OpenGait"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted configuration.
+
+    Attributes:
+        experiment: our experiment, valid by itself.
+        dataset: the dataset's name there.
+        model: the model's name here.
+        save_name: the run's name there.
+        num_classes: number of classes of its classifier, 0 without one.
+        notes: keys that are not carried, in the order of the configuration.
+    """
+
+    experiment: dict[str, Any]
+    dataset: str
+    model: str
+    save_name: str
+    num_classes: int
+    notes: list[Note]
+
+
+def convert(cfg: dict[str, Any]) -> Conversion:
+    """Turn a whole OpenGait configuration into an experiment.
+
+    Raises:
+        ConfigError: a model, loss, sampler or transform that is not supported, or a value out of
+            range.
+    """
+    top = Section(cfg, DEFAULTS)
+    if isinstance(cfg.get("data_cfg"), list):
+        raise ConfigError("data_cfg: training on several datasets cannot be converted")
+    trainer, evaluator = top.section("trainer_cfg"), top.section("evaluator_cfg")
+    converter = by_foreign_name(top.section("model_cfg").need("model"))
+    settings = converter.settings(top.section("model_cfg"))
+    dataset = top.section("data_cfg").take("dataset_name")
+    save_name = trainer.take("save_name")
+    notes: list[Note] = []
+    num_classes = settings.pop("num_classes", 0)
+    if num_classes:
+        reason = "the number of classes is that of the training subjects"
+        notes.append(Note("model_cfg.SeparateBNNecks.class_num", "elsewhere", reason))
+    sampler = trainer.section("sampler")
+    train_transforms, unread_train = transforms_of(trainer)
+    test_transforms, unread_test = transforms_of(evaluator)
+    losses, unread_losses = _losses(top, converter.fields, converter.model)
+    experiment: dict[str, Any] = {
+        "seed": 0,
+        "iterations": trainer.take("total_iter"),
+        "model": {"name": converter.model, **settings},
+        "losses": losses,
+        "optimizer": _torch("optimizer", top.section("optimizer_cfg"), "solver"),
+        "scheduler": _torch("scheduler", top.section("scheduler_cfg"), "scheduler"),
+        "sampler": _sampler(sampler),
+        "frames": _frames(sampler),
+        "transforms": train_transforms,
+        "precision": "fp16" if trainer.take("enable_float16") else "fp32",
+        "batch_norm": _batch_norm(trainer),
+        "logging": _logging(trainer),
+        "embedding": {
+            "transforms": test_transforms,
+            "frames_limit": _test_frames(evaluator.section("sampler")),
+            "precision": "fp16" if evaluator.take("enable_float16") else "fp32",
+        },
+        "evaluation": {"distance": _distance(evaluator)},
+    }
+    _add_init(trainer, experiment, notes)
+    validated(Experiment, experiment, "converted configuration")
+    notes += [
+        Note(key, "elsewhere", _ELSEWHERE[key])
+        if key in _ELSEWHERE
+        else Note(key, "ignored", _WITHOUT_EFFECT)
+        for key in [*top.unread(), *unread_losses, *unread_train, *unread_test]
+    ]
+    return Conversion(
+        experiment=experiment,
+        dataset=dataset,
+        model=converter.model,
+        save_name=save_name,
+        num_classes=num_classes,
+        notes=notes,
+    )
+
+
+def _losses(top: Section, fields: Any, model: str) -> tuple[dict[str, Any], list[str]]:
+    losses: dict[str, Any] = {}
+    unread: list[str] = []
+    for section in loss_sections(top.take("loss_cfg"), DEFAULTS["loss_cfg"]):
+        prefix, loss, weight = loss_of(section)
+        if prefix in fields:
+            losses[prefix] = {**loss, "weight": weight}
+            unread += section.unread()
+        else:
+            # The model never gives anything to it.
+            unread.append(section.path)
+    missing = sorted(set(fields) - set(losses))
+    if missing:
+        raise ConfigError(f"loss_cfg: {model} needs a loss with log_prefix {missing[0]!r}")
+    return losses, unread
+
+
+def _torch(kind: str, cfg: Section, key: str) -> dict[str, Any]:
+    """An optimiser or scheduler with those arguments that OpenGait passes on."""
+    name = registry.canonical(kind, cfg.need(key))
+    taken = [
+        each.name
+        for each in inspect.signature(registry.get(kind, name)).parameters.values()
+        if each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    return {"name": name, **{each: cfg.take(each) for each in taken if each in cfg}}
+
+
+def _sampler(cfg: Section) -> dict[str, Any]:
+    kind, size = cfg.take("type"), cfg.take("batch_size")
+    if kind == "TripletSampler":
+        subjects, sequences = size
+        return {"name": "TripletSampler", "subjects": subjects, "sequences": sequences}
+    if kind == "CommonSampler":
+        return {"name": "CommonSampler", "batch": size}
+    raise ConfigError(
+        f"{cfg.at('type')}: expected 'TripletSampler' or 'CommonSampler', got {kind!r}"
+    )
+
+
+def _frames(cfg: Section) -> dict[str, Any]:
+    sample_type = cfg.take("sample_type")
+    number, _, order = str(sample_type).partition("_")
+    orders = {"unordered": "unordered", "ordered": "ordered", "allordered": "all_ordered"}
+    if number not in ("fixed", "unfixed", "all") or order not in orders:
+        raise ConfigError(
+            f"{cfg.at('sample_type')}: expected fixed, unfixed or all, then _unordered, _ordered "
+            f"or _allordered, got {sample_type!r}"
+        )
+    if number == "all":
+        frames: dict[str, Any] = {"number": "all", "order": "all_ordered"}
+    else:
+        frames = {"number": number, "order": orders[order]}
+        if order == "ordered":
+            frames["skip"] = cfg.need("frames_skip_num")
+    if number == "fixed":
+        frames["count"] = cfg.take("frames_num_fixed")
+    if number == "unfixed":
+        frames["count_range"] = [cfg.take("frames_num_min"), cfg.take("frames_num_max")]
+    if "frames_all_limit" in cfg:
+        frames["limit"] = cfg.take("frames_all_limit")
+    return frames
+
+
+def _test_frames(cfg: Section) -> int | None:
+    sample_type = cfg.take("sample_type")
+    if not str(sample_type).startswith("all_"):
+        raise ConfigError(
+            f"{cfg.at('sample_type')}: expected all_ordered, got {sample_type!r}; test sequences "
+            "are used whole here"
+        )
+    limit: int | None = cfg.take("frames_all_limit")
+    return limit
+
+
+def _batch_norm(cfg: Section) -> str:
+    synchronised = cfg.take("sync_BN")
+    if cfg.take("fix_BN"):
+        return "fixed"
+    return "synchronised" if synchronised else "local"
+
+
+def _logging(cfg: Section) -> dict[str, Any]:
+    logging = {"log_every": cfg.take("log_iter"), "checkpoint_every": cfg.take("save_iter")}
+    if cfg.take("with_test"):
+        logging["evaluate_every"] = logging["checkpoint_every"]
+    return logging
+
+
+def _distance(cfg: Section) -> str:
+    distances = {"euc": "euclidean", "cos": "cosine"}
+    metric = cfg.take("metric")
+    if metric not in distances:
+        raise ConfigError(f"{cfg.at('metric')}: expected 'euc' or 'cos', got {metric!r}")
+    return distances[metric]
+
+
+def _add_init(cfg: Section, experiment: dict[str, Any], notes: list[Note]) -> None:
+    hint = cfg.take("restore_hint")
+    if isinstance(hint, str):
+        resets = {name: bool(cfg.take(f"{name}_reset")) for name in ("optimizer", "scheduler")}
+        reset = [name for name, wanted in resets.items() if wanted] + ["iteration"]
+        strict = bool(cfg.take("restore_ckpt_strict"))
+        experiment["init"] = {"weights": hint, "strict": strict, "reset": reset}
+        reason = "turn the weights into ours with `gait import-checkpoint` and name that file"
+        notes.append(Note(cfg.at("restore_hint"), "elsewhere", reason))
+    elif hint:
+        reason = "a run that was interrupted goes on by itself"
+        notes.append(Note(cfg.at("restore_hint"), "elsewhere", reason))

@@ -1,0 +1,209 @@
+"""OpenGait's configurations and checkpoints, used here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gait import __version__, registry
+from gait.compat.converters import by_foreign_name, by_model
+from gait.compat.experiments import Conversion, convert
+from gait.compat.foreign import ConversionWarning, Section
+from gait.compat.losses import loss_of, loss_sections
+from gait.config.yaml import read_yaml, write_yaml
+from gait.engine.files import load_torch, save_torch
+from gait.engine.weights import MODEL_FORMAT, plain_state
+from gait.errors import CheckpointError, ConfigError
+from gait.types import ModelOutput
+
+
+def build_model(model_cfg: dict[str, Any], dataset: str | None = None) -> nn.Module:
+    """Our model for the `model_cfg` of an OpenGait configuration.
+
+    Args:
+        model_cfg: the section as it stands in the YAML.
+        dataset: name of the dataset there, by which some models choose their size.
+
+    Raises:
+        ConfigError: the model is not supported, or the section is incomplete or contradictory.
+    """
+    cfg = Section(model_cfg, path="model_cfg")
+    converter = by_foreign_name(cfg.need("model"))
+    model: nn.Module = registry.build(
+        "model", {"name": converter.model, **converter.settings(cfg)}
+    )
+    for key in cfg.unread():
+        warnings.warn(f"{key}: is not used by {converter.model}", ConversionWarning, stacklevel=2)
+    return model
+
+
+def load_state_dict(model: nn.Module, state: Mapping[str, Any]) -> None:
+    """Give a model the tensors of an OpenGait checkpoint.
+
+    Args:
+        model: a model of ours.
+        state: tensors by their names there, bare or as a checkpoint's 'model' entry.
+
+    Raises:
+        CheckpointError: all names that are missing, unexpected or of another shape; the model is
+            then unchanged.
+    """
+    if isinstance(state.get("model"), Mapping):
+        state = state["model"]
+    own = model.state_dict()
+    names = by_model(type(model).__name__).foreign_names(own)
+    shapes = [
+        f"{name} {list(state[name].shape)} instead of {list(own[ours].shape)}"
+        for name, ours in names.items()
+        if name in state and state[name].shape != own[ours].shape
+    ]
+    found = (
+        ("missing", [name for name in names if name not in state]),
+        ("unexpected", [name for name in state if name not in names]),
+        ("of another shape", shapes),
+    )
+    problems = [f"{what}: {', '.join(which)}" for what, which in found if which]
+    if problems:
+        raise CheckpointError(
+            f"the weights do not fit {type(model).__name__}: {'; '.join(problems)}; give the "
+            "configuration that they were trained with"
+        )
+    model.load_state_dict({ours: state[name] for name, ours in names.items()})
+
+
+def state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model of ours by their names in OpenGait: `load_state_dict` reversed."""
+    own = model.state_dict()
+    names = by_model(type(model).__name__).foreign_names(own)
+    return {name: own[ours] for name, ours in names.items()}
+
+
+def embed(
+    model: nn.Module, inputs: list[Tensor], lengths: list[int] | None = None
+) -> dict[str, Tensor]:
+    """What OpenGait calls `inference_feat`, in evaluation mode and without gradients.
+
+    Args:
+        inputs: one tensor a modality, packed [1, sum(lengths), ...], or [n, s, ...] when
+            `lengths` is None.
+        lengths: frames of each packed sequence.
+
+    Returns:
+        'embeddings', [n, c, p].
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            output: ModelOutput = model(inputs, lengths)
+    finally:
+        model.train(was_training)
+    return {"embeddings": output.embeddings}
+
+
+def training_loss(
+    model: nn.Module,
+    loss_cfg: dict[str, Any] | Sequence[dict[str, Any]],
+    inputs: list[Tensor],
+    labels: Tensor,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum of a model's losses on one batch, in the mode that the model is in.
+
+    Args:
+        loss_cfg: the section as it stands in an OpenGait YAML, one loss or several.
+        inputs: one tensor a modality, [n, s, ...].
+        labels: class index of each sequence, int64 [n].
+
+    Returns:
+        The sum, and each loss's terms as 'scalar/<log_prefix>/<term>'.
+
+    Raises:
+        ConfigError: a loss that is not supported, or that the model gives nothing to.
+    """
+    fields = by_model(type(model).__name__).fields
+    output: ModelOutput = model(inputs)
+    total = output.embeddings.new_zeros(())
+    terms: dict[str, Tensor] = {}
+    for cfg in loss_sections(loss_cfg):
+        prefix, component, weight = loss_of(cfg)
+        if prefix not in fields:
+            raise ConfigError(
+                f"{cfg.at('log_prefix')}: expected one of {sorted(fields)}, got {prefix!r}"
+            )
+        result = registry.build("loss", component)(output[fields[prefix]], labels)
+        total = total + weight * result.value
+        terms |= {f"scalar/{prefix}/{name}": term for name, term in result.terms.items()}
+    return total, terms
+
+
+def convert_config(cfg: dict[str, Any]) -> dict[str, Any]:
+    """A whole OpenGait configuration as one of our experiments.
+
+    OpenGait's own defaults hold for what it leaves out. The experiment is complete: it holds
+    whatever lies below it in `config/`. A `ConversionWarning` is given for each key that never
+    had an effect there; keys about paths, names and protocols have their places elsewhere here
+    and are not carried either.
+
+    Raises:
+        ConfigError: something in it is not supported.
+    """
+    conversion = convert(cfg)
+    _warn(conversion)
+    return conversion.experiment
+
+
+def import_config(source: Path) -> str:
+    """An OpenGait YAML as the text of an experiment file; what is not carried stands on top."""
+    conversion = convert(read_yaml(source)[0])
+    _warn(conversion)
+    lines = [
+        f"Converted from OpenGait's {source.name}; for config/experiments/"
+        f"{conversion.dataset}/{conversion.model}/{conversion.save_name}.yaml"
+    ]
+    for kind, title in (("ignored", "Without effect there"), ("elsewhere", "Elsewhere here")):
+        notes = [f"  {note}" for note in conversion.notes if note.kind == kind]
+        lines += [f"{title}:", *notes] if notes else []
+    head = "".join(f"# {line}\n" for line in lines)
+    return head + write_yaml(conversion.experiment)
+
+
+def import_checkpoint(source: Path, config: Path, target: Path) -> None:
+    """Turn an OpenGait checkpoint into a `model.pt`.
+
+    Args:
+        source: the published file; its tensors may be wrapped with a training state.
+        config: the OpenGait YAML that it was trained with.
+        target: the file to write.
+
+    Raises:
+        CheckpointError: the file cannot be read, or does not fit the configuration.
+        ConfigError: the configuration is not supported.
+    """
+    cfg = read_yaml(config)[0]
+    conversion = convert(cfg)
+    _warn(conversion)
+    state = load_torch(source)
+    model = build_model(cfg.get("model_cfg", {}), conversion.dataset)
+    try:
+        load_state_dict(model, state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from None
+    classes = [f"class {index}" for index in range(conversion.num_classes)]
+    data = {
+        "format": MODEL_FORMAT,
+        "model": plain_state(model),
+        "config": {"experiment": conversion.experiment},
+        "provenance": {"version": __version__, "imported": source.name, "classes": classes},
+    }
+    save_torch(data, target)
+
+
+def _warn(conversion: Conversion) -> None:
+    for note in conversion.notes:
+        if note.kind == "ignored":
+            warnings.warn(str(note), ConversionWarning, stacklevel=3)

@@ -1,0 +1,60 @@
+"""GaitBase: per-frame backbone, temporal maximum, horizontal parts, batch-normalised neck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from gait import registry
+from gait.layers.frames import fold_frames
+from gait.layers.horizontal_pooling import HorizontalPooling
+from gait.layers.initialise import initialise
+from gait.layers.part_bn_neck import PartBNNeck
+from gait.layers.part_linear import PartLinear
+from gait.layers.set_pooling import set_max
+from gait.types import ModelOutput
+
+
+class GaitBase(nn.Module):
+    """The strong baseline; embeddings are the part features before the neck.
+
+    Args:
+        num_classes: identities of the training set.
+        backbone: name and parameters of a backbone that works frame by frame.
+        embedding_channels: channels of each part's embedding.
+        bins: strips of the horizontal pooling.
+
+    Source: Fan et al., OpenGait: Revisiting Gait Recognition Toward Better Practicality,
+    CVPR 2023, arXiv 2211.06597.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: dict[str, Any],
+        embedding_channels: int = 256,
+        bins: Sequence[int] = (16,),
+    ) -> None:
+        super().__init__()
+        self.backbone = registry.build("backbone", backbone)
+        self.horizontal_pooling = HorizontalPooling(bins)
+        parts = self.horizontal_pooling.parts
+        self.part_linear = PartLinear(parts, self.backbone.out_channels, embedding_channels)
+        self.neck = PartBNNeck(parts, embedding_channels, num_classes)
+        initialise(self)
+
+    def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
+        """Embeddings [n, embedding_channels, p] and field 'logits' [n, num_classes, p].
+
+        Args:
+            inputs: one tensor, silhouettes [n, s, h, w] in 0..1 or maps [n, s, c, h, w]; packed
+                on the frame axis when `lengths` is given.
+            lengths: frames of each packed sequence.
+        """
+        frames, lengths = fold_frames(inputs[0], lengths)
+        pooled = set_max(self.backbone(frames), lengths)
+        embeddings = self.part_linear(self.horizontal_pooling(pooled))
+        _, logits = self.neck(embeddings)
+        return ModelOutput(embeddings.float(), {"logits": logits.float()})

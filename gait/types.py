@@ -84,3 +84,8 @@ class Batch:
     labels: Tensor
     keys: list[SequenceKey]
     lengths: list[int] | None = None
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory; a loader that pins calls this."""
+        inputs = [each.pin_memory() for each in self.inputs]
+        return Batch(inputs, self.labels.pin_memory(), self.keys, self.lengths)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from gait.config.schema import Strict
 
@@ -31,7 +38,12 @@ class Partition(Strict):
 
 
 class Selection(Strict):
-    """Sequences, by shell-style patterns on their condition and view; None for any."""
+    """Sequences, by shell-style patterns on their condition and view; None for any.
+
+    A pattern is matched against the whole name, upper and lower case apart: `*` is any text, `?`
+    any character, `[ab]` one of those. A sequence is selected when its condition matches any of
+    the condition patterns and its view any of the view patterns.
+    """
 
     condition: list[str] | None = None
     view: list[str] | None = None
@@ -43,32 +55,54 @@ class Protocol(Strict):
     Attributes:
         title: what the table's caption calls it.
         gallery: the enrolled sequences of the test subjects.
-        probes: the sequences to identify, by the name of the row they are reported in.
+        probes: the sequences to identify, by the name of the row they are reported in; a sequence
+            may belong to several rows.
         cells: 'view_pair' scores each pair of probe view and gallery view, then averages over
             gallery views and probe views; 'probe_view' scores each probe view against all gallery
-            views and averages; 'pooled' scores all at once.
+            views and averages; 'pooled' scores all at once. A cell in which nothing can be
+            compared is empty and takes no part in the averages.
         exclude: gallery items not compared with a probe. 'identical_view' leaves out cells (or
             items) of the probe's own view; 'same_subject_view' only those of its own subject;
             'none' compares everything but the sequence itself.
-        unmatched: a probe whose subject is absent from the gallery counts as a 'miss' or is left
-            out ('skip').
-        ranks: the ranks reported.
+        unmatched: a probe whose subject is absent from what it is compared with (its cell's
+            gallery) counts as a 'miss' of the ranks or is left out of them ('skip'). Mean average
+            precision and mean inverse negative penalty are averages over the probes with a match
+            either way, and unmatched probes are counted.
+        ranks: the ranks reported; 1 and 5 always are. A gallery smaller than a rank is searched
+            whole.
         round_cells: decimals each cell's percentage is rounded to before averaging, as published
             tables of some datasets do; None for exact averages.
     """
 
     title: str
     gallery: Selection
-    probes: dict[str, Selection]
+    probes: dict[str, Selection] = Field(min_length=1)
     cells: Literal["view_pair", "probe_view", "pooled"]
     exclude: Literal["identical_view", "same_subject_view", "none"]
     unmatched: Literal["miss", "skip"] = "miss"
     ranks: list[PositiveInt] = Field(default_factory=lambda: [1, 5])
-    round_cells: int | None = None
+    round_cells: NonNegativeInt | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if "mean" in self.probes:
+            raise ValueError("probes: 'mean' is the row of their averages; choose another name")
+        if self.cells == "view_pair" and self.exclude == "same_subject_view":
+            raise ValueError(
+                "exclude: same_subject_view leaves no match in the cells of identical views; with "
+                "cells: view_pair choose identical_view or none"
+            )
+        return self
 
 
 class Published(Strict):
-    """Published rank-1 in percent by probe, with the source."""
+    """Published rank-1 in percent by probe, with the source.
+
+    Attributes:
+        model: the model it is compared with, by its name in `config/models`.
+        protocol: one of the dataset's protocols.
+        rank1_pct: percent by the protocol's probe names; probes without a figure are left out.
+    """
 
     model: str
     protocol: str
@@ -118,16 +152,28 @@ class Dataset(Strict):
             raise ValueError(f"a name must match {NAME}")
         return value
 
+    @field_validator("protocols")
+    @classmethod
+    def _protocols_name_files(cls, value: dict[str, Protocol]) -> dict[str, Protocol]:
+        if wrong := [name for name in value if not re.fullmatch(NAME, name)]:
+            raise ValueError(f"the name {wrong[0]!r} of a protocol must match {NAME}")
+        return value
+
     @model_validator(mode="after")
-    def _published_protocols_exist(self) -> Self:
+    def _published_rows_exist(self) -> Self:
         unknown = {each.protocol for each in self.published} - set(self.protocols)
         if unknown:
             raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
+        for each in self.published:
+            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].probes)):
+                raise ValueError(
+                    f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
+                )
         return self
 
 
-# Names of datasets, models and experiments: file names on every system, and never a path.
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.+*=-]*"
+# Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
 
 
 def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:

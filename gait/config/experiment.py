@@ -62,8 +62,10 @@ class Init(Strict):
 
     weights: str
     strict: bool = True
-    reset: list[Literal["optimizer", "scheduler", "iteration"]] = Field(
-        default_factory=lambda: ["optimizer", "scheduler", "iteration"]
+    reset: tuple[Literal["optimizer", "scheduler", "iteration"], ...] = (
+        "optimizer",
+        "scheduler",
+        "iteration",
     )
 
 
@@ -136,6 +138,12 @@ class Resolved(Strict):
     def identity(self) -> str:
         """The output key `<dataset>/<model>/<save_name>`."""
         return f"{self.dataset.name}/{self.model}/{self.save_name}"
+
+    def testing_on(self, subjects: list[str]) -> Resolved:
+        """The same with other test subjects."""
+        partition = self.dataset.partition.model_copy(update={"test": subjects})
+        dataset = self.dataset.model_copy(update={"partition": partition})
+        return self.model_copy(update={"dataset": dataset})
 
     def training_slice(self) -> dict[str, Any]:
         """What the trained weights depend on; a change of it means training again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gait import registry
-from gait.config.dataset import Dataset
+from gait.config.dataset import NAME, Dataset
 from gait.config.experiment import Experiment, Resolved
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, read_yaml
@@ -22,9 +23,18 @@ Model = TypeVar("Model", bound=BaseModel)
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
     """Every (dataset, model, save_name) that has a file under `config/experiments`, sorted."""
     folder = root / "config" / "experiments"
-    return sorted(
-        (path.parts[-3], path.parts[-2], path.stem) for path in folder.glob("*/*/*.yaml")
-    )
+    files = sorted(folder.glob("*/*/*.yaml"))
+    found = [(path.parts[-3], path.parts[-2], path.stem) for path in files]
+    problems = [
+        f"{path}: {name!r} cannot name an output; expected letters, digits and _ . + = - only, "
+        "a letter or digit first"
+        for path, names in zip(files, found, strict=True)
+        for name in names
+        if not re.fullmatch(NAME, name)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def dataset_names(root: Path) -> list[str]:
@@ -167,6 +177,31 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
             kind, component if isinstance(component, dict) else {"name": component}, where
         )
     ]
+
+
+def describe(experiment: Experiment, origins: Origins) -> str:
+    """Each value of an experiment on a line, with the file and line it was written in."""
+    lines: list[tuple[str, str]] = []
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, dict) and value:
+            for key, each in value.items():
+                walk(each, f"{path}.{key}" if path else str(key))
+        else:
+            lines.append((f"{path}: {value}", str(origins.get(path, "built-in default"))))
+
+    walk(experiment.model_dump(mode="json"), "")
+    width = max(len(text) for text, _ in lines)
+    return "\n".join(f"{text:<{width}}  # {place}" for text, place in lines)
+
+
+def validated(model: type[Model], data: dict[str, Any], source: str) -> Model:
+    """`data` as a record of the schema `model`.
+
+    Raises:
+        ConfigError: all problems; `source` says where the data come from.
+    """
+    return _validated(model, data, {}, Path(source), [])
 
 
 def _validated(

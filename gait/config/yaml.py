@@ -50,15 +50,16 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
         if node is None:
             return {}, {}
         if not isinstance(node, yaml.MappingNode):
-            raise ConfigError(f"{path}: expected a mapping at the top, got {node.id}")
+            kind = node.tag.rpartition(":")[2]
+            raise ConfigError(f"{path}: expected a mapping at the top, got {kind}")
         origins: dict[str, Origin] = {}
         _collect(node, "", path, origins)
-        data: dict[str, Any] = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        data: dict[str, Any] = loader.construct_document(node)
         return data, origins
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def write_yaml(data: dict[str, Any]) -> str:

@@ -17,9 +17,9 @@ from gait.prepare.tree import Layout, Scan, walk
 from gait.types import CatalogueRow, SequenceKey
 
 __all__ = [
-    "CatalogueSummary",
     "Sequences",
     "deal",
+    "gather",
     "materialise",
     "read_rows",
     "rearrange",
@@ -44,57 +44,44 @@ class Sequences:
     rows: list[CatalogueRow]
     ignored: dict[str, int]
 
-
-@dataclass(frozen=True, slots=True)
-class CatalogueSummary:
-    """What rearranging came to.
-
-    Attributes:
-        layout: the layout that the raw tree has.
-        sequences: rows of the catalogue.
-        subjects: different subjects in it.
-        ignored: how many files, folders and archive members were not used, by reason.
-        written: the files whose content changed; the others were left alone.
-    """
-
-    layout: str
-    sequences: int
-    subjects: int
-    ignored: dict[str, int]
-    written: list[Path]
-
     def __str__(self) -> str:
-        lines = [f"{self.sequences} sequences of {self.subjects} subjects ({self.layout})"]
+        subjects = len({row.key.subject for row in self.rows})
+        lines = [f"{len(self.rows)} sequences of {subjects} subjects ({self.layout})"]
         lines += [f"not used: {reason}: {number}" for reason, number in self.ignored.items()]
-        return "\n".join([*lines, f"{len(self.written)} tables changed"])
+        return "\n".join(lines)
 
 
 def rearrange(
-    raw: Path, layouts: list[str], catalogue: Path, shards: list[Path], obtain: str = ""
-) -> CatalogueSummary:
-    """Finds the sequences below `raw` and writes them, sorted by key, to one table and its shards.
+    raw: Path, layouts: list[str], shard: Path, number: int, of: int, obtain: str = ""
+) -> Sequences:
+    """Finds the sequences below `raw` and writes those of one shard, sorted by key.
+
+    Shards are written one by one, as a changed raw tree concerns few of them.
 
     Args:
         raw: the dataset's raw folder, only read.
         layouts: names of the layouts that the dataset may have.
-        catalogue: the table of all sequences to write.
-        shards: the tables to write with the rows of some subjects each; each is written, also
-            when it is without rows.
+        shard: the table to write; it is written, too, when it is without rows.
+        number: the shard's number, from 1.
+        of: how many shards there are.
         obtain: how the data can be had, for messages.
+
+    Returns:
+        All sequences, not only those of the shard.
 
     Raises:
         DataError, ConfigError: as `scan`.
     """
-    sequences = scan(raw, layouts, obtain)
-    parts = zip(shards, deal(sequences.rows, len(shards)), strict=True)
-    tables = [(catalogue, sequences.rows), *parts]
-    return CatalogueSummary(
-        layout=sequences.layout,
-        sequences=len(sequences.rows),
-        subjects=len({row.key.subject for row in sequences.rows}),
-        ignored=sequences.ignored,
-        written=[path for path, rows in tables if write_if_changed(path, rows_text(rows))],
-    )
+    sequences = scan(raw, layouts, obtain, shard.parent.with_name("sequences.csv"))
+    write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
+    return sequences
+
+
+def gather(shards: list[Path], catalogue: Path) -> int:
+    """Writes the rows of all shards to one table, sorted by key; tells how many they are."""
+    rows = sorted((row for shard in shards for row in read_rows(shard)), key=lambda row: row.key)
+    write_if_changed(catalogue, rows_text(rows))
+    return len(rows)
 
 
 def scan(

@@ -22,6 +22,7 @@ from gait.prepare.manifest import (
     told,
 )
 from gait.prepare.pkl import read_pkl
+from gait.prepare.rows import read_rows
 from gait.types import SequenceKey
 
 INDEX_COLUMNS = ("subject", "condition", "view", "start", "frames", "sha256")
@@ -72,7 +73,13 @@ class _Listed:
     manifest: Path
 
 
-def pack(manifests: list[Path], root: Path, manifest: Path, packed: Path) -> PackSummary:
+def pack(
+    manifests: list[Path],
+    root: Path,
+    manifest: Path,
+    packed: Path,
+    catalogue: Path | None = None,
+) -> PackSummary:
     """Write the dataset's manifest and its packed store, or, on any failure, neither.
 
     Every pkl is checked against its manifest row. `index.csv` is written last, and is absent
@@ -83,12 +90,15 @@ def pack(manifests: list[Path], root: Path, manifest: Path, packed: Path) -> Pac
         root: the dataset's folder, which the manifests' paths lie below.
         manifest: the manifest of the dataset, all rows sorted by key; left alone if unchanged.
         packed: folder that gets `frames.npy`, uint8 [total frames, h, w], and `index.csv`.
+        catalogue: the table of all sequences, each of which has to be accounted for.
 
     Raises:
         DataError: a manifest or pkl cannot be used or does not fit the others, no sequence has a
             pkl, or a file cannot be written.
     """
     listed = _listed(manifests)
+    if catalogue is not None:
+        _account_for(catalogue, listed)
     kept = [each for each in listed if each.row.pkl]
     rows = [each.row for each in listed]
     if not kept:
@@ -115,6 +125,15 @@ def pack(manifests: list[Path], root: Path, manifest: Path, packed: Path) -> Pac
         left_out_frames=_drops(empty),
         dropped=_drops(rows),
     )
+
+
+def _account_for(catalogue: Path, listed: list[_Listed]) -> None:
+    lost = {row.key for row in read_rows(catalogue)} - {each.row.key for each in listed}
+    if lost:
+        raise DataError(
+            f"{catalogue}: lists {min(lost)} and {len(lost) - 1} more sequences of which no shard "
+            "says what became; delete the shards' pkl.csv to have them made again"
+        )
 
 
 def _listed(manifests: list[Path]) -> list[_Listed]:

@@ -1,0 +1,34 @@
+# Two commands for newcomers: `make demo` and `make test`. Both make .venv when it is not there.
+
+VENV := .venv
+READY := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all lint clean-venv
+
+demo: $(READY)
+	$(BIN)/snakemake --cores all results/SynthGait/GaitSet/report.csv
+	@$(BIN)/gait show results/SynthGait/GaitSet/report.csv
+
+test: $(READY)
+	$(BIN)/pytest -m "not slow and not slurm and not gpu"
+
+test-all: $(READY)
+	$(BIN)/pytest -m "not slurm and not gpu"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+# Debian's Python may come without ensurepip; its pip can then install into the environment.
+$(READY): pyproject.toml constraints.txt
+	python3 -m venv $(VENV) || python3 -m venv --without-pip $(VENV)
+	python3 -m pip --python $(BIN)/python install --quiet --constraint constraints.txt \
+		--editable '.[onnx,slurm,test]'
+	@touch $@
+
+clean-venv:
+	rm -rf $(VENV)

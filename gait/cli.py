@@ -1,0 +1,344 @@
+"""The command line: one subcommand for each arrow of the flow, and a few for people."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from gait import __version__
+from gait.errors import ConfigError, GaitError
+
+if TYPE_CHECKING:
+    from gait.config.experiment import Resolved
+
+app = typer.Typer(
+    help="Gait recognition from raw video to a metric table.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ExperimentName = Annotated[
+    str, typer.Argument(help="<dataset>/<model>/<save_name>, or the path of a config.yaml.")
+]
+Packed = Annotated[Path, typer.Option(help="The dataset's packed store.")]
+Root = Annotated[Path, typer.Option(help="The dataset's folder, data/<dataset>.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that load data.")]
+
+
+def main() -> None:
+    """Run a subcommand; an error a user can mend is one sentence, last on the screen."""
+    try:
+        app()
+    except GaitError as error:
+        for line in str(error).splitlines():
+            print(f"gait: error: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Gait recognition from raw video to a metric table."""
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def synthesize(
+    dataset: Annotated[str, typer.Argument(help="A dataset with a population.")] = "SynthGait",
+    raw: Annotated[Path | None, typer.Option(help="Where videos go; data/<dataset>/raw.")] = None,
+    population: Annotated[str | None, typer.Option(help="Population, as YAML.")] = None,
+    processes: Annotated[int, typer.Option(min=1)] = 1,
+    truth: Annotated[Path | None, typer.Option(help="Folder for ground-truth masks.")] = None,
+) -> None:
+    """Render a population of walkers as raw videos in CASIA-B's file layout."""
+    from gait.config.dataset import Population
+    from gait.config.load import load_dataset, validated
+    from gait.prepare.synthetic import synthesize
+
+    if population is not None:
+        walkers = validated(Population, _mapping(population, "--population"), "--population")
+    else:
+        definition, _ = load_dataset(Path(), dataset)
+        if definition.population is None:
+            raise ConfigError(f"datasets/{dataset}/dataset.yaml: has no population to render")
+        walkers = definition.population
+    target = raw if raw is not None else Path("data") / dataset / "raw"
+    synthesize(target, walkers, processes=processes, truth=truth)
+
+
+@app.command()
+def rearrange(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],
+    shard: Annotated[str, typer.Option(help="<i>-of-<n>: the subjects of one shard.")],
+    output: Annotated[Path, typer.Option(help="The shard's table of sequences to write.")],
+) -> None:
+    """Turn a raw tree into tables of sequences, one shard at a time; no file is moved."""
+    from gait.config.load import load_dataset
+    from gait.prepare.catalogue import rearrange
+
+    match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
+    definition, _ = load_dataset(Path(), dataset)
+    number, of = int(match[1]), int(match[2])
+    print(rearrange(raw, definition.layouts, output, number, of, definition.obtain))
+
+
+@app.command()
+def gather(
+    shards: Annotated[list[Path], typer.Argument(help="The shards' tables of sequences.")],
+    output: Annotated[Path, typer.Option(help="The table of all sequences to write.")],
+) -> None:
+    """Put the shards' tables together to the catalogue, sequences.csv."""
+    from gait.prepare.catalogue import gather
+
+    print(f"{gather(shards, output)} sequences")
+
+
+@app.command()
+def materialise(
+    catalogue: Annotated[Path, typer.Argument(help="A sequences.csv.")],
+    raw: Annotated[Path, typer.Option(help="The raw tree the catalogue describes.")],
+    target: Annotated[Path, typer.Option(help="Where the tree is made.")],
+    copy: Annotated[bool, typer.Option(help="Copy instead of linking.")] = False,
+) -> None:
+    """Make a subject/condition/view tree of links for those who want one."""
+    from gait.prepare.catalogue import materialise
+
+    count = materialise(catalogue, raw, target, "copy" if copy else "symlink")
+    print(f"{count} sequences in {target}")
+
+
+@app.command()
+def segment(
+    shard: Annotated[Path, typer.Argument(help="A shard of the catalogue.")],
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The shard's table of silhouettes.")],
+    segmenter: Annotated[str, typer.Option(help="Name and parameters, as YAML.")],
+) -> None:
+    """Extract silhouettes from the videos of a shard."""
+    from gait.prepare.segment import segment_shard
+
+    settings = _mapping(segmenter, "--segmenter")
+    print(segment_shard(shard, root / "raw", root, output, settings))
+
+
+@app.command()
+def pretreat(
+    shard: Annotated[Path, typer.Argument(help="A shard of images, or of segmented videos.")],
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The shard's table of pkl files.")],
+    size_px: Annotated[int, typer.Option(help="Height and width of a frame.")] = 64,
+) -> None:
+    """Align the silhouettes of a shard and write them as pkl sequences."""
+    from gait.prepare.pretreat import pretreat_shard
+
+    print(pretreat_shard(shard, root / "raw", root, output, size_px))
+
+
+@app.command()
+def adopt(
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],
+) -> None:
+    """Take over a pkl tree that OpenGait, or anything else, has written."""
+    from gait.files import write_if_changed
+    from gait.prepare.adopt import manifest_of_tree
+    from gait.prepare.manifest import manifest_text
+
+    tree = manifest_of_tree(root)
+    write_if_changed(output, manifest_text(tree.rows))
+    print(f"{len(tree.rows)} sequences")
+    for kind, number in tree.ignored.items():
+        print(f"not used: {kind}: {number}")
+
+
+@app.command()
+def pack(
+    manifests: Annotated[list[Path], typer.Argument(help="Tables of pkl files.")],
+    root: Root,
+    manifest: Annotated[Path, typer.Option(help="The table of all pkl files.")],
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The sequences to account for, sequences.csv.")
+    ] = None,
+) -> None:
+    """Gather pkl sequences into the memory-mapped store that training reads."""
+    from gait.prepare.pack import pack
+
+    print(pack(manifests, root, manifest, root / "packed", catalogue))
+
+
+@app.command()
+def config(
+    experiment: Annotated[str, typer.Argument(help="<dataset>/<model>/<save_name>")],
+    origin: Annotated[bool, typer.Option("--origin", help="Show each value's file.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Write the resolved file.")] = None,
+) -> None:
+    """Check an experiment and show every value of it."""
+    from gait.config.load import describe, load_experiment
+    from gait.config.yaml import write_yaml
+    from gait.files import write_if_changed
+
+    resolved, origins = load_experiment(Path(), *_key(experiment))
+    if output is not None:
+        write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
+    elif origin:
+        print(describe(resolved.experiment, origins))
+    else:
+        print(write_yaml(resolved.experiment.model_dump(mode="json")), end="")
+
+
+@app.command()
+def train(
+    experiment: ExperimentName,
+    packed: Packed,
+    model: Annotated[Path, typer.Option(help="The weights to write, model.pt.")],
+    workers: Workers = 0,
+) -> None:
+    """Train a model; run under torchrun for more than one process."""
+    from gait.engine.distributed import guarded
+    from gait.engine.trainer import train
+
+    guarded(lambda: train(_resolved(experiment), packed, model.parent, model, workers=workers))
+
+
+@app.command()
+def embed(
+    experiment: ExperimentName,
+    packed: Packed,
+    model: Annotated[Path, typer.Option(help="The weights, model.pt.")],
+    embeddings: Annotated[Path, typer.Option(help="The file to write, embeddings.npz.")],
+    subjects: Annotated[
+        list[str] | None, typer.Option(help="Subjects, ranges or '*'; the test subjects.")
+    ] = None,
+    workers: Workers = 0,
+) -> None:
+    """Embed the test sequences of an experiment, or any subjects of any packed dataset."""
+    from gait.engine.distributed import guarded
+    from gait.engine.embed import embed
+
+    resolved = _resolved(experiment)
+    if subjects:
+        resolved = resolved.testing_on(subjects)
+    guarded(lambda: embed(resolved, packed, model, embeddings, workers=workers))
+
+
+@app.command()
+def score(
+    experiment: ExperimentName,
+    embeddings: Annotated[Path, typer.Option(help="The embeddings to score.")],
+    metrics: Annotated[Path, typer.Option(help="The file to write, metrics.json.")],
+) -> None:
+    """Score embeddings by the dataset's protocols."""
+    from gait.evaluation.score import score
+
+    score(_resolved(experiment), embeddings, metrics)
+
+
+@app.command()
+def tabulate(
+    experiment: ExperimentName,
+    metrics: Annotated[Path, typer.Option(help="The metrics, metrics.json.")],
+    report: Annotated[Path, typer.Option(help="The table to write.")],
+    views: Annotated[Path, typer.Option(help="The table of view pairs to write.")],
+    figures: Annotated[Path, typer.Option(help="The folder of figures to write.")],
+) -> None:
+    """Write an experiment's tables and figures."""
+    from gait.report import report as write_report
+
+    write_report(_resolved(experiment), metrics, report, views, figures)
+
+
+@app.command()
+def combine(
+    reports: Annotated[list[Path], typer.Argument(help="Tables to put under each other.")],
+    output: Annotated[Path, typer.Option(help="The table to write.")],
+    note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
+) -> None:
+    """Put tables under each other."""
+    from gait.report import combine
+
+    combine(reports, output, note or [])
+
+
+@app.command()
+def show(report: Annotated[Path, typer.Argument(help="A report.csv.")]) -> None:
+    """Print a table of results."""
+    from gait.report import show
+
+    show(report)
+
+
+@app.command()
+def page(
+    reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
+    output: Annotated[Path, typer.Option(help="The page to write.")],
+) -> None:
+    """Write the page people look at."""
+    from gait.report import page
+
+    page(reports, output)
+
+
+@app.command()
+def import_checkpoint(
+    source: Annotated[Path, typer.Argument(help="An OpenGait checkpoint, .pt.")],
+    config: Annotated[Path, typer.Option(help="The OpenGait YAML it was trained with.")],
+    output: Annotated[Path, typer.Option(help="The weights file to write.")],
+) -> None:
+    """Turn a published OpenGait checkpoint into weights an experiment can start from."""
+    from gait.compat.opengait import import_checkpoint
+
+    import_checkpoint(source, config, output)
+
+
+@app.command()
+def import_config(
+    source: Annotated[Path, typer.Argument(help="An OpenGait YAML.")],
+    output: Annotated[Path | None, typer.Option(help="The experiment to write.")] = None,
+) -> None:
+    """Turn an OpenGait YAML into an experiment; keys without effect there are reported."""
+    from gait.compat.opengait import import_config
+    from gait.files import write_if_changed
+
+    text = import_config(source)
+    if output is None:
+        print(text, end="")
+    else:
+        write_if_changed(output, text)
+
+
+def _key(experiment: str) -> tuple[str, str, str]:
+    parts = experiment.split("/")
+    if len(parts) != 3:
+        raise ConfigError(f"{experiment!r}: expected <dataset>/<model>/<save_name>")
+    return parts[0], parts[1], parts[2]
+
+
+def _resolved(experiment: str) -> Resolved:
+    from gait.config.load import load_experiment, read_resolved
+
+    if experiment.endswith(".yaml"):
+        return read_resolved(Path(experiment))
+    return load_experiment(Path(), *_key(experiment))[0]
+
+
+def _mapping(text: str, option: str) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{option}: is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{option}: expected a mapping, got {text!r}")
+    return value

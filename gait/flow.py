@@ -1,0 +1,317 @@
+"""What the Snakemake rules ask: pure functions over the configuration and small files on disk.
+
+Imports no torch: this module is loaded at each start of Snakemake and by each cluster job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from gait import registry
+from gait.config.dataset import Dataset
+from gait.config.experiment import Resolved
+from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
+from gait.errors import ConfigError, nearest
+from gait.prepare.catalogue import deal, rows_digest, scan
+from gait.prepare.raw_state import altered_files
+from gait.prepare.tree import fingerprint, state_of, walk
+from gait.types import CatalogueRow
+
+
+class Flow:
+    """The workflow's view of `config/` and `datasets/` below `root`.
+
+    Attributes:
+        root: the working folder.
+        settings: the contents of `config/config.yaml`, validated against its schema.
+    """
+
+    def __init__(self, root: Path, settings: dict[str, Any]) -> None:
+        self.root = root
+        self.settings = settings
+        self.started = time.time()
+        problems = registry.check("segmenter", settings["segmenter"], "segmenter")
+        if problems:
+            raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
+        self.dataset = cache(self._dataset)
+        self.experiment = cache(self._experiment)
+        self.raw_rows = cache(self._raw_rows)
+        self.raw_states = cache(self._raw_states)
+
+    # Names, for wildcard constraints.
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        return dataset_names(self.root)
+
+    @cached_property
+    def experiments(self) -> list[tuple[str, str, str]]:
+        return experiment_names(self.root)
+
+    def pattern(self, position: int | None = None) -> str:
+        """A regular expression for the known datasets, or one position of the experiment keys."""
+        names = (
+            self.datasets if position is None else {each[position] for each in self.experiments}
+        )
+        return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+    @property
+    def rendered(self) -> str:
+        """A regular expression for the datasets that the workflow renders by itself."""
+        names = [each for each in self.datasets if self.dataset(each).population is not None]
+        return "|".join(map(re.escape, names)) or "(?!)"
+
+    # Preparation.
+
+    @property
+    def shards(self) -> list[str]:
+        """Names of the shards, `<i>-of-<n>`."""
+        count = self.settings["shards"]
+        return [f"{index}-of-{count}" for index in range(1, count + 1)]
+
+    def folder(self, dataset: str) -> Path:
+        """Where a dataset lies."""
+        return Path(self.settings["data_root"]) / dataset
+
+    def raw_input(self, dataset: str) -> list[str]:
+        """What the renderer writes last; nothing for raw material that has to be there already.
+
+        Raises:
+            DataError: it is not there, or has no known layout; the message says how to obtain it.
+        """
+        raw = self.folder(dataset) / "raw"
+        if self.dataset(dataset).population is not None:
+            return [str(raw / "population.csv")]
+        self.raw_rows(dataset)
+        return []
+
+    def shard_state(self, dataset: str, shard: str) -> str:
+        """Changes when a raw file of that shard does, and with nothing else."""
+        return self.raw_states(dataset)[self.shards.index(shard)]
+
+    def is_video(self, dataset: str) -> bool:
+        """Whether the raw material is videos, to be segmented, or silhouettes already."""
+        rows = self.raw_rows(dataset)
+        return rows is None or rows[0].kind == "video"
+
+    def _raw_rows(self, dataset: str) -> list[CatalogueRow] | None:
+        """The raw tree as its layout sees it; None for one that has not been rendered yet."""
+        raw = self.root / self.folder(dataset) / "raw"
+        definition = self.dataset(dataset)
+        if definition.population is not None and not (raw / "population.csv").is_file():
+            return None
+        catalogue = self.root / self.folder(dataset) / "sequences.csv"
+        return scan(raw, definition.layouts, definition.obtain, catalogue).rows
+
+    def _raw_states(self, dataset: str) -> list[str]:
+        rows = self.raw_rows(dataset)
+        population = self.dataset(dataset).population
+        if population is None:
+            assert rows is not None
+            return [rows_digest(shard) for shard in deal(rows, len(self.shards))]
+        # What a renderer makes is known by its parameters before it is there; a file that
+        # somebody replaced afterwards counts on top.
+        rendered = population.model_dump_json()
+        if rows is None:
+            return [rendered] * len(self.shards)
+        altered = altered_files(self.root / self.folder(dataset) / "raw")
+        lost = altered - {source for row in rows for source in (row.source, row.background)}
+        dealt = [
+            [row for row in shard if {row.source, row.background} & altered]
+            for shard in deal(rows, len(self.shards))
+        ]
+        return [
+            rendered + (rows_digest(shard) if shard else "") + " ".join(sorted(lost))
+            for shard in dealt
+        ]
+
+    def pkl_tables(self, dataset: str) -> list[str]:
+        """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
+        names = ["adopted"] if self.is_adopted(dataset) else self.shards
+        return [str(self.folder(dataset) / "shards" / f"{name}.pkl.csv") for name in names]
+
+    def catalogue(self, dataset: str) -> list[str]:
+        """The table of what has to be packed, or accounted for; none for an adopted tree."""
+        if self.is_adopted(dataset):
+            return []
+        return [str(self.folder(dataset) / "sequences.csv")]
+
+    def is_adopted(self, dataset: str) -> bool:
+        """Whether there is a pkl tree, from OpenGait for instance, and nothing to make it from."""
+        folder = self.root / self.folder(dataset)
+        rendered = self.dataset(dataset).population is not None
+        return (folder / "pkl").is_dir() and not (folder / "raw").exists() and not rendered
+
+    def pkl_state(self, dataset: str) -> str:
+        """Changes when a file of an adopted pkl tree does."""
+        tree = walk(self.root / self.folder(dataset) / "pkl", Counter())
+        return fingerprint(
+            state_of(file)._replace(name=folder.path_of(file.name))
+            for folder in tree
+            for file in folder.files
+        )
+
+    # Experiments.
+
+    def reports(self, dataset: str, model: str) -> list[str]:
+        """The tables of every experiment of a pair, and of the dataset's baselines.
+
+        Raises:
+            ConfigError: every problem of every experiment concerned.
+        """
+        wanted = [each for each in self.experiments if each[:2] == (dataset, model)]
+        for baseline in self.dataset(dataset).baselines:
+            name, save_name = baseline.split("/")
+            if (dataset, name, save_name) not in wanted:
+                wanted.append((dataset, name, save_name))
+        problems: list[str] = []
+        for key in wanted:
+            try:
+                self.experiment(*key)
+            except ConfigError as error:
+                problems += [each for each in error.problems if each not in problems]
+        if problems:
+            raise ConfigError(problems)
+        return [
+            f"results/{'/'.join(key)}/report.csv" for key in wanted if self.missing(*key) is None
+        ]
+
+    def notes(self, dataset: str, model: str) -> list[str]:
+        """A note `<dataset>/<model>/<save_name>: why` for each experiment that cannot run."""
+        return [
+            f"{'/'.join(key)}: {why}"
+            for key in self.experiments
+            if key[:2] == (dataset, model) and (why := self.missing(*key)) is not None
+        ]
+
+    def models(self, dataset: str) -> list[str]:
+        """The models that have an experiment on a dataset."""
+        return sorted({model for each, model, _ in self.experiments if each == dataset})
+
+    def page_reports(self) -> list[str]:
+        """The experiments' tables behind every table among the configured targets."""
+        reports: dict[str, None] = {}
+        for target in self.settings["targets"]:
+            parts = Path(target).parts
+            if parts[0] == "results" and parts[-1] == "report.csv" and len(parts) in (3, 4):
+                models = [parts[2]] if len(parts) == 4 else self.models(parts[1])
+                for model in models:
+                    reports |= dict.fromkeys(self.reports(parts[1], model))
+        return list(reports)
+
+    def missing(self, dataset: str, model: str, save_name: str) -> str | None:
+        """Why an experiment cannot run: the weights it starts from are not there."""
+        init = self.experiment(dataset, model, save_name).experiment.init
+        if init is None or (self.root / init.weights).is_file() or self._is_made(init.weights):
+            return None
+        return f"the weights {init.weights} are not there"
+
+    def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:
+        """The weights file that training starts from, where there is one."""
+        init = self.experiment(dataset, model, save_name).experiment.init
+        return [] if init is None else [init.weights]
+
+    def slice(self, stage: str, dataset: str, model: str, save_name: str) -> str:
+        """The part of an experiment that a stage depends on, as canonical JSON.
+
+        Args:
+            stage: 'training', 'embedding', 'scoring', or 'all' for the whole experiment.
+        """
+        resolved = self.experiment(dataset, model, save_name)
+        parts: dict[str, Callable[[], Any]] = {
+            "all": lambda: resolved.model_dump(mode="json"),
+            "training": resolved.training_slice,
+            "embedding": resolved.embedding_slice,
+            "scoring": resolved.scoring_slice,
+        }
+        return canonical_json(parts[stage]())
+
+    # Resources.
+
+    def resources(self, job: str) -> dict[str, Any]:
+        """Snakemake resources of a kind of job, from one place to every executor's flags."""
+        wanted = self.settings["resources"][job]
+        resources: dict[str, Any] = {
+            "mem_mb": lambda wildcards, attempt: wanted["mem_mb"] * 2 ** (attempt - 1),
+            "runtime": wanted["runtime_min"],
+        }
+        if partition := wanted.get("partition"):
+            resources["slurm_partition"] = partition
+        gpus, nodes = wanted.get("gpus", 0), wanted.get("nodes", 1)
+        if nodes > 1:
+            resources |= {"mpi": "srun", "nodes": nodes, "tasks": nodes}
+            if gpus:
+                resources["slurm_extra"] = f"--gpus-per-node={gpus}"
+        elif gpus:
+            resources["gpu"] = gpus
+        return resources
+
+    def threads(self, job: str) -> int:
+        """Processor cores of a kind of job."""
+        threads: int = self.settings["resources"][job]["threads"]
+        return threads
+
+    def processes(self, job: str) -> int:
+        """Processes a node: one a GPU, or the configured number where there is none."""
+        wanted = self.settings["resources"][job]
+        processes: int = wanted.get("gpus") or wanted.get("processes", 1)
+        return processes
+
+    def nodes(self, job: str) -> int:
+        """Nodes of a kind of job."""
+        nodes: int = self.settings["resources"][job].get("nodes", 1)
+        return nodes
+
+    def loader_workers(self, job: str) -> int:
+        """Processes that load data beside each process that computes."""
+        workers: int = self.settings["resources"][job].get("loader_workers", 0)
+        return workers
+
+    def sentences(self) -> str:
+        """What went wrong, from the logs of the jobs that failed since the workflow started."""
+        lines: dict[str, None] = {}
+        for log in sorted((self.root / "logs").rglob("*.log")):
+            if log.stat().st_mtime >= self.started:
+                text = log.read_text(encoding="utf-8", errors="replace")
+                said = [line for line in text.splitlines() if line.startswith("gait: error:")]
+                lines |= dict.fromkeys(said)
+        return "\n".join(lines)
+
+    def _dataset(self, name: str) -> Dataset:
+        return load_dataset(self.root, name)[0]
+
+    def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
+        if (dataset, model, save_name) not in self.experiments:
+            known = ["/".join(each) for each in self.experiments]
+            wanted = f"{dataset}/{model}/{save_name}"
+            raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
+        return load_experiment(self.root, dataset, model, save_name)[0]
+
+    def _is_made(self, path: str) -> bool:
+        """Whether the workflow itself makes this weights file."""
+        parts = Path(path).parts
+        return (
+            len(parts) == 5
+            and parts[0] == "results"
+            and parts[4] == "model.pt"
+            and parts[1:4] in self.experiments
+        )
+
+
+def canonical_json(data: Any) -> str:
+    """JSON text that depends on the values only."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+
+def find_programs(*folders: Path) -> None:
+    """Let jobs find programs in `folders` first: those of the Python that runs Snakemake, whether
+    its environment is activated or not, and the workflow's own scripts."""
+    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])

@@ -1,0 +1,168 @@
+"""Layers of configuration, what is refused, and where each value comes from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gait.config.dataset import matching_subjects
+from gait.config.load import (
+    describe,
+    experiment_names,
+    load_dataset,
+    load_experiment,
+    merge,
+    read_resolved,
+)
+from gait.config.yaml import read_yaml, write_yaml
+from gait.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    return tmp_path
+
+
+def experiment(root: Path, text: str, name: str = "SynthGait/GaitSet/mine") -> None:
+    path = root / "config/experiments" / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_experiment_lies_on_model_lies_on_defaults(root: Path) -> None:
+    experiment(root, "model: {embedding_channels: 32}\nlosses: {triplet: {margin: 0.3}}\n")
+    resolved, origins = load_experiment(root, "SynthGait", "GaitSet", "mine")
+    model = resolved.experiment.model.settings
+    assert model["embedding_channels"] == 32
+    assert model["channels"] == [32, 64, 128]
+    assert resolved.experiment.losses["triplet"].settings == {"name": "Triplet", "margin": 0.3}
+    assert origins["model.embedding_channels"].file.name == "mine.yaml"
+    assert origins["model.channels"].file.name == "GaitSet.yaml"
+    assert origins["losses.triplet.margin"].line == 2
+    assert origins["iterations"].file.name == "defaults.yaml"
+
+
+def test_another_component_replaces_the_one_below_whole(root: Path) -> None:
+    experiment(root, "optimizer: {name: Adam, lr: 1e-4}\n")
+    resolved, origins = load_experiment(root, "SynthGait", "GaitSet", "mine")
+    assert resolved.experiment.optimizer.settings == {"name": "Adam", "lr": 1e-4}
+    assert "optimizer.momentum" not in origins
+
+
+def test_all_problems_are_reported_together_with_their_places(root: Path) -> None:
+    experiment(
+        root,
+        "iterationz: 5\n"
+        "model: {chanels: [1]}\n"
+        "losses: {triplet: {name: Triplett}}\n"
+        "optimizer: {name: SGD, lr: 0.1, nesterof: true}\n"
+        "frames: {number: unfixed}\n"
+        "precision: fp64\n",
+    )
+    with pytest.raises(ConfigError) as raised:
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+    problems = "\n".join(raised.value.problems)
+    for expected in (
+        "mine.yaml:1: iterationz: unknown key; did you mean 'iterations'",
+        "mine.yaml:2: model.chanels: GaitSet has no such parameter; did you mean 'channels'",
+        "mine.yaml:3: losses.triplet.name: no loss is named 'Triplett'; did you mean 'Triplet'",
+        "mine.yaml:4: optimizer.nesterof: SGD has no such parameter; did you mean 'nesterov'",
+        "mine.yaml:5: frames: value error, number: unfixed needs count_range",
+        "mine.yaml:6: precision: input should be 'fp32', 'bf16' or 'fp16', got 'fp64'",
+    ):
+        assert expected in problems, problems
+
+
+def test_a_key_given_twice_is_refused(root: Path) -> None:
+    experiment(root, "seed: 1\nseed: 2\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:2: seed is given twice"):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
+def test_unknown_names_list_the_nearest(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"did you mean .*'SynthGait/GaitSet/demo'"):
+        load_experiment(root, "SynthGait", "GaitSet", "dmo")
+    with pytest.raises(ConfigError, match="did you mean 'SynthGait'"):
+        load_dataset(root, "SyntGait")
+
+
+def test_an_unknown_protocol_names_those_there_are(root: Path) -> None:
+    experiment(root, "evaluation: {protocols: [single_vieww]}\n")
+    with pytest.raises(ConfigError, match="did you mean 'single_view'"):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
+def test_a_file_name_that_no_path_can_hold_is_refused(root: Path) -> None:
+    experiment(root, "seed: 1\n", name="SynthGait/GaitSet/a b")
+    with pytest.raises(ConfigError, match="a b"):
+        experiment_names(root)
+
+
+def test_resolved_experiments_survive_the_way_through_a_file(root: Path, tmp_path: Path) -> None:
+    for key in experiment_names(root):
+        resolved, _ = load_experiment(root, *key)
+        path = tmp_path / "config.yaml"
+        path.write_text(write_yaml(resolved.model_dump(mode="json")), encoding="utf-8")
+        assert read_resolved(path) == resolved
+
+
+def test_slices_change_only_with_what_they_are_named_for(root: Path) -> None:
+    def slices(text: str) -> tuple[object, object, object]:
+        experiment(root, text)
+        resolved, _ = load_experiment(root, "SynthGait", "GaitSet", "mine")
+        return resolved.training_slice(), resolved.embedding_slice(), resolved.scoring_slice()
+
+    base = slices("{}\n")
+    assert slices("logging: {log_every: 7}\n") == base
+    training = slices("frames: {count: 7}\n")
+    assert training[0] != base[0] and training[1:] == base[1:]
+    embedding = slices("embedding: {frames_limit: 7}\n")
+    assert embedding[1] != base[1] and (embedding[0], embedding[2]) == (base[0], base[2])
+    scoring = slices("evaluation: {distance: cosine}\n")
+    assert scoring[2] != base[2] and scoring[:2] == base[:2]
+
+
+def test_describe_gives_each_value_its_file(root: Path) -> None:
+    experiment(root, "iterations: 7\n")
+    resolved, origins = load_experiment(root, "SynthGait", "GaitSet", "mine")
+    lines = describe(resolved.experiment, origins).splitlines()
+    assert any(each.startswith("iterations: 7 ") and "mine.yaml:1" in each for each in lines)
+    assert any(each.startswith("model.channels: [32, 64, 128]") for each in lines)
+    assert any("built-in default" in each for each in lines)
+
+
+def test_merge_leaves_its_arguments_alone() -> None:
+    base = {"a": {"b": 1, "c": [1, 2]}}
+    merged, _ = merge(base, {"a": {"c": [3]}}, {}, {})
+    assert merged == {"a": {"b": 1, "c": [3]}}
+    assert base == {"a": {"b": 1, "c": [1, 2]}}
+
+
+def test_numbers_like_1e_4_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("lr: 1e-4\nname: 1e\n", encoding="utf-8")
+    assert read_yaml(path)[0] == {"lr": 1e-4, "name": "1e"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- 1\n", "expected a mapping"), ("a: [1\n", "not valid YAML"), ("a: !!x 1\n", "not valid")],
+)
+def test_what_is_no_configuration(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        read_yaml(path)
+
+
+def test_subjects_by_name_and_range() -> None:
+    subjects = ["001", "002", "074", "075", "alice"]
+    assert matching_subjects(subjects, ["001-074"]) == ["001", "002", "074"]
+    assert matching_subjects(subjects, ["alice", "075"]) == ["075", "alice"]
+    assert matching_subjects(subjects, ["*"]) == subjects

@@ -1,0 +1,67 @@
+"""Imports go one way, as docs/design.md draws it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "gait"
+BASE = {"types", "errors", "files"}
+BELOW_STAGES = BASE | {"config", "registry"}
+ALLOWED = {
+    "errors": set(),
+    "types": set(),
+    "files": {"errors"},
+    "registry": BASE,
+    "config": BASE | {"registry"},
+    "layers": BELOW_STAGES,
+    "models": BELOW_STAGES | {"layers"},
+    "losses": BELOW_STAGES | {"layers"},
+    "data": BELOW_STAGES,
+    "prepare": BELOW_STAGES,
+    "evaluation": BELOW_STAGES,
+    "report": BELOW_STAGES,
+    "flow": BELOW_STAGES | {"prepare"},
+    "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
+    "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},
+}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem not in ("__main__", "cli"))
+
+
+def part(path: Path) -> str:
+    """The package or module directly below `gait` that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    if part(path) == "__init__":
+        return
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "gait":
+            below = (node.module or "").split(".")[1:]
+            imported |= {below[0]} if below else {alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            imported |= {
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("gait.")
+            }
+    assert imported - {part(path), "__version__"} <= ALLOWED[part(path)]
+
+
+@pytest.mark.parametrize("module", ["gait.flow", "gait.evaluation.score", "gait.report"])
+def test_no_torch_where_none_is_needed(module: str) -> None:
+    code = f"import sys, {module}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_starting_the_workflow_is_light() -> None:
+    code = (
+        "import sys, gait.flow; print([m for m in ('torch','cv2','pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,77 @@
+"""Broken raw data and configuration: a clear sentence each, nothing lost, nothing half-written."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+
+import pytest
+
+from tests.workflow.conftest import TABLE
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.workflow
+
+
+def test_broken_videos_are_counted_and_the_rest_goes_on(finished: Workspace) -> None:
+    raw = finished.root / "data/SynthGait/raw"
+    whole = (raw / "001-nm-01-090.avi").read_bytes()
+    (raw / "001-nm-01-090.avi").write_bytes(whole[: len(whole) // 2])
+    (raw / "002-nm-01-090.avi").write_bytes(b"")
+    (raw / "003-nm-01-090.avi").write_bytes((raw / "003-bkgrd-090.avi").read_bytes())
+    finished.made("data/SynthGait/manifest.csv")
+    with (finished.root / "data/SynthGait/manifest.csv").open(encoding="utf-8") as file:
+        rows = {
+            (row["subject"], row["condition"], row["view"]): row for row in csv.DictReader(file)
+        }
+    assert len(rows) == 120
+    assert "truncated" in rows["001", "nm-01", "090"]["dropped"]
+    for subject in ("002", "003"):
+        row = rows[subject, "nm-01", "090"]
+        assert row["pkl"] == "" and row["frames_kept"] == "0"
+    assert "no walker" in rows["003", "nm-01", "090"]["dropped"]
+    assert rows["001", "nm-02", "090"]["pkl"]
+
+
+def test_a_missing_dataset_is_one_sentence(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.experiment("CASIA-B/GaitSet/paper")
+    run = workspace.snakemake("results/CASIA-B/GaitSet/report.csv")
+    assert run.code != 0
+    sentence = run.output.strip().splitlines()[-1]
+    assert "data/CASIA-B/raw" in sentence
+    assert "CASIA Gait Database" in sentence
+    assert "results/SynthGait/GaitSet/report.csv" in sentence
+    assert "Traceback" not in run.output
+
+
+def test_unknown_keys_are_reported_together_before_anything_runs(
+    fresh: Callable[[], Workspace],
+) -> None:
+    workspace = fresh()
+    workspace.experiment("SynthGait/GaitSet/tiny", iteration=5, optimiser={"name": "Adam"})
+    run = workspace.snakemake(TABLE)
+    assert run.code != 0
+    assert "tiny.yaml" in run.output
+    assert "did you mean 'iterations'" in run.output
+    assert "did you mean 'optimizer'" in run.output
+    assert not (workspace.root / "data").exists()
+
+
+def test_an_unknown_key_of_the_workflow_s_configuration(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.edit("config/config.yaml", shard=4)
+    run = workspace.snakemake(TABLE)
+    assert run.code != 0
+    assert "shard" in run.output
+
+
+def test_more_subjects_than_there_are(finished: Workspace) -> None:
+    finished.experiment(
+        "SynthGait/GaitSet/tiny",
+        sampler={"name": "TripletSampler", "subjects": 40, "sequences": 2},
+    )
+    run = finished.snakemake(TABLE)
+    assert run.code != 0
+    last = [line for line in run.output.splitlines() if line.startswith("gait: error:")][-1]
+    assert "40" in last and "3" in last and "sampler.subjects" in last

@@ -1,0 +1,107 @@
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+from gait.errors import GaitError
+from gait.flow import Flow, find_programs
+
+validate(config, "../schemas/config.schema.yaml")
+
+find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
+
+DATA = config["data_root"]
+RESULT = "results/{dataset}/{model}/{save_name}"
+
+
+def told(function, *arguments):
+    """The value, or the error as Snakemake's own: one sentence without a traceback."""
+    try:
+        return function(*arguments)
+    except GaitError as error:
+        raise WorkflowError(str(error)) from None
+
+
+flow = told(Flow, Path.cwd(), config)
+
+
+wildcard_constraints:
+    dataset=flow.pattern(),
+    model=flow.pattern(1),
+    save_name=flow.pattern(2),
+    shard=r"\d+-of-\d+",
+
+
+def get_root(wildcards):
+    return f"{DATA}/{wildcards.dataset}"
+
+
+def get_population(wildcards):
+    return told(flow.dataset, wildcards.dataset).population.model_dump_json()
+
+
+def get_raw(wildcards):
+    return told(flow.raw_input, wildcards.dataset)
+
+
+def get_shard_state(wildcards):
+    return told(flow.shard_state, wildcards.dataset, wildcards.shard)
+
+
+def get_layouts(wildcards):
+    return told(flow.dataset, wildcards.dataset).layouts
+
+
+def get_size(wildcards):
+    return told(flow.dataset, wildcards.dataset).pretreat.size_px
+
+
+# Videos are segmented first; silhouettes are aligned as they come.
+def get_silhouettes(wildcards):
+    shard = f"{DATA}/{wildcards.dataset}/shards/{wildcards.shard}"
+    if told(flow.is_video, wildcards.dataset):
+        return f"{shard}.silhouettes.csv"
+    return f"{shard}.csv"
+
+
+def get_pkl_state(wildcards):
+    return told(flow.pkl_state, wildcards.dataset)
+
+
+def get_pkl_tables(wildcards):
+    return told(flow.pkl_tables, wildcards.dataset)
+
+
+def get_catalogue(wildcards):
+    return told(flow.catalogue, wildcards.dataset)
+
+
+def get_weights(wildcards):
+    return told(flow.initial_weights, *wildcards)
+
+
+def get_slice(stage):
+    return lambda wildcards: told(flow.slice, stage, *wildcards)
+
+
+def get_reports(wildcards):
+    return told(flow.reports, wildcards.dataset, wildcards.model)
+
+
+def get_notes(wildcards):
+    notes = told(flow.notes, wildcards.dataset, wildcards.model)
+    return [f"--note={note}" for note in notes]
+
+
+def get_model_reports(wildcards):
+    return expand(
+        "results/{dataset}/{model}/report.csv",
+        dataset=wildcards.dataset,
+        model=flow.models(wildcards.dataset),
+    )
+
+
+def get_page_reports(wildcards):
+    return told(flow.page_reports)

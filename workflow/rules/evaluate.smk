@@ -1,0 +1,45 @@
+rule embed:
+    input:
+        model=f"{RESULT}/model.pt",
+        index=f"{DATA}/{{dataset}}/packed/index.csv",
+        frames=ancient(f"{DATA}/{{dataset}}/packed/frames.npy"),
+    output:
+        embeddings=f"{RESULT}/embeddings.npz",
+    log:
+        "logs/embed/{dataset}/{model}/{save_name}.log",
+    benchmark:
+        "logs/embed/{dataset}/{model}/{save_name}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("embed")
+    resources:
+        **flow.resources("embed"),
+    params:
+        settings=get_slice("embedding"),
+        processes=lambda wildcards, threads: flow.processes("embed"),
+        workers=lambda wildcards, threads: flow.loader_workers("embed"),
+    shell:
+        "launch.sh 1 {params.processes} {threads}"
+        " embed {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {input.model}"
+        " --embeddings {output.embeddings} --workers {params.workers} > {log} 2>&1"
+
+
+rule score:
+    input:
+        embeddings=f"{RESULT}/embeddings.npz",
+    output:
+        metrics=f"{RESULT}/metrics.json",
+    log:
+        "logs/score/{dataset}/{model}/{save_name}.log",
+    benchmark:
+        "logs/score/{dataset}/{model}/{save_name}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        settings=get_slice("scoring"),
+    shell:
+        "gait score {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --embeddings {input.embeddings} --metrics {output.metrics}"
+        " > {log} 2>&1"

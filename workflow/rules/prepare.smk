@@ -1,0 +1,156 @@
+rule synthesize:
+    output:
+        population=f"{DATA}/{{dataset}}/raw/population.csv",
+    log:
+        "logs/synthesize/{dataset}.log",
+    benchmark:
+        "logs/synthesize/{dataset}.benchmark.tsv"
+    wildcard_constraints:
+        dataset=flow.rendered,
+    conda:
+        "../envs/gait.yaml"
+    threads: workflow.cores or 1
+    resources:
+        **flow.resources("prepare"),
+    params:
+        raw=f"{DATA}/{{dataset}}/raw",
+        population=get_population,
+    shell:
+        "gait synthesize {wildcards.dataset} --raw {params.raw} --processes {threads}"
+        " --population {params.population:q} > {log} 2>&1"
+
+
+# Each shard's table is made by itself, for the state of that shard's own raw files: a replaced
+# video redoes its shard only.
+rule rearrange:
+    input:
+        raw=get_raw,
+    output:
+        shard=f"{DATA}/{{dataset}}/shards/{{shard}}.csv",
+    log:
+        "logs/rearrange/{dataset}/{shard}.log",
+    benchmark:
+        "logs/rearrange/{dataset}/{shard}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        raw=f"{DATA}/{{dataset}}/raw",
+        shard_state=get_shard_state,
+        layouts=get_layouts,
+    shell:
+        "gait rearrange {wildcards.dataset} --raw {params.raw} --shard {wildcards.shard}"
+        " --output {output.shard} > {log} 2>&1"
+
+
+rule gather:
+    input:
+        shards=expand(
+            "{data}/{{dataset}}/shards/{shard}.csv", data=DATA, shard=flow.shards
+        ),
+    output:
+        catalogue=f"{DATA}/{{dataset}}/sequences.csv",
+    log:
+        "logs/gather/{dataset}.log",
+    benchmark:
+        "logs/gather/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    shell:
+        "gait gather {input.shards} --output {output.catalogue} > {log} 2>&1"
+
+
+rule segment:
+    input:
+        shard=f"{DATA}/{{dataset}}/shards/{{shard}}.csv",
+    output:
+        silhouettes=f"{DATA}/{{dataset}}/shards/{{shard}}.silhouettes.csv",
+    log:
+        "logs/segment/{dataset}/{shard}.log",
+    benchmark:
+        "logs/segment/{dataset}/{shard}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        root=get_root,
+        segmenter=json.dumps(config["segmenter"], sort_keys=True),
+    shell:
+        "gait segment {input.shard} --root {params.root} --output {output.silhouettes}"
+        " --segmenter {params.segmenter:q} > {log} 2>&1"
+
+
+rule pretreat:
+    input:
+        silhouettes=get_silhouettes,
+    output:
+        pkl=f"{DATA}/{{dataset}}/shards/{{shard}}.pkl.csv",
+    log:
+        "logs/pretreat/{dataset}/{shard}.log",
+    benchmark:
+        "logs/pretreat/{dataset}/{shard}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        root=get_root,
+        size_px=get_size,
+    shell:
+        "gait pretreat {input.silhouettes} --root {params.root} --output {output.pkl}"
+        " --size-px {params.size_px} > {log} 2>&1"
+
+
+# A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.
+rule adopt:
+    output:
+        pkl=f"{DATA}/{{dataset}}/shards/adopted.pkl.csv",
+    log:
+        "logs/adopt/{dataset}.log",
+    benchmark:
+        "logs/adopt/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        root=get_root,
+        pkl_state=get_pkl_state,
+    shell:
+        "gait adopt --root {params.root} --output {output.pkl} > {log} 2>&1"
+
+
+rule pack:
+    input:
+        pkl=get_pkl_tables,
+        catalogue=get_catalogue,
+    output:
+        manifest=f"{DATA}/{{dataset}}/manifest.csv",
+        index=f"{DATA}/{{dataset}}/packed/index.csv",
+        frames=f"{DATA}/{{dataset}}/packed/frames.npy",
+    log:
+        "logs/pack/{dataset}.log",
+    benchmark:
+        "logs/pack/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        root=get_root,
+        catalogue=lambda wildcards, input: [
+            f"--catalogue={each}" for each in input.catalogue
+        ],
+    shell:
+        "gait pack {input.pkl} --root {params.root} --manifest {output.manifest}"
+        " {params.catalogue} > {log} 2>&1"

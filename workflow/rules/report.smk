@@ -1,0 +1,107 @@
+rule tabulate:
+    input:
+        config=f"{RESULT}/config.yaml",
+        metrics=f"{RESULT}/metrics.json",
+    output:
+        table=report(
+            f"{RESULT}/report.csv",
+            caption="../report/table.rst",
+            category="{dataset}",
+            subcategory="{model}/{save_name}",
+            labels={"what": "metrics"},
+        ),
+        views=report(
+            f"{RESULT}/views.csv",
+            caption="../report/views.rst",
+            category="{dataset}",
+            subcategory="{model}/{save_name}",
+            labels={"what": "rank-1 by pair of views"},
+        ),
+        figures=report(
+            directory(f"{RESULT}/figures"),
+            patterns=["{figure}.svg"],
+            caption="../report/figure.rst",
+            category="{dataset}",
+            subcategory="{model}/{save_name}",
+            labels={"what": "{figure}"},
+        ),
+    log:
+        "logs/tabulate/{dataset}/{model}/{save_name}.log",
+    benchmark:
+        "logs/tabulate/{dataset}/{model}/{save_name}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    shell:
+        "gait tabulate {input.config} --metrics {input.metrics} --report {output.table}"
+        " --views {output.views} --figures {output.figures} > {log} 2>&1"
+
+
+rule combine_experiments:
+    input:
+        reports=get_reports,
+    output:
+        table=report(
+            "results/{dataset}/{model}/report.csv",
+            caption="../report/table.rst",
+            category="{dataset}",
+            subcategory="{model}",
+            labels={"what": "every experiment"},
+        ),
+    log:
+        "logs/combine/{dataset}/{model}.log",
+    benchmark:
+        "logs/combine/{dataset}/{model}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        notes=get_notes,
+    shell:
+        "gait combine {input.reports} --output {output.table} {params.notes:q}"
+        " > {log} 2>&1"
+
+
+rule combine_models:
+    input:
+        reports=get_model_reports,
+    output:
+        table=report(
+            "results/{dataset}/report.csv",
+            caption="../report/table.rst",
+            category="{dataset}",
+            labels={"what": "every model"},
+        ),
+    log:
+        "logs/combine/{dataset}.log",
+    benchmark:
+        "logs/combine/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    shell:
+        "gait combine {input.reports} --output {output.table} > {log} 2>&1"
+
+
+rule page:
+    input:
+        reports=get_page_reports,
+    output:
+        page="results/report.html",
+    log:
+        "logs/page.log",
+    benchmark:
+        "logs/page.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    shell:
+        "gait page {input.reports} --output {output.page} > {log} 2>&1"

@@ -1,0 +1,47 @@
+rule resolve:
+    output:
+        config=f"{RESULT}/config.yaml",
+    log:
+        "logs/resolve/{dataset}/{model}/{save_name}.log",
+    benchmark:
+        "logs/resolve/{dataset}/{model}/{save_name}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        experiment=get_slice("all"),
+    shell:
+        "gait config {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}"
+        " --output {output.config} > {log} 2>&1"
+
+
+# Checkpoints, history and summaries lie beside model.pt, undeclared: they survive a failed or
+# preempted attempt, and the next one resumes.
+rule train:
+    input:
+        index=f"{DATA}/{{dataset}}/packed/index.csv",
+        frames=ancient(f"{DATA}/{{dataset}}/packed/frames.npy"),
+        weights=get_weights,
+    output:
+        model=f"{RESULT}/model.pt",
+    log:
+        "logs/train/{dataset}/{model}/{save_name}.log",
+    benchmark:
+        "logs/train/{dataset}/{model}/{save_name}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("train")
+    resources:
+        **flow.resources("train"),
+    params:
+        settings=get_slice("training"),
+        # Functions of `threads` are no reason to train again: world size changes speed only.
+        nodes=lambda wildcards, threads: flow.nodes("train"),
+        processes=lambda wildcards, threads: flow.processes("train"),
+        workers=lambda wildcards, threads: flow.loader_workers("train"),
+    shell:
+        "launch.sh {params.nodes} {params.processes} {threads}"
+        " train {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {output.model}"
+        " --workers {params.workers} 2>&1 | tee {log}"

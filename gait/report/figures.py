@@ -1,0 +1,241 @@
+"""Draws an experiment's figures as SVG files whose bytes depend on the numbers alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gait.errors import DataError
+from gait.files import atomic_path
+from gait.report.metrics import Metrics, Probe, Protocol
+from gait.report.tables import MEAN, Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Wong, Points of view: Color blindness, Nature Methods 2011; told apart by all readers.
+_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222"]
+_PANELS_ABREAST = 3
+_CELL_INCHES = 0.42
+_MARKED_POINTS = 50
+
+# Values by iteration, by the name of their curve.
+_Points = dict[str, list[tuple[int, float]]]
+
+
+def draw(metrics: Metrics, rows: list[Row], history: Path, folder: Path) -> None:
+    """Draw what there is to draw and remove what an earlier run drew besides.
+
+    `rank1.svg` shows rank-1 with its interval, `cmc.svg` the cumulative match characteristic,
+    `<protocol>-views.svg` rank-1 by view, and `training.svg` the losses of the run, where its
+    history is there.
+
+    Args:
+        history: `history.jsonl` of the training run; need not exist.
+        folder: where the figures go; made if needed, its SVG files belong to this function.
+    """
+    # Costs most of a second, which only this command has to spend.
+    from matplotlib import rc_context, rcdefaults, rcParams
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = set()
+    with rc_context():
+        # A reader's own matplotlibrc must not change what is committed or compared.
+        rcdefaults()
+        rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+        for name, figure in _figures(metrics, rows, history):
+            path = folder / f"{name}.svg"
+            with atomic_path(path) as temporary:
+                # Neither date nor version: the same numbers have to give the same bytes.
+                figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+            drawn.add(path.name)
+    for stale in folder.glob("*.svg"):
+        if stale.name not in drawn:
+            stale.unlink()
+
+
+def _figures(metrics: Metrics, rows: list[Row], history: Path) -> Iterator[tuple[str, Figure]]:
+    yield "rank1", _bars(metrics, rows)
+    yield "cmc", _curves(metrics)
+    for name, protocol in metrics.protocols.items():
+        if protocol.cells != "pooled":
+            yield f"{name}-views", _views(name, protocol)
+    losses, scores = _curves_of(history)
+    if losses:
+        yield "training", _training(losses, scores, metrics)
+
+
+def _bars(metrics: Metrics, rows: list[Row]) -> Figure:
+    figure, panels = _panels(len(metrics.protocols), 3.4, 2.9)
+    for panel, (name, protocol) in zip(panels, metrics.protocols.items(), strict=True):
+        summaries = {probe: each.summary for probe, each in protocol.probes.items()}
+        summaries[MEAN] = protocol.mean
+        for place, (probe, summary) in enumerate(summaries.items()):
+            value = summary.rank_pct[1]
+            if value is None:
+                panel.text(place, 2, "none", ha="center", fontsize=8)
+                continue
+            panel.bar(place, value, 0.62, color=_COLOURS[0] if probe != MEAN else "#7a8a99")
+            low, high = summary.rank1_ci_pct or (value, value)
+            panel.plot([place] * 2, [low, high], color="#222222", linewidth=1.2)
+            panel.plot([place] * 2, [low, high], "_", color="#222222", markersize=7)
+            top = max(high, value) + 1.5
+            panel.text(place, top, f"{value:.1f}", ha="center", fontsize=8)
+        theirs = [
+            (list(summaries).index(row.probe) + 0.2, float(row.published_rank1_pct))
+            for row in rows
+            if row.protocol == name and row.published_rank1_pct
+        ]
+        if theirs:
+            places, figures = zip(*theirs, strict=True)
+            panel.plot(places, figures, "D", color=_COLOURS[1], markersize=5, label="published")
+            panel.legend(
+                loc="lower right", bbox_to_anchor=(1, 0.99), fontsize=8, frameon=False, borderpad=0
+            )
+        panel.set_xticks(range(len(summaries)), list(summaries))
+        panel.set_ylim(0, 110)
+        panel.set_yticks(range(0, 101, 20))
+        panel.set_ylabel("rank-1 in percent")
+        panel.set_title(name)
+        _plain(panel)
+    return figure
+
+
+def _curves(metrics: Metrics) -> Figure:
+    figure, panels = _panels(len(metrics.protocols), 3.4, 2.9)
+    for panel, (name, protocol) in zip(panels, metrics.protocols.items(), strict=True):
+        for number, (probe, each) in enumerate(protocol.probes.items()):
+            ranks = range(1, len(each.cmc_pct) + 1)
+            colour, dash = _COLOURS[number % len(_COLOURS)], "-:"[number // len(_COLOURS) % 2]
+            panel.plot(ranks, each.cmc_pct, dash, color=colour, label=probe, marker=".")
+        panel.set_xlabel("rank")
+        panel.set_ylabel("identified up to that rank, percent")
+        panel.set_ylim(0, 103)
+        panel.set_xticks([1, 5, 10, 15, 20])
+        panel.set_title(name)
+        panel.legend(loc="lower right", fontsize=8)
+        _plain(panel)
+    return figure
+
+
+def _views(name: str, protocol: Protocol) -> Figure:
+    """A heat map for each probe, or one row for each probe where all views are gallery."""
+    if protocol.cells == "probe_view":
+        views = sorted(
+            {view for each in protocol.probes.values() for view in each.cells.probe_view}
+        )
+        values = np.full((len(protocol.probes), len(views)), np.nan)
+        for line, each in enumerate(protocol.probes.values()):
+            columns = [views.index(view) for view in each.cells.probe_view]
+            values[line, columns] = _numbers(each.cells.rank1_pct)
+        figure, panels = _panels(1, *_size(values))
+        _heat(panels[0], values, list(protocol.probes), views, f"{name}: rank-1 in percent")
+        panels[0].set_xlabel("probe view")
+        return figure
+    matrices = {probe: _matrix(each) for probe, each in protocol.probes.items()}
+    widest = max((values for values, *_ in matrices.values()), key=lambda each: each.size)
+    figure, panels = _panels(len(matrices), *_size(widest))
+    for panel, (probe, (values, down, across)) in zip(panels, matrices.items(), strict=True):
+        _heat(panel, values, down, across, f"{name}, {probe}: rank-1 in percent")
+        panel.set_xlabel("gallery view")
+        panel.set_ylabel("probe view")
+    return figure
+
+
+def _matrix(probe: Probe) -> tuple[np.ndarray[Any, Any], list[str], list[str]]:
+    """Rank-1 [probe views, gallery views], not a number where empty; and the views."""
+    down = list(dict.fromkeys(probe.cells.probe_view))
+    across = list(dict.fromkeys(probe.cells.gallery_view))
+    values = _numbers(probe.cells.rank1_pct).reshape(len(down), len(across))
+    return values, down, across
+
+
+def _numbers(values: list[float | None]) -> np.ndarray[Any, Any]:
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _heat(
+    panel: Axes, values: np.ndarray[Any, Any], down: list[str], across: list[str], title: str
+) -> None:
+    panel.set_title(title)
+    panel.set_facecolor("#eeeeee")
+    panel.pcolormesh(values, cmap="viridis", vmin=0, vmax=100, edgecolors="white", linewidth=0.5)
+    for (line, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            colour = "black" if value > 60 else "white"
+            place = (column + 0.5, line + 0.5)
+            text = "100" if value >= 99.95 else f"{value:.1f}"
+            panel.annotate(text, place, color=colour, ha="center", va="center", fontsize=7.5)
+    panel.set_xticks(np.arange(len(across)) + 0.5, across)
+    panel.set_yticks(np.arange(len(down)) + 0.5, down)
+    panel.tick_params(length=0)
+    panel.invert_yaxis()
+    panel.set_aspect("equal")
+
+
+def _curves_of(history: Path) -> tuple[_Points, _Points]:
+    """Losses, and rank-1 where it was measured, by iteration; empty without a history."""
+    losses: _Points = {}
+    scores: _Points = {}
+    if not history.is_file():
+        return losses, scores
+    for number, line in enumerate(history.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise DataError(f"{history}:{number}: expected a line of JSON, got {line!r}") from None
+        measured = entry.get("losses", {})
+        if len(measured) > 1:
+            measured = measured | {"weighted sum": entry["loss"]}
+        for curves, values in ((losses, measured), (scores, entry.get("rank1_pct", {}))):
+            for name, value in values.items():
+                curves.setdefault(name, []).append((entry["iteration"], float(value)))
+    return losses, scores
+
+
+def _training(losses: _Points, scores: _Points, metrics: Metrics) -> Figure:
+    drawn = [(losses, "loss"), (scores, "rank-1 in percent")] if scores else [(losses, "loss")]
+    figure, panels = _panels(len(drawn), 5.4, 3.0)
+    for panel, (curves, label) in zip(panels, drawn, strict=True):
+        for number, (name, points) in enumerate(curves.items()):
+            iterations, values = zip(*points, strict=True)
+            colour = _COLOURS[number % len(_COLOURS)]
+            mark = "." if len(points) < _MARKED_POINTS else ""
+            panel.plot(iterations, values, marker=mark, color=colour, label=name)
+        panel.set_xlabel("iteration")
+        panel.set_ylabel(label)
+        panel.set_ylim(bottom=0)
+        panel.set_title(f"training of {metrics.model}/{metrics.save_name}")
+        panel.legend(fontsize=8)
+        _plain(panel)
+    return figure
+
+
+def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of equal panels, `width` x `height` inches each, and its panels."""
+    from matplotlib.figure import Figure
+
+    abreast = min(count, _PANELS_ABREAST)
+    down = -(-count // abreast)
+    figure = Figure(figsize=(abreast * width, down * height), layout="constrained")
+    panels = figure.subplots(down, abreast, squeeze=False).ravel().tolist()
+    for unused in panels[count:]:
+        unused.remove()
+    return figure, panels[:count]
+
+
+def _size(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Width and height in inches of a heat map with its labels."""
+    down, across = values.shape
+    return max(3.0, across * _CELL_INCHES + 0.8), max(1.0, down * _CELL_INCHES) + 1.0
+
+
+def _plain(panel: Axes) -> None:
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    panel.set_axisbelow(True)

@@ -1,0 +1,212 @@
+"""The tables of results: `report.csv`, `views.csv`, and the tables above an experiment's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from gait.config.dataset import Published
+from gait.errors import DataError
+from gait.files import atomic_path
+from gait.report.metrics import Metrics, Summary
+
+MEAN = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of `report.csv`: every value as it is written, empty where it does not apply.
+
+    Percentages have two decimals. `probe` is a probe row of the protocol, or 'mean' for the plain
+    mean of them. `note` says why values are missing.
+    """
+
+    dataset: str
+    model: str
+    save_name: str
+    protocol: str = ""
+    probe: str = ""
+    rank1_pct: str = ""
+    rank5_pct: str = ""
+    map_pct: str = ""
+    minp_pct: str = ""
+    n_probe: str = ""
+    n_gallery: str = ""
+    rank1_ci_low_pct: str = ""
+    rank1_ci_high_pct: str = ""
+    published_rank1_pct: str = ""
+    iterations: str = ""
+    seed: str = ""
+    note: str = ""
+
+    @property
+    def experiment(self) -> str:
+        """`<dataset>/<model>/<save_name>`."""
+        return f"{self.dataset}/{self.model}/{self.save_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """A row of `views.csv`: rank-1 of one cell; a view is 'all' where a cell holds every view."""
+
+    protocol: str
+    probe: str
+    probe_view: str
+    gallery_view: str
+    rank1_pct: str
+    n_probe: str
+    n_gallery: str
+
+
+def report_rows(metrics: Metrics, published: list[Published]) -> list[Row]:
+    """The rows of an experiment: each protocol's probes, then their mean.
+
+    The published mean is given when every probe of the protocol has a published figure.
+    """
+    rows = []
+    for name, protocol in metrics.protocols.items():
+        known: dict[str, float] = {}
+        for each in published:
+            if (each.model, each.protocol) == (metrics.model, name):
+                known = each.rank1_pct | known
+        theirs = [known.get(probe) for probe in protocol.probes]
+        summaries = [(probe, each.summary, each.note) for probe, each in protocol.probes.items()]
+        for (probe, summary, note), figure in zip(
+            [*summaries, (MEAN, protocol.mean, "")], [*theirs, mean_of(theirs)], strict=True
+        ):
+            rows.append(_row(metrics, name, probe, summary, figure, note))
+    return rows
+
+
+def view_rows(metrics: Metrics) -> list[ViewRow]:
+    """Every cell of every protocol, in long form."""
+    return [
+        ViewRow(name, probe, probe_view, gallery_view, percent(rank1), str(probes), str(gallery))
+        for name, protocol in metrics.protocols.items()
+        for probe, each in protocol.probes.items()
+        for probe_view, gallery_view, rank1, probes, gallery in zip(
+            each.cells.probe_view,
+            each.cells.gallery_view,
+            each.cells.rank1_pct,
+            each.cells.n_probe,
+            each.cells.n_gallery,
+            strict=True,
+        )
+    ]
+
+
+def combine(reports: list[Path], output: Path, notes: list[str]) -> None:
+    """Put tables under each other, then a row for each experiment that could not be run.
+
+    An experiment that stands in several tables, as a baseline does, is taken once.
+
+    Args:
+        notes: `<dataset>/<model>/<save_name>: why` for each experiment without a table.
+
+    Raises:
+        DataError: a file is no such table, two tables disagree on a row, or a note names no
+            experiment.
+    """
+    write_table(output, Row, [*merged(reports), *(_note_row(note) for note in notes)])
+
+
+def merged(reports: Iterable[Path]) -> list[Row]:
+    """The rows of several tables, each once, in order.
+
+    Raises:
+        DataError: a file is no such table, or two tables disagree on a row.
+    """
+    found: dict[tuple[str, str, str], Row] = {}
+    for path in reports:
+        for row in read_report(path):
+            key = (row.experiment, row.protocol, row.probe)
+            if found.setdefault(key, row) != row:
+                raise DataError(
+                    f"{path}: its row {' '.join(each for each in key if each)} differs from the "
+                    "same row of another table; make the older of them again"
+                )
+    return list(found.values())
+
+
+def read_report(path: Path) -> list[Row]:
+    """The rows of a `report.csv`; columns that this version does not know are left out.
+
+    Raises:
+        DataError: the file is missing or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            lines, given = list(reader), reader.fieldnames or []
+    except OSError as error:
+        raise DataError(f"{path}: the table cannot be read ({error.strerror})") from None
+    names = [field.name for field in fields(Row)]
+    if missing := [name for name in names if name not in given]:
+        raise DataError(
+            f"{path}: expected a table as gait tabulate writes it, the columns "
+            f"{', '.join(missing)} are missing; make it again"
+        )
+    return [Row(**{name: line[name] or "" for name in names}) for line in lines]
+
+
+def write_table(path: Path, kind: type[Row | ViewRow], rows: Iterable[Row | ViewRow]) -> None:
+    """Write rows as CSV, UTF-8, with a header; the same rows give the same bytes."""
+    names = [field.name for field in fields(kind)]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([getattr(row, name) for name in names] for row in rows)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def percent(value: float | None) -> str:
+    """A percentage with two decimals, empty for None."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def mean_of(values: list[float | None]) -> float | None:
+    """The plain mean; None as soon as one value is missing."""
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there and len(there) == len(values) else None
+
+
+def _row(
+    metrics: Metrics,
+    protocol: str,
+    probe: str,
+    summary: Summary,
+    published: float | None,
+    note: str,
+) -> Row:
+    low, high = summary.rank1_ci_pct or (None, None)
+    return Row(
+        dataset=metrics.dataset,
+        model=metrics.model,
+        save_name=metrics.save_name,
+        protocol=protocol,
+        probe=probe,
+        rank1_pct=percent(summary.rank_pct[1]),
+        rank5_pct=percent(summary.rank_pct[5]),
+        map_pct=percent(summary.map_pct),
+        minp_pct=percent(summary.minp_pct),
+        n_probe=str(summary.n_probe),
+        n_gallery=str(summary.n_gallery),
+        rank1_ci_low_pct=percent(low),
+        rank1_ci_high_pct=percent(high),
+        published_rank1_pct=percent(published),
+        iterations=str(metrics.iterations),
+        seed=str(metrics.seed),
+        note=note,
+    )
+
+
+def _note_row(note: str) -> Row:
+    experiment, colon, why = note.partition(": ")
+    dataset, model, save_name, *more = [*experiment.split("/"), "", ""]
+    if not (colon and dataset and model and save_name) or any(more):
+        raise DataError(f"expected a note '<dataset>/<model>/<save_name>: why', got {note!r}")
+    return Row(dataset, model, save_name, note=why)

@@ -1,0 +1,83 @@
+"""Prints a table of results."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gait.report.tables import MEAN, Row, read_report
+
+WIDTH = 100
+_MEANING = (
+    "Percent. Rank-1, rank-5: probes with their subject among the first 1 or 5 of the gallery. "
+    "95 %: interval of rank-1 when the subjects are resampled. mAP, mINP: mean average precision, "
+    "mean inverse negative penalty."
+)
+
+
+def show(report_csv: Path) -> None:
+    """Print `report.csv`, one table for each protocol, and where the files are.
+
+    Raises:
+        DataError: the file is missing or is no such table.
+    """
+    rows = read_report(report_csv)
+    console = Console(width=WIDTH, highlight=False)
+    scored = [row for row in rows if row.protocol]
+    # Experiments and probes keep the order of the file.
+    order = dict.fromkeys((row.dataset, row.protocol) for row in scored)
+    for dataset, protocol in order:
+        own = [row for row in scored if (row.dataset, row.protocol) == (dataset, protocol)]
+        console.print(_table(f"{dataset}, {protocol}", own))
+    for row in rows:
+        if row.note:
+            what = " ".join(filter(None, [row.experiment, row.protocol, row.probe]))
+            console.print(Text(f"{what}: {row.note}"))
+    console.print(Text(_MEANING, style="dim"))
+    console.print(Text(f"table    {report_csv}"))
+    for name, what in (("views.csv", "views   "), ("figures", "figures ")):
+        beside = report_csv.with_name(name)
+        if beside.exists():
+            console.print(Text(f"{what} {beside}"))
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    table = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    table.add_column("experiment", overflow="fold")
+    table.add_column("probe", overflow="fold")
+    for name in ("rank-1", "95 %", "published", "rank-5", "mAP", "mINP", "probes", "gallery"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for experiment, group in groupby(rows, key=lambda row: f"{row.model}/{row.save_name}"):
+        members = list(group)
+        for number, row in enumerate(members):
+            table.add_row(
+                Text(experiment if number == 0 else ""),
+                Text(row.probe),
+                Text(row.rank1_pct, style="bold"),
+                Text(_interval(row)),
+                Text(row.published_rank1_pct),
+                Text(row.rank5_pct),
+                Text(row.map_pct),
+                Text(row.minp_pct),
+                Text(row.n_probe),
+                Text(row.n_gallery),
+                style="italic" if row.probe == MEAN else None,
+                end_section=number == len(members) - 1,
+            )
+    return table
+
+
+def _interval(row: Row) -> str:
+    low, high = row.rank1_ci_low_pct, row.rank1_ci_high_pct
+    return f"{float(low):.1f}-{float(high):.1f}" if low else ""

@@ -1,0 +1,84 @@
+"""The page holds every table and figure, and asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from gait.report import combine, page
+from tests.unit.scores import probe, table
+
+
+class Page(HTMLParser):
+    """Collects text and references, and checks that tags close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.references: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+
+def experiment(folder: Path, save_name: str) -> Path:
+    (folder / save_name / "figures").mkdir(parents=True)
+    (folder / save_name / "figures" / "rank1.svg").write_text(f"<svg>{save_name}</svg>")
+    return table(folder / save_name / "report.csv", save_name)
+
+
+def test_tables_and_figures_are_inside(tmp_path: Path) -> None:
+    reports = [experiment(tmp_path, "one"), experiment(tmp_path, "two")]
+    page(reports, tmp_path / "report.html")
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    for expected in ("Toy", "GaitSet/one", "GaitSet/two", "95.83", "82.98", "400"):
+        assert expected in read.words
+    embedded = [each for each in read.references if not each.startswith("#")]
+    assert all(each.startswith("data:image/svg+xml;base64,") for each in embedded)
+    figures = [base64.b64decode(each.partition(",")[2]).decode() for each in embedded]
+    assert figures == ["<svg>one</svg>", "<svg>two</svg>"]
+
+
+def test_it_needs_nothing_from_elsewhere_and_is_the_same_again(tmp_path: Path) -> None:
+    reports = [experiment(tmp_path, "one")]
+    page(reports, tmp_path / "a.html")
+    page(reports, tmp_path / "b.html")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert text == (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|@import|url\(", text)
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_names_are_text_not_markup(tmp_path: Path) -> None:
+    path = table(tmp_path / "report.csv", probes={"<b>NM": probe(50.0, "a < b")})
+    page([path], tmp_path / "report.html")
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "<b>NM" in read.words
+
+
+def test_combined_tables_bring_their_notes_and_rows_come_once(tmp_path: Path) -> None:
+    one = experiment(tmp_path, "one")
+    combine([one], tmp_path / "report.csv", ["Toy/GaitSet/two: the weights are not there"])
+    page([one, tmp_path / "report.csv"], tmp_path / "report.html")
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(read.words)
+    assert "GaitSet/two: the weights are not there" in text
+    assert len([each for each in read.references if each.startswith("data:")]) == 1
+
+
+def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:
+    page([], tmp_path / "report.html")
+    Page((tmp_path / "report.html").read_text(encoding="utf-8"))

@@ -1,0 +1,270 @@
+"""Protocols compare whom they say, and average what there is."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gait.config.dataset import Dataset, Protocol
+from gait.errors import DataError
+from gait.evaluation import ProtocolScore, score_embeddings
+from gait.evaluation import distance as distance_module
+from gait.evaluation.distance import part_distance
+
+Records = list[tuple[str, str, str]]
+
+
+def protocol(**changes: Any) -> Protocol:
+    base: dict[str, Any] = {
+        "title": "a protocol",
+        "gallery": {"condition": ["nm-0[12]"]},
+        "probes": {"NM": {"condition": ["nm-03"]}, "BG": {"condition": ["bg-*"]}},
+        "cells": "view_pair",
+        "exclude": "identical_view",
+    }
+    return Protocol(**base | changes)
+
+
+def records(subjects: int = 6, views: tuple[str, ...] = ("000", "045", "090")) -> Records:
+    conditions = ["bg-01", "nm-01", "nm-02", "nm-03"]
+    return list(product([f"{i:03d}" for i in range(subjects)], conditions, views))
+
+
+def embed(rows: Records, noise: float = 2.0, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    names = {name: generator.standard_normal((4, 2)) for name in sorted({row[0] for row in rows})}
+    cloud = noise * generator.standard_normal((len(rows), 4, 2))
+    return np.array([names[row[0]] for row in rows] + cloud, dtype=np.float32)
+
+
+def scored(
+    rows: Records, embeddings: np.ndarray, chosen: Protocol, **options: Any
+) -> ProtocolScore:
+    subject, condition, view = (np.array(column) for column in zip(*rows, strict=True))
+    return score_embeddings(embeddings, subject, condition, view, {"it": chosen}, **options)["it"]
+
+
+def slow(rows: Records, embeddings: np.ndarray, chosen: Protocol, probe: str) -> dict[str, Any]:
+    """Rank-1, rank-5, mAP and mINP of one row, sequence by sequence."""
+    distance = part_distance(embeddings, embeddings)
+    asked = {"NM": ["nm-03"], "BG": ["bg-01"]}[probe]
+    probes = [i for i, row in enumerate(rows) if row[1] in asked]
+    gallery = [j for j, row in enumerate(rows) if row[1] in ("nm-01", "nm-02")]
+    views = sorted({row[2] for row in rows})
+    pairs = {
+        "view_pair": list(product(views, views)),
+        "probe_view": [(view, None) for view in views],
+        "pooled": [(None, None)],
+    }[chosen.cells]
+    lines: dict[Any, list[list[float]]] = {}
+    met: dict[int, bool] = {}
+    for probe_view, gallery_view in pairs:
+        cell = []
+        for i in probes:
+            if probe_view not in (None, rows[i][2]):
+                continue
+            shown = []
+            for j in gallery:
+                same_view = rows[i][2] == rows[j][2]
+                out = {
+                    "none": i == j,
+                    "identical_view": same_view,
+                    "same_subject_view": same_view and rows[i][0] == rows[j][0],
+                }[chosen.exclude]
+                if not out and gallery_view in (None, rows[j][2]):
+                    shown.append(j)
+            if not shown:
+                continue
+            order = sorted(shown, key=lambda j, i=i: (distance[i, j], j))
+            places = [p for p, j in enumerate(order, 1) if rows[j][0] == rows[i][0]]
+            met[i] = met.get(i, False) or bool(places)
+            if places:
+                precision = np.mean([n / p for n, p in enumerate(places, 1)])
+                cell.append([places[0] <= 1, places[0] <= 5, precision, len(places) / places[-1]])
+            elif chosen.unmatched == "miss":
+                cell.append([0, 0, np.nan, np.nan])
+        if cell:
+            kept = [column[~np.isnan(column)] for column in np.array(cell, float).T]
+            values = np.array([column.mean() if len(column) else np.nan for column in kept])
+            if chosen.round_cells is not None:
+                values = np.round(values * 100, chosen.round_cells) / 100
+            lines.setdefault(probe_view, []).append(list(values))
+
+    def mean(column: int) -> float:
+        kept = [
+            [cell[column] for cell in line if not np.isnan(cell[column])]
+            for line in lines.values()
+        ]
+        return float(np.mean([np.mean(line) for line in kept if line])) * 100
+
+    means = dict(zip(["rank1", "rank5", "map", "minp"], map(mean, range(4)), strict=True))
+    return means | {"n_unmatched": list(met.values()).count(False)}
+
+
+CELLS = ["view_pair", "probe_view", "pooled"]
+EXCLUDE = ["identical_view", "same_subject_view", "none"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "exclude"),
+    [pair for pair in product(CELLS, EXCLUDE) if pair != ("view_pair", "same_subject_view")],
+)
+@pytest.mark.parametrize("unmatched", ["miss", "skip"])
+@pytest.mark.parametrize("round_cells", [None, 1])
+def test_equals_a_slow_walk(
+    cells: str, exclude: str, unmatched: str, round_cells: int | None
+) -> None:
+    rows = records()
+    # Holes: a subject without gallery, one with a single gallery view, a view without probes.
+    rows = [row for row in rows if not (row[0] == "002" and row[1] in ("nm-01", "nm-02"))]
+    rows = [
+        row for row in rows if not (row[0] == "003" and row[1][:2] == "nm" and row[2] != "045")
+    ]
+    rows = [row for row in rows if not (row[1] == "bg-01" and row[2] == "090")]
+    embeddings = embed(rows)
+    chosen = protocol(cells=cells, exclude=exclude, unmatched=unmatched, round_cells=round_cells)
+    result = scored(rows, embeddings, chosen)
+    for probe in ("NM", "BG"):
+        summary = result.probes[probe].summary
+        got = {
+            "rank1": summary.rank_pct[1],
+            "rank5": summary.rank_pct[5],
+            "map": summary.map_pct,
+            "minp": summary.minp_pct,
+            "n_unmatched": summary.n_unmatched,
+        }
+        assert got["n_unmatched"], "the case needs unmatched probes"
+        assert got == pytest.approx(slow(rows, embeddings, chosen, probe), abs=1e-9)
+
+
+def test_blocks_of_probes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = records()
+    whole = scored(rows, embed(rows), protocol(), bootstrap=50)
+    monkeypatch.setattr(distance_module, "_MOST_PROBES", 5)
+    assert scored(rows, embed(rows), protocol(), bootstrap=50) == whole
+
+
+def test_empty_cells_are_none_and_spread_nowhere() -> None:
+    rows = [row for row in records() if not (row[1] == "nm-03" and row[2] == "045")]
+    cells = scored(rows, embed(rows), protocol()).probes["NM"].cells
+    by_pair = dict(
+        zip(zip(cells.probe_view, cells.gallery_view, strict=True), cells.rank1_pct, strict=True)
+    )
+    assert {view for view, _ in by_pair} == {"000", "090"}
+    assert by_pair["000", "000"] is None and by_pair["000", "045"] is not None
+    summary = scored(rows, embed(rows), protocol()).probes["NM"].summary
+    assert summary.rank_pct[1] is not None and summary.n_probe == 12
+
+
+def test_a_row_without_sequences_is_empty_and_says_so() -> None:
+    rows = [row for row in records() if row[1] != "bg-01"]
+    result = scored(rows, embed(rows), protocol(), bootstrap=10)
+    empty = result.probes["BG"]
+    assert empty.summary.rank_pct == {1: None, 5: None}
+    assert (empty.summary.n_probe, empty.summary.rank1_ci_pct, empty.cmc_pct) == (0, None, [])
+    assert empty.note == "no sequence with condition bg-*"
+    assert result.probes["NM"].summary.rank_pct[1] is not None
+    assert result.mean.rank_pct[1] is None, "a mean of fewer rows is another figure"
+
+
+def test_a_gallery_smaller_than_the_rank_is_searched_whole() -> None:
+    rows = records(subjects=2, views=("000", "090"))
+    result = scored(rows, embed(rows, noise=9.0), protocol(ranks=[1, 10]))
+    assert result.probes["NM"].summary.rank_pct[10] == 100.0
+
+
+def test_an_unmatched_probe_misses_or_is_skipped() -> None:
+    rows = [("001", "nm-01", "000"), ("001", "nm-03", "090"), ("002", "nm-03", "090")]
+    embeddings = embed(rows)
+    chosen = {"probes": {"NM": {"condition": ["nm-03"]}}}
+    for policy, expected in (("miss", 50.0), ("skip", 100.0)):
+        summary = (
+            scored(rows, embeddings, protocol(unmatched=policy, **chosen)).probes["NM"].summary
+        )
+        assert (summary.rank_pct[1], summary.n_unmatched) == (expected, 1)
+        assert (summary.map_pct, summary.minp_pct) == (100.0, 100.0)
+
+
+def test_one_view_with_identical_views_excluded_is_refused() -> None:
+    rows = records(views=("000",))
+    with pytest.raises(DataError, match="the one view 000; set exclude: none"):
+        scored(rows, embed(rows), protocol())
+    result = scored(rows, embed(rows), protocol(exclude="none"))
+    assert result.probes["NM"].cells.n_probe == [6]
+
+
+def test_a_sequence_never_meets_itself() -> None:
+    rows = [("001", "nm-01", "000"), ("001", "nm-02", "000"), ("002", "nm-01", "000")]
+    embeddings = np.zeros((3, 2, 1), np.float32)
+    chosen = protocol(gallery={}, probes={"all": {}}, cells="pooled", exclude="none")
+    summary = scored(rows, embeddings, chosen).probes["all"].summary
+    # All distances tie: the first probe meets 1, 2; the second 0, 2; the third has no match.
+    assert summary.rank_pct[1] == pytest.approx(200 / 3)
+    assert (summary.n_probe, summary.n_gallery, summary.n_unmatched) == (3, 3, 1)
+
+
+def test_patterns_match_whole_names_in_their_case() -> None:
+    rows = [
+        ("1", "NM", "a"),
+        ("1", "nm", "b"),
+        ("1", "xnm", "a"),
+        ("2", "nm", "a"),
+        ("2", "nm", "c"),
+    ]
+    chosen = protocol(
+        gallery={"condition": ["n?"], "view": ["[ab]"]},
+        probes={"P": {"condition": ["NM", "xn*"]}},
+        cells="pooled",
+    )
+    summary = scored(rows, embed(rows), chosen).probes["P"].summary
+    assert (summary.n_gallery, summary.n_probe) == (2, 2)
+
+
+def test_what_is_missing_is_named_with_what_is_there() -> None:
+    rows = records()
+    with pytest.raises(
+        DataError, match=r"gallery \(condition zz\); there are the conditions bg-01, n"
+    ):
+        scored(rows, embed(rows), protocol(gallery={"condition": ["zz"]}))
+    with pytest.raises(DataError, match=r"probes \(view 180\).*the views 000, 045, 090"):
+        scored(rows, embed(rows), protocol(probes={"X": {"view": ["180"]}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"exclude": "same_subject_view"}, "identical_view or none"),
+        ({"probes": {"mean": {}}}, "choose another name"),
+        ({"probes": {}}, "at least 1"),
+    ],
+)
+def test_contradictions_are_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        protocol(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"protocols": {"../p": protocol()}}, r"'\.\./p' of a protocol must match"),
+        ({"published": [{"protocol": "q", "rank1_pct": {}}]}, "no protocol is named q"),
+        ({"published": [{"protocol": "p", "rank1_pct": {"nm": 1.0}}]}, "p has no probe nm"),
+    ],
+)
+def test_a_dataset_names_its_own_protocols_and_probes(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    for each in changes.get("published", []):
+        each |= {"model": "GaitSet", "source": "a paper"}
+    whole: dict[str, Any] = dict.fromkeys(("name", "title", "licence", "obtain"), "toy")
+    whole |= {
+        "layouts": [],
+        "partition": {"train": [], "test": []},
+        "protocols": {"p": protocol()},
+    }
+    with pytest.raises(ValidationError, match=sentence):
+        Dataset(**whole | changes)

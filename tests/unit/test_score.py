@@ -1,0 +1,159 @@
+"""Scores reach `metrics.json` unrounded, with honest intervals, or a sentence says why not."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gait.errors import DataError
+from gait.evaluation import score, score_embeddings
+from gait.evaluation.bootstrap import interval, replicates
+from gait.evaluation.cells import Grid
+from gait.evaluation.embeddings import read_embeddings
+from gait.report.metrics import read_metrics
+from tests.unit.scores import a_protocol, an_experiment, arrays
+
+
+def test_metrics_are_written_and_read_back(tmp_path: Path) -> None:
+    np.savez(tmp_path / "embeddings.npz", **arrays())
+    metrics = tmp_path / "metrics.json"
+    score(an_experiment(), tmp_path / "embeddings.npz", metrics)
+    read = read_metrics(metrics)
+    assert (read.dataset, read.model, read.save_name) == ("Toy", "GaitSet", "paper")
+    assert (read.iterations, read.seed, read.n_subjects) == (10, 4, 8)
+    assert list(read.protocols) == ["single", "cross"]
+    given = arrays()
+    direct = score_embeddings(*given.values(), {"single": a_protocol()}, bootstrap=40, seed=4)[
+        "single"
+    ]
+    summary = read.protocols["single"].probes["CL"].summary
+    assert summary.model_dump() == {
+        name: getattr(direct.probes["CL"].summary, name) for name in summary.model_dump()
+    }
+    low, high = summary.rank1_ci_pct or (0, 0)
+    assert low < summary.rank_pct[1] < high  # type: ignore[operator]
+    assert not list(tmp_path.glob(".*")), "no temporary file stays behind"
+
+
+def test_the_same_embeddings_give_the_same_bytes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays())
+    np.savez_compressed(tmp_path / "b.npz", **arrays())
+    texts = []
+    for name in ("a", "b"):
+        score(an_experiment(), tmp_path / f"{name}.npz", tmp_path / f"{name}.json")
+        texts.append((tmp_path / f"{name}.json").read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_only_the_protocols_wanted_and_their_intervals_stay_the_same(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", **arrays())
+    score(an_experiment(), tmp_path / "e.npz", tmp_path / "both.json")
+    score(an_experiment(protocols=["cross"]), tmp_path / "e.npz", tmp_path / "one.json")
+    both, one = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("both", "one"))
+    assert list(one["protocols"]) == ["cross"]
+    assert one["protocols"]["cross"] == both["protocols"]["cross"]
+
+
+def test_no_interval_without_resampling_or_with_one_subject() -> None:
+    given = list(arrays().values())
+    result = score_embeddings(*given, {"it": a_protocol()})["it"]
+    assert result.probes["NM"].summary.rank1_ci_pct is None is result.mean.rank1_ci_pct
+    first = [each[given[1] == "000"] for each in given]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = score_embeddings(*first, {"it": a_protocol()}, bootstrap=20)["it"]
+    assert result.probes["NM"].summary.rank1_ci_pct is None
+
+
+def test_replicates_equal_a_slow_resampling() -> None:
+    generator = np.random.default_rng(0)
+    probes = generator.integers(0, 3, (6, 2, 2))
+    hits = generator.integers(0, probes + 1)
+    nothing = np.zeros((1, 2, 2))
+    flags = np.ones((2, 2), bool)
+    counts = probes.sum(axis=0)
+    grid = Grid(["a", "b"], nothing, nothing, nothing, flags, flags, counts, counts, hits, probes)
+    values, valid = replicates({"it": grid}, 30, np.random.default_rng(5))["it"]
+    shown = np.flatnonzero(probes.sum(axis=(1, 2)))
+    weights = np.random.default_rng(5).multinomial(len(shown), [1 / len(shown)] * len(shown), 30)
+    for value, there, draw in zip(values, valid, weights, strict=True):
+        drawn = np.repeat(shown, draw)
+        lines = []
+        for v in range(2):
+            cells = [
+                hits[drawn, v, g].sum() / probes[drawn, v, g].sum() * 100
+                for g in range(2)
+                if probes[drawn, v, g].sum()
+            ]
+            lines += [np.mean(cells)] if cells else []
+        assert there == bool(lines)
+        assert value == pytest.approx(np.mean(lines))
+
+
+def test_an_interval_holds_the_middle_of_the_replicates() -> None:
+    values = np.arange(1001.0)
+    valid = np.arange(1001) > 0
+    assert interval(values, valid) == pytest.approx((25.975, 975.025))
+    assert interval(values, valid & False) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"view": None}, "and not view; write it again"),
+        ({"embeddings": np.zeros((3, 2), np.float32)}, r"got float32 \(3, 2\)"),
+        ({"embeddings": np.zeros((72, 5, 2))}, r"got float64 \(72, 5, 2\)"),
+        ({"embeddings": np.zeros((0, 5, 2), np.float32)}, r"got float32 \(0, 5, 2\)"),
+        ({"subject": np.array(["000"])}, "for each of the 72 embeddings, got 1, 72, 72"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(
+    tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    given = {name: each for name, each in (arrays() | change).items() if each is not None}
+    np.savez(tmp_path / "e.npz", **given)
+    with pytest.raises(DataError, match=sentence):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def test_a_value_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    given = arrays()
+    given["embeddings"][5, 1, 1] = np.inf
+    np.savez(tmp_path / "e.npz", **given)
+    with pytest.raises(DataError, match=r"embedding of 000/nm-02/090 holds values"):
+        score(an_experiment(), tmp_path / "e.npz", tmp_path / "metrics.json")
+    assert not (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", None])
+def test_a_broken_file_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "e.npz"
+    if content is None:
+        np.savez(path, **arrays())
+        path.write_bytes(path.read_bytes()[:-300])
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="write it again with gait embed"):
+        read_embeddings(path)
+
+
+def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
+    given = arrays() | {"subject": np.array([object()] * 72, dtype=object)}
+    np.savez(tmp_path / "e.npz", **given)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def test_a_stored_archive_is_mapped_and_a_compressed_one_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays())
+    np.savez_compressed(tmp_path / "b.npz", **arrays())
+    stored, packed = (read_embeddings(tmp_path / f"{name}.npz") for name in "ab")
+    assert isinstance(stored.embeddings, np.memmap)
+    assert not isinstance(packed.embeddings, np.memmap)
+    np.testing.assert_array_equal(stored.embeddings, packed.embeddings)
+    np.testing.assert_array_equal(stored.embeddings, arrays()["embeddings"])

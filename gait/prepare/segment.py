@@ -1,0 +1,232 @@
+"""Extracts silhouettes from the videos of a shard, only where something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait import registry
+from gait.errors import ConfigError, DataError
+from gait.files import write_if_changed
+from gait.prepare.manifest import below, format_drops, table_text, told
+from gait.prepare.masks import MaskRecord, read_record, save_bits
+from gait.prepare.rows import read_rows
+from gait.prepare.video import VideoError
+from gait.types import CatalogueRow, SequenceKey
+
+COLUMNS = (
+    "subject",
+    "condition",
+    "view",
+    "silhouettes",
+    "frames_read",
+    "frames_kept",
+    "dropped",
+    "fingerprint",
+)
+
+NO_WALKER = "no walker"
+CUT = "touches the frame's edge"
+
+
+class Segmenter(Protocol):
+    """What a file in `segmenters/` provides.
+
+    Attributes:
+        version: changes when the same settings would give other masks.
+        cut_frames: 'drop' or 'keep' frames where the walker touches the left or right border.
+    """
+
+    version: str
+    cut_frames: str
+
+    def segment(self, video: Path, background: Path | None) -> Iterator[NDArray[np.bool_] | None]:
+        """The walker in each frame, [h, w]; None where there is none.
+
+        Args:
+            video: the clip.
+            background: a clip of the same camera without a walker, if there is one.
+
+        Raises:
+            VideoError: a clip is broken.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class SegmentSummary:
+    """What a shard came to; as text, one line.
+
+    Attributes:
+        sequences: sequences of the shard.
+        unchanged: of these, not done again as nothing about them has changed.
+        empty: of these, without a single mask.
+        broken: of these, those whose video cannot be read to its end.
+        frames_read: frames of the videos.
+        frames_kept: frames with a mask.
+        dropped: number of the other frames, by reason; 1 for a video without any frame.
+        frames_done: frames segmented in this run.
+        seconds: time this run took.
+    """
+
+    sequences: int = 0
+    unchanged: int = 0
+    empty: int = 0
+    broken: int = 0
+    frames_read: int = 0
+    frames_kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    frames_done: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.sequences:,} sequences ({self.unchanged:,} unchanged)",
+            f"{self.frames_kept:,} of {self.frames_read:,} frames kept",
+        ]
+        if self.dropped:
+            parts.append(f"dropped: {told(self.dropped)}")
+        if self.empty:
+            parts.append(f"{self.empty:,} sequences without a silhouette")
+        if self.broken:
+            parts.append(f"{self.broken:,} broken videos")
+        if self.frames_done:
+            parts.append(f"{self.frames_done / self.seconds:,.0f} frames/s")
+        return "; ".join(parts)
+
+
+def segment_shard(
+    shard: Path, raw: Path, root: Path, output: Path, segmenter: dict[str, Any]
+) -> SegmentSummary:
+    """Segment every video of a shard; write its masks and, last, the shard's table of them.
+
+    A sequence is left alone when its video, its background clip and the segmenter are those that
+    its file of masks was made with. A sequence without a single mask has such a file too, so that
+    it is not tried again; its row in the table names none. Files of sequences that are no longer
+    in the catalogue stay: nothing reads a file that no table names.
+
+    A video that cannot be read to its end keeps nothing, is reported on stderr and in the table,
+    and does not stop the others.
+
+    Args:
+        shard: the shard's part of the catalogue.
+        raw: folder of the raw data, which the catalogue's sources lie in.
+        root: the dataset's folder, which gets `silhouettes/`.
+        output: the table to write.
+        segmenter: the segmenter's name and parameters.
+
+    Raises:
+        ConfigError: no such segmenter, or parameters that it does not take.
+        DataError: the shard cannot be used, or a file cannot be written.
+    """
+    started = time.perf_counter()
+    if problems := registry.check("segmenter", segmenter):
+        raise ConfigError(problems)
+    # Shards run side by side; each has one core.
+    cv2.setNumThreads(1)
+    rows = read_rows(shard)
+    tool: Segmenter = registry.build("segmenter", segmenter)
+    settings = json.dumps(
+        segmenter | {"name": registry.canonical("segmenter", segmenter["name"])}, sort_keys=True
+    )
+    summary = SegmentSummary(sequences=len(rows))
+    records: dict[SequenceKey, MaskRecord] = {}
+    # Clips of one camera come together, so that a segmenter models each empty scene once.
+    for row in sorted(rows, key=lambda row: (row.background, row.key)):
+        records[row.key] = _one(row, tool, settings, shard, raw, root, summary)
+    lines = (_line(key, record) for key, record in sorted(records.items()))
+    write_if_changed(output, table_text(COLUMNS, lines))
+    summary.seconds = time.perf_counter() - started
+    return summary
+
+
+def _one(
+    row: CatalogueRow,
+    tool: Segmenter,
+    settings: str,
+    shard: Path,
+    raw: Path,
+    root: Path,
+    summary: SegmentSummary,
+) -> MaskRecord:
+    """What is known of a sequence already, or what comes of segmenting it now."""
+    if row.kind != "video":
+        raise DataError(
+            f"{shard}: expected videos, got {row.source} ({row.kind}); silhouettes need no "
+            "segmentation: align them as they are"
+        )
+    state = f"{settings}\0{tool.version}\0{row.fingerprint}"
+    fingerprint = hashlib.sha256(state.encode()).hexdigest()[:16]
+    masks = below(root, _mask_name(row.key), shard)
+    record = read_record(masks)
+    if record is not None and record.fingerprint == fingerprint:
+        summary.unchanged += 1
+    else:
+        video = below(raw, row.source, shard)
+        background = below(raw, row.background, shard) if row.background else None
+        try:
+            record = _segment(tool, video, background, masks, fingerprint)
+        except VideoError as error:
+            # Not remembered: it is tried, and reported, again until the file is mended.
+            print(f"{row.key}: {error}", file=sys.stderr)
+            summary.broken += 1
+            record = MaskRecord(fingerprint, error.frames, 0, {error.reason: error.frames or 1})
+        summary.frames_done += record.frames_read
+    summary.frames_read += record.frames_read
+    summary.frames_kept += record.frames_kept
+    summary.dropped.update(record.dropped)
+    summary.empty += not record.frames_kept
+    return record
+
+
+def _segment(
+    tool: Segmenter, video: Path, background: Path | None, masks: Path, fingerprint: str
+) -> MaskRecord:
+    """Segment one video and store its masks, if only to remember that there are none."""
+    packed: list[NDArray[np.uint8]] = []
+    frames: list[int] = []
+    dropped: Counter[str] = Counter()
+    width = 0
+    for number, mask in enumerate(tool.segment(video, background)):
+        if mask is None or not mask.any():
+            dropped[NO_WALKER] += 1
+        elif tool.cut_frames == "drop" and (mask[:, 0].any() or mask[:, -1].any()):
+            dropped[CUT] += 1
+        else:
+            width = mask.shape[1]
+            # As bits, so that the masks of a long video fit in memory.
+            packed.append(np.packbits(mask, axis=1))
+            frames.append(number)
+    read = len(frames) + dropped.total()
+    record = MaskRecord(fingerprint, read, len(frames), dict(dropped))
+    bits = np.stack(packed) if packed else np.zeros((0, 0, 0), np.uint8)
+    save_bits(masks, bits, width, np.asarray(frames, np.int32), record)
+    return record
+
+
+def _mask_name(key: SequenceKey) -> str:
+    return f"silhouettes/{key.subject}/{key.condition}/{key.view}.npz"
+
+
+def _line(key: SequenceKey, record: MaskRecord) -> dict[str, str]:
+    return {
+        "subject": key.subject,
+        "condition": key.condition,
+        "view": key.view,
+        "silhouettes": _mask_name(key) if record.frames_kept else "",
+        "frames_read": str(record.frames_read),
+        "frames_kept": str(record.frames_kept),
+        "dropped": format_drops(record.dropped),
+        "fingerprint": record.fingerprint,
+    }

@@ -1,0 +1,28 @@
+"""What segmenters share: choosing the walker among the parts of a mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def largest_part(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_] | None:
+    """The largest connected part of a mask.
+
+    Args:
+        mask: [h, w].
+        smallest: share of the frame's area below which nothing counts.
+
+    Returns:
+        [h, w], or None when no part is large enough.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
+    if count < 2:
+        return None
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = int(areas.argmax())
+    if areas[largest] < smallest * mask.size:
+        return None
+    chosen: NDArray[np.bool_] = labels == largest + 1
+    return chosen

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from gait import __version__
 from gait.errors import ConfigError, GaitError
 
 if TYPE_CHECKING:
     from gait.config.experiment import Resolved
+
+
+class How(StrEnum):
+    """How a tree is made."""
+
+    symlink = "symlink"
+    copy = "copy"
+
 
 app = typer.Typer(
     help="Gait recognition from raw video to a metric table.",
@@ -34,6 +43,7 @@ Workers = Annotated[int, typer.Option(min=0, help="Processes that load data.")]
 
 def main() -> None:
     """Run a subcommand; an error a user can mend is one sentence, last on the screen."""
+    warnings.formatwarning = lambda message, *_, **__: f"gait: warning: {message}\n"
     try:
         app()
     except GaitError as error:
@@ -57,7 +67,7 @@ def synthesize(
     dataset: Annotated[str, typer.Argument(help="A dataset with a population.")] = "SynthGait",
     raw: Annotated[Path | None, typer.Option(help="Where videos go; data/<dataset>/raw.")] = None,
     population: Annotated[str | None, typer.Option(help="Population, as YAML.")] = None,
-    processes: Annotated[int, typer.Option(min=1)] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Clips rendered side by side.")] = 1,
     truth: Annotated[Path | None, typer.Option(help="Folder for ground-truth masks.")] = None,
 ) -> None:
     """Render a population of walkers as raw videos in CASIA-B's file layout."""
@@ -80,19 +90,26 @@ def synthesize(
 def rearrange(
     dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
     raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],
-    shard: Annotated[str, typer.Option(help="<i>-of-<n>: the subjects of one shard.")],
-    output: Annotated[Path, typer.Option(help="The shard's table of sequences to write.")],
+    output: Annotated[Path, typer.Option(help="The table of sequences to write.")],
+    shard: Annotated[str, typer.Option(help="<i>-of-<n>: some of the subjects.")] = "1-of-1",
+    materialise: Annotated[
+        How | None, typer.Option(help="Make a subject/condition/view tree as well.")
+    ] = None,
+    tree: Annotated[Path, typer.Option(help="Where that tree is made.")] = Path("tree"),
 ) -> None:
-    """Turn a raw tree into tables of sequences, one shard at a time; no file is moved."""
+    """Turn a raw tree into a table of sequences; no file is moved."""
     from gait.config.load import load_dataset
-    from gait.prepare.catalogue import rearrange
+    from gait.prepare import catalogue
 
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
     definition, _ = load_dataset(Path(), dataset)
     number, of = int(match[1]), int(match[2])
-    print(rearrange(raw, definition.layouts, output, number, of, definition.obtain))
+    print(catalogue.rearrange(raw, definition.layouts, output, number, of, definition.obtain))
+    if materialise is not None:
+        count = catalogue.materialise(output, raw, tree, materialise.value)
+        print(f"{count} sequences in {tree}")
 
 
 @app.command()
@@ -104,20 +121,6 @@ def gather(
     from gait.prepare.catalogue import gather
 
     print(f"{gather(shards, output)} sequences")
-
-
-@app.command()
-def materialise(
-    catalogue: Annotated[Path, typer.Argument(help="A sequences.csv.")],
-    raw: Annotated[Path, typer.Option(help="The raw tree the catalogue describes.")],
-    target: Annotated[Path, typer.Option(help="Where the tree is made.")],
-    copy: Annotated[bool, typer.Option(help="Copy instead of linking.")] = False,
-) -> None:
-    """Make a subject/condition/view tree of links for those who want one."""
-    from gait.prepare.catalogue import materialise
-
-    count = materialise(catalogue, raw, target, "copy" if copy else "symlink")
-    print(f"{count} sequences in {target}")
 
 
 @app.command()
@@ -262,14 +265,16 @@ def tabulate(
 
 @app.command()
 def combine(
-    reports: Annotated[list[Path], typer.Argument(help="Tables to put under each other.")],
     output: Annotated[Path, typer.Option(help="The table to write.")],
+    reports: Annotated[
+        list[Path] | None, typer.Argument(help="Tables to put under each other.")
+    ] = None,
     note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
 ) -> None:
     """Put tables under each other."""
     from gait.report import combine
 
-    combine(reports, output, note or [])
+    combine(reports or [], output, note or [])
 
 
 @app.command()
@@ -335,10 +340,6 @@ def _resolved(experiment: str) -> Resolved:
 
 
 def _mapping(text: str, option: str) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{option}: is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{option}: expected a mapping, got {text!r}")
-    return value
+    from gait.config.yaml import parse_yaml
+
+    return parse_yaml(text, Path(option))[0]

@@ -66,7 +66,7 @@ class Flow:
     @property
     def rendered(self) -> str:
         """A regular expression for the datasets that the workflow renders by itself."""
-        names = [each for each in self.datasets if self.dataset(each).population is not None]
+        names = [each for each in self.datasets if self._is_rendered(each)]
         return "|".join(map(re.escape, names)) or "(?!)"
 
     # Preparation.
@@ -80,6 +80,12 @@ class Flow:
     def folder(self, dataset: str) -> Path:
         """Where a dataset lies."""
         return Path(self.settings["data_root"]) / dataset
+
+    def population(self, dataset: str) -> str:
+        """The parameters of a dataset that the workflow renders, as canonical JSON."""
+        population = self.dataset(dataset).population
+        assert population is not None
+        return canonical_json(population.model_dump(mode="json"))
 
     def raw_input(self, dataset: str) -> list[str]:
         """What the renderer writes last; nothing for raw material that has to be there already.
@@ -119,7 +125,7 @@ class Flow:
             return [rows_digest(shard) for shard in deal(rows, len(self.shards))]
         # What a renderer makes is known by its parameters before it is there; a file that
         # somebody replaced afterwards counts on top.
-        rendered = population.model_dump_json()
+        rendered = self.population(dataset)
         if rows is None:
             return [rendered] * len(self.shards)
         altered = altered_files(self.root / self.folder(dataset) / "raw")
@@ -165,9 +171,15 @@ class Flow:
         """The tables of every experiment of a pair, and of the dataset's baselines.
 
         Raises:
-            ConfigError: every problem of every experiment concerned.
+            ConfigError: there is no such experiment, or every problem of those there are.
         """
         wanted = [each for each in self.experiments if each[:2] == (dataset, model)]
+        if not wanted:
+            known = [f"{dataset}/{each}" for each in self.models(dataset)]
+            raise ConfigError(
+                f"config/experiments/{dataset}/{model} holds no experiment; "
+                f"{nearest(f'{dataset}/{model}', known)}"
+            )
         for baseline in self.dataset(dataset).baselines:
             name, save_name = baseline.split("/")
             if (dataset, name, save_name) not in wanted:
@@ -200,22 +212,49 @@ class Flow:
         """The experiments' tables behind every table among the configured targets."""
         reports: dict[str, None] = {}
         for target in self.settings["targets"]:
-            parts = Path(target).parts
-            if parts[0] == "results" and parts[-1] == "report.csv" and len(parts) in (3, 4):
-                models = [parts[2]] if len(parts) == 4 else self.models(parts[1])
-                for model in models:
-                    reports |= dict.fromkeys(self.reports(parts[1], model))
+            match Path(target).parts:
+                case ("results", dataset, "report.csv"):
+                    for model in self.models(dataset):
+                        reports |= dict.fromkeys(self.reports(dataset, model))
+                case ("results", dataset, model, "report.csv"):
+                    reports |= dict.fromkeys(self.reports(dataset, model))
+                case ("results", _, _, _, "report.csv"):
+                    reports[target] = None
+        if not reports:
+            raise ConfigError(
+                "config/config.yaml: results/report.html shows the tables among 'targets', "
+                f"expected results/<dataset>/report.csv or so, got {self.settings['targets']}"
+            )
         return list(reports)
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
-        """Why an experiment cannot run: the weights it starts from are not there."""
-        init = self.experiment(dataset, model, save_name).experiment.init
-        if init is None or (self.root / init.weights).is_file() or self._is_made(init.weights):
-            return None
-        return f"the weights {init.weights} are not there"
+        """Why an experiment cannot run: weights that it starts from, directly or not, are absent.
+
+        Weights that another experiment makes are there as soon as that one can run.
+        """
+        seen = {(dataset, model, save_name)}
+        key: tuple[str, str, str] | None = (dataset, model, save_name)
+        while key is not None:
+            init = self.experiment(*key).experiment.init
+            if init is None or (self.root / init.weights).is_file():
+                return None
+            key = self._maker(init.weights)
+            if key is None or key in seen:
+                return f"the weights {init.weights} are not there"
+            seen.add(key)
+        return None
 
     def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:
-        """The weights file that training starts from, where there is one."""
+        """The weights file that training starts from, where there is one.
+
+        Raises:
+            ConfigError: it is not there, and nothing makes it.
+        """
+        if (why := self.missing(dataset, model, save_name)) is not None:
+            raise ConfigError(
+                f"config/experiments/{dataset}/{model}/{save_name}.yaml: {why}; put the file "
+                "there or change init.weights"
+            )
         init = self.experiment(dataset, model, save_name).experiment.init
         return [] if init is None else [init.weights]
 
@@ -251,7 +290,10 @@ class Flow:
             if gpus:
                 resources["slurm_extra"] = f"--gpus-per-node={gpus}"
         elif gpus:
-            resources["gpu"] = gpus
+            resources |= {"gpu": gpus, "nodes": 1}
+        if job in ("train", "embed"):
+            # Limited by the default profile, so that two jobs never share a card.
+            resources["accelerator"] = 1
         return resources
 
     def threads(self, job: str) -> int:
@@ -276,14 +318,24 @@ class Flow:
         return workers
 
     def sentences(self) -> str:
-        """What went wrong, from the logs of the jobs that failed since the workflow started."""
+        """What went wrong, as the logs written since the workflow started say it."""
         lines: dict[str, None] = {}
         for log in sorted((self.root / "logs").rglob("*.log")):
             if log.stat().st_mtime >= self.started:
                 text = log.read_text(encoding="utf-8", errors="replace")
                 said = [line for line in text.splitlines() if line.startswith("gait: error:")]
                 lines |= dict.fromkeys(said)
-        return "\n".join(lines)
+        return "\n".join(lines) or (
+            "gait: error: a job ended without a word, killed for memory or time perhaps; "
+            "its log is named above"
+        )
+
+    def _is_rendered(self, dataset: str) -> bool:
+        try:
+            return self.dataset(dataset).population is not None
+        except ConfigError:
+            # Another dataset's mistake is reported when that one is asked for.
+            return False
 
     def _dataset(self, name: str) -> Dataset:
         return load_dataset(self.root, name)[0]
@@ -295,15 +347,13 @@ class Flow:
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
         return load_experiment(self.root, dataset, model, save_name)[0]
 
-    def _is_made(self, path: str) -> bool:
-        """Whether the workflow itself makes this weights file."""
-        parts = Path(path).parts
-        return (
-            len(parts) == 5
-            and parts[0] == "results"
-            and parts[4] == "model.pt"
-            and parts[1:4] in self.experiments
-        )
+    def _maker(self, path: str) -> tuple[str, str, str] | None:
+        """The experiment whose weights file this is, if it is one."""
+        match Path(path).parts:
+            case ("results", dataset, model, save_name, "model.pt"):
+                key = (dataset, model, save_name)
+                return key if key in self.experiments else None
+        return None
 
 
 def canonical_json(data: Any) -> str:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gait.errors import ConfigError, nearest
+from gait.errors import ConfigError, GaitError, nearest
 
 KINDS = {
     "model": "gait.models",
@@ -85,7 +85,14 @@ def build(kind: str, component: dict[str, Any], **derived: Any) -> Any:
     settings = {key: value for key, value in component.items() if key != "name"}
     wanted = _signature(kind, canonical(kind, component["name"])).all
     known = {key: value for key, value in derived.items() if key in wanted}
-    return get(kind, component["name"])(**known, **settings)
+    try:
+        return get(kind, component["name"])(**known, **settings)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, GaitError):
+            raise
+        raise ConfigError(
+            f"{kind} {component['name']} cannot be made from {settings}: {error}"
+        ) from error
 
 
 def parameters(kind: str, name: str) -> Parameters:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -15,6 +15,9 @@ from pydantic import (
 )
 
 from gait.config.schema import Strict
+
+# Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
 
 
 class Pretreat(Strict):
@@ -35,6 +38,17 @@ class Partition(Strict):
 
     train: list[str]
     test: list[str]
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        train, test = (
+            {subject for pattern in patterns for subject in _expanded(pattern)}
+            for patterns in (self.train, self.test)
+        )
+        both = sorted(train & test) or (["*"] if train and test and "*" in train | test else [])
+        if both:
+            raise ValueError(f"the training and the test set share subjects, such as {both[0]}")
+        return self
 
 
 class Selection(Strict):
@@ -117,17 +131,27 @@ class Population(Strict):
         subjects: how many walkers; named 001, 002, ...
         views_deg: camera views; 0 sees the walker come, 90 from the side, 180 go.
         sequences: number of sequences of each condition.
+        width_px: width of the video, even as the codec wants it; height_px likewise.
         duration_s: length of a clip, before the walker's own cadence varies it.
     """
 
-    seed: int = 0
-    subjects: PositiveInt
-    views_deg: list[int]
-    sequences: dict[Literal["nm", "bg", "cl"], PositiveInt]
-    width_px: PositiveInt = 320
-    height_px: PositiveInt = 240
+    seed: NonNegativeInt = 0
+    subjects: Annotated[int, Field(ge=1, le=999)]
+    views_deg: Annotated[list[Annotated[int, Field(ge=0, le=359)]], Field(min_length=1)]
+    sequences: Annotated[
+        dict[Literal["nm", "bg", "cl"], Annotated[int, Field(ge=1, le=99)]], Field(min_length=1)
+    ]
+    width_px: Annotated[int, Field(ge=32, multiple_of=2)] = 320
+    height_px: Annotated[int, Field(ge=32, multiple_of=2)] = 240
     fps: PositiveFloat = 25.0
     duration_s: PositiveFloat = 2.0
+
+    @field_validator("views_deg")
+    @classmethod
+    def _distinct(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError("a view must be listed once")
+        return value
 
 
 class Dataset(Strict):
@@ -142,7 +166,9 @@ class Dataset(Strict):
     partition: Partition
     protocols: dict[str, Protocol]
     published: list[Published] = Field(default_factory=list)
-    baselines: list[str] = Field(default_factory=list)
+    baselines: list[Annotated[str, Field(pattern=f"^{NAME}/{NAME}$")]] = Field(
+        default_factory=list
+    )
     population: Population | None = None
 
     @field_validator("name")
@@ -172,23 +198,24 @@ class Dataset(Strict):
         return self
 
 
-# Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
-
-
 def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
     """The subjects named by `patterns`, in the order of `subjects`.
 
     A pattern is a name, a range of equally long numbers such as '001-074', or '*' for all.
     """
-    wanted: set[str] = set()
-    for pattern in patterns:
-        if pattern == "*":
-            return list(subjects)
-        ends = re.fullmatch(r"(\d+)-(\d+)", pattern)
-        if ends and len(ends[1]) == len(ends[2]):
-            width = len(ends[1])
-            wanted.update(f"{each:0{width}d}" for each in range(int(ends[1]), int(ends[2]) + 1))
-        else:
-            wanted.add(pattern)
-    return [subject for subject in subjects if subject in wanted]
+    wanted = {subject for pattern in patterns for subject in _expanded(pattern)}
+    return [subject for subject in subjects if "*" in wanted or subject in wanted]
+
+
+def absent_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
+    """The subjects that `patterns` name and that `subjects` lack, sorted."""
+    wanted = {subject for pattern in patterns for subject in _expanded(pattern)}
+    return sorted(wanted - set(subjects) - {"*"})
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The subjects of a range such as '001-074'; anything else stands for itself."""
+    ends = re.fullmatch(r"(\d+)-(\d+)", pattern)
+    if ends is None or len(ends[1]) != len(ends[2]):
+        return [pattern]
+    return [f"{each:0{len(ends[1])}d}" for each in range(int(ends[1]), int(ends[2]) + 1)]

@@ -23,7 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
     """Every (dataset, model, save_name) that has a file under `config/experiments`, sorted."""
     folder = root / "config" / "experiments"
-    files = sorted(folder.glob("*/*/*.yaml"))
+    files = sorted(path for path in folder.glob("*/*/*.yaml") if not path.name.startswith("."))
     found = [(path.parts[-3], path.parts[-2], path.stem) for path in files]
     problems = [
         f"{path}: {name!r} cannot name an output; expected letters, digits and _ . + = - only, "
@@ -57,12 +57,15 @@ def load_dataset(root: Path, name: str) -> tuple[Dataset, Origins]:
     if partition.is_file():
         data["partition"], places = read_yaml(partition)
         origins |= {f"partition.{key}": place for key, place in places.items()}
+    layouts = data.get("layouts")
     problems = [
         f"{origins.get('layouts', path)}: {problem}"
-        for layout in data.get("layouts") or []
+        for layout in (layouts if isinstance(layouts, list) else [])
         for problem in registry.check("layout", {"name": layout}, "layouts")
     ]
-    dataset = _validated(Dataset, {"name": name, **data}, origins, path, problems)
+    if "name" in data:
+        problems.append(f"{origins['name']}: name: is that of the folder; remove it")
+    dataset = _validated(Dataset, {**data, "name": name}, origins, path, problems)
     return dataset, origins
 
 
@@ -119,7 +122,7 @@ def merge(
     """`over` laid on `base`: mappings are merged, anything else is replaced.
 
     A mapping that names another component than the one below replaces it whole, so that the
-    settings of one optimiser never reach another.
+    settings of one optimiser never reach another; null takes a mapping, such as a loss, away.
     """
     merged, origins = dict(base), dict(base_at)
 
@@ -127,6 +130,11 @@ def merge(
         for key, value in above.items():
             path = prefix + str(key)
             old = below.get(key)
+            if value is None and isinstance(old, Mapping):
+                del below[key]
+                for stale in [each for each in origins if f"{each}.".startswith(f"{path}.")]:
+                    del origins[stale]
+                continue
             another = isinstance(value, Mapping) and "name" in value
             another = another and isinstance(old, Mapping) and old.get("name") != value["name"]
             if isinstance(value, Mapping) and isinstance(old, Mapping) and not another:

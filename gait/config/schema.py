@@ -38,7 +38,8 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[tuple[st
         elif each["type"] == "missing":
             what = "is missing"
         else:
-            what = f"{each['msg'][0].lower()}{each['msg'][1:]}, got {each['input']!r}"
+            message = each["msg"].removeprefix("Value error, ")
+            what = f"{message[0].lower()}{message[1:]}, got {each['input']!r}"
         found.append((path, what))
     return found
 

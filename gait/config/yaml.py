@@ -44,22 +44,27 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    loader = _Loader(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text ({error.reason})") from None
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, source: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """The mapping in a YAML text; `source` stands in messages. As `read_yaml`."""
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return {}, {}
         if not isinstance(node, yaml.MappingNode):
             kind = node.tag.rpartition(":")[2]
-            raise ConfigError(f"{path}: expected a mapping at the top, got {kind}")
+            raise ConfigError(f"{source}: expected a mapping at the top, got {kind}")
         origins: dict[str, Origin] = {}
-        _collect(node, "", path, origins)
+        _collect(node, "", source, origins)
         data: dict[str, Any] = loader.construct_document(node)
         return data, origins
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()
+        raise ConfigError(f"{source}: is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def write_yaml(data: dict[str, Any]) -> str:

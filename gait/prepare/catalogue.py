@@ -72,7 +72,7 @@ def rearrange(
     Raises:
         DataError, ConfigError: as `scan`.
     """
-    sequences = scan(raw, layouts, obtain, shard.parent.with_name("sequences.csv"))
+    sequences = scan(raw, layouts, obtain, shard.absolute().parent.with_name("sequences.csv"))
     write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 

@@ -156,4 +156,4 @@ def test_training_on_two_nodes(cluster: Cluster, prepared: Workspace) -> None:
     assert run.code == 0, run.output[-4000:]
     history = prepared.root / "results/SynthGait/GaitSet/two/history.jsonl"
     lines = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-    assert lines[0]["world_size"] == 2
+    assert lines[0]["run"]["processes"] == 2

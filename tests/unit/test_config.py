@@ -16,6 +16,7 @@ from gait.config.load import (
     merge,
     read_resolved,
 )
+from gait.config.settings import check_settings
 from gait.config.yaml import read_yaml, write_yaml
 from gait.errors import ConfigError
 
@@ -73,7 +74,7 @@ def test_all_problems_are_reported_together_with_their_places(root: Path) -> Non
         "mine.yaml:2: model.chanels: GaitSet has no such parameter; did you mean 'channels'",
         "mine.yaml:3: losses.triplet.name: no loss is named 'Triplett'; did you mean 'Triplet'",
         "mine.yaml:4: optimizer.nesterof: SGD has no such parameter; did you mean 'nesterov'",
-        "mine.yaml:5: frames: value error, number: unfixed needs count_range",
+        "mine.yaml:5: frames: number: unfixed needs count_range",
         "mine.yaml:6: precision: input should be 'fp32', 'bf16' or 'fp16', got 'fp64'",
     ):
         assert expected in problems, problems
@@ -166,3 +167,43 @@ def test_subjects_by_name_and_range() -> None:
     assert matching_subjects(subjects, ["001-074"]) == ["001", "002", "074"]
     assert matching_subjects(subjects, ["alice", "075"]) == ["075", "alice"]
     assert matching_subjects(subjects, ["*"]) == subjects
+
+
+def test_null_takes_an_inherited_loss_away(root: Path) -> None:
+    experiment(root, "losses: {triplet: null}\n", name="SynthGait/GaitBase/mine")
+    resolved, origins = load_experiment(root, "SynthGait", "GaitBase", "mine")
+    assert set(resolved.experiment.losses) == {"softmax"}
+    assert not [each for each in origins if each.startswith("losses.triplet.")]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "shared"),
+    [("[001-010]", "[010-020]", "010"), ("[anna]", "['*']", "[*]"), ("['*']", "['001']", "[*]")],
+)
+def test_a_subject_of_both_sets_is_refused(root: Path, train: str, test: str, shared: str) -> None:
+    path = root / "datasets/SynthGait/partition.yaml"
+    path.write_text(f"train: {train}\ntest: {test}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"share subjects, such as {shared}"):
+        load_dataset(root, "SynthGait")
+
+
+def test_settings_of_the_workflow_are_checked_all_at_once() -> None:
+    settings = read_yaml(REPOSITORY / "config/config.yaml")[0]
+    schema = REPOSITORY / "workflow/schemas/config.schema.yaml"
+    check_settings(settings, schema)
+    settings["shard"] = settings.pop("shards")
+    settings["resources"]["embed"]["nodes"] = 2
+    settings["resources"]["train"]["threads"] = 0
+    with pytest.raises(ConfigError) as raised:
+        check_settings(settings, schema)
+    text = str(raised.value)
+    assert "shard: unknown key; did you mean 'shards'" in text
+    assert "resources.embed.nodes: unknown key" in text
+    assert "resources.train.threads: 0 is less than the minimum of 1" in text
+
+
+def test_text_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"a: \xff\n")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_yaml(path)

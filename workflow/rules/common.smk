@@ -3,17 +3,11 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
-
+from gait.config.settings import check_settings
 from gait.errors import GaitError
 from gait.flow import Flow, find_programs
 
-validate(config, "../schemas/config.schema.yaml")
-
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
-
-DATA = config["data_root"]
-RESULT = "results/{dataset}/{model}/{save_name}"
 
 
 def told(function, *arguments):
@@ -24,13 +18,27 @@ def told(function, *arguments):
         raise WorkflowError(str(error)) from None
 
 
+told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
 flow = told(Flow, Path.cwd(), config)
+
+DATA = str(Path(config["data_root"]))
+RESULT = "results/{dataset}/{model}/{save_name}"
+
+
+# Seconds of work, done where Snakemake runs.
+localrules:
+    resolve,
+    gather,
+    tabulate,
+    combine_experiments,
+    combine_models,
+    page,
 
 
 wildcard_constraints:
-    dataset=flow.pattern(),
-    model=flow.pattern(1),
-    save_name=flow.pattern(2),
+    dataset=told(flow.pattern),
+    model=told(flow.pattern, 1),
+    save_name=told(flow.pattern, 2),
     shard=r"\d+-of-\d+",
 
 
@@ -39,7 +47,7 @@ def get_root(wildcards):
 
 
 def get_population(wildcards):
-    return told(flow.dataset, wildcards.dataset).population.model_dump_json()
+    return told(flow.population, wildcards.dataset)
 
 
 def get_raw(wildcards):

@@ -19,9 +19,9 @@ rule embed:
         processes=lambda wildcards, threads: flow.processes("embed"),
         workers=lambda wildcards, threads: flow.loader_workers("embed"),
     shell:
-        "launch.sh 1 {params.processes} {threads}"
+        "exec launch.sh {log} 1 {params.processes} {threads}"
         " embed {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {input.model}"
-        " --embeddings {output.embeddings} --workers {params.workers} > {log} 2>&1"
+        " --embeddings {output.embeddings} --workers {params.workers}"
 
 
 rule score:

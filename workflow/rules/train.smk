@@ -42,6 +42,6 @@ rule train:
         processes=lambda wildcards, threads: flow.processes("train"),
         workers=lambda wildcards, threads: flow.loader_workers("train"),
     shell:
-        "launch.sh {params.nodes} {params.processes} {threads}"
+        "exec launch.sh {log} {params.nodes} {params.processes} {threads}"
         " train {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {output.model}"
-        " --workers {params.workers} 2>&1 | tee {log}"
+        " --workers {params.workers}"

@@ -1,0 +1,5 @@
+"""SynthGait: synthetic walkers, rendered as raw videos."""
+
+from gait.prepare.synthetic.population import synthesize
+
+__all__ = ["synthesize"]

@@ -1,0 +1,552 @@
+"""What the Snakemake rules ask, answered over a configuration in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from gait.config.yaml import read_yaml
+from gait.errors import ConfigError, DataError
+from gait.flow import Flow, canonical_json
+
+REPOSITORY = Path(__file__).parents[2]
+
+GAITSET = ("SynthGait", "GaitSet")
+DEMO = ("SynthGait", "GaitSet", "demo")
+STAGES = ("all", "training", "embedding", "scoring")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    return tmp_path
+
+
+def flow(root: Path, **changes: Any) -> Flow:
+    """A new one, as each start of Snakemake makes it; answers are kept for its lifetime."""
+    return Flow(root, read_yaml(root / "config/config.yaml")[0] | changes)
+
+
+def write(root: Path, path: str, data: Any) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+
+def edit(root: Path, path: str, **changes: Any) -> None:
+    write(root, path, read_yaml(root / path)[0] | changes)
+
+
+def experiment(root: Path, name: str, **data: Any) -> None:
+    write(root, f"config/experiments/{name}.yaml", data)
+
+
+def table(*key: str) -> str:
+    return f"results/{'/'.join(key)}/report.csv"
+
+
+# Names.
+
+
+def test_patterns_match_the_known_names_and_nothing_else(root: Path) -> None:
+    experiment(root, "SynthGait/GaitSet/x+y.1")
+    known = flow(root)
+    assert known.datasets == ["CASIA-B", "SynthGait"]
+    assert ("SynthGait", "GaitSet", "x+y.1") in known.experiments
+    assert re.fullmatch(known.pattern(), "CASIA-B")
+    assert re.fullmatch(known.pattern(1), "GaitSet")
+    assert re.fullmatch(known.pattern(2), "x+y.1")
+    for position, other in ((None, "CASIA-B/x"), (1, "Gait"), (2, "xxy.1"), (2, "x+y-1")):
+        assert not re.fullmatch(known.pattern(position), other)
+
+
+def test_only_a_dataset_with_a_population_is_rendered(root: Path) -> None:
+    assert flow(root).rendered == "SynthGait"
+
+
+def test_without_names_a_pattern_matches_nothing(root: Path) -> None:
+    shutil.rmtree(root / "config/experiments")
+    shutil.rmtree(root / "datasets")
+    empty = flow(root)
+    for pattern in (empty.pattern(), empty.pattern(2), empty.rendered):
+        assert not re.search(pattern, "anything") and not re.search(pattern, "")
+
+
+def test_shards_are_named_from_one(root: Path) -> None:
+    assert flow(root, shards=3).shards == ["1-of-3", "2-of-3", "3-of-3"]
+
+
+def test_an_unusable_segmenter_is_refused_with_the_file_to_change(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config/config\.yaml: segmenter.*'[Bb]ackground'"):
+        flow(root, segmenter={"name": "backgroud"})
+    with pytest.raises(ConfigError, match=r"config/config\.yaml: segmenter\.treshold"):
+        flow(root, segmenter={"name": "background", "treshold": 3})
+
+
+def test_questions_are_answered_without_torch(root: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from gait.config.yaml import read_yaml\n"
+        "from gait.flow import Flow\n"
+        "flow = Flow(Path(), read_yaml(Path('config/config.yaml'))[0])\n"
+        "flow.page_reports(), flow.slice('training', 'SynthGait', 'GaitSet', 'demo')\n"
+        "flow.raw_states('SynthGait')\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "False"
+
+
+# The slices of an experiment that jobs depend on.
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_slice_is_json_that_comments_and_order_do_not_change(root: Path, stage: str) -> None:
+    before = flow(root).slice(stage, *DEMO)
+    assert canonical_json(json.loads(before)) == before
+
+    def reordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: reordered(value[key]) for key in reversed(value)}
+        return value
+
+    for path in ("config/defaults.yaml", "config/models/GaitSet.yaml"):
+        write(root, path, reordered(read_yaml(root / path)[0]))
+    write(
+        root,
+        "datasets/SynthGait/dataset.yaml",
+        reordered(read_yaml(root / "datasets/SynthGait/dataset.yaml")[0]),
+    )
+    file = root / "config/experiments/SynthGait/GaitSet/demo.yaml"
+    write(root, str(file.relative_to(root)), reordered(read_yaml(file)[0]))
+    file.write_text("# Why so.\n\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert flow(root).slice(stage, *DEMO) == before
+
+
+def changed_stages(root: Path, change: Callable[[], None]) -> set[str]:
+    before = {stage: flow(root).slice(stage, *DEMO) for stage in STAGES}
+    change()
+    return {stage for stage in STAGES if flow(root).slice(stage, *DEMO) != before[stage]}
+
+
+def test_a_change_reaches_the_stages_that_depend_on_it(root: Path) -> None:
+    demo, dataset = "config/experiments/SynthGait/GaitSet/demo.yaml", "datasets/SynthGait"
+
+    def partition(**sets: list[str]) -> None:
+        edit(root, f"{dataset}/partition.yaml", **sets)
+
+    def protocols(**changes: Any) -> None:
+        known = read_yaml(root / f"{dataset}/dataset.yaml")[0]["protocols"]
+        known["single_view"] |= changes
+        edit(root, f"{dataset}/dataset.yaml", protocols=known)
+
+    for change, expected in (
+        (lambda: edit(root, demo, logging={"log_every": 3}), set()),
+        (lambda: edit(root, demo, embedding={"frames_limit": 9}), {"embedding"}),
+        (lambda: edit(root, demo, evaluation={"bootstrap": 9}), {"scoring"}),
+        (lambda: edit(root, demo, precision="bf16"), {"training"}),
+        (lambda: edit(root, demo, iterations=9), {"training"}),
+        (lambda: edit(root, demo, seed=9), {"training", "scoring"}),
+        (lambda: partition(train=["001-010"]), {"training"}),
+        (lambda: partition(test=["021-030"]), {"embedding"}),
+        (lambda: protocols(unmatched="skip"), {"scoring"}),
+        (lambda: edit(root, f"{dataset}/dataset.yaml", obtain="ask"), set()),
+    ):
+        # The resolved experiment shows every value, so it is written again each time.
+        assert changed_stages(root, change) == expected | {"all"}
+
+
+def test_another_experiment_has_slices_of_its_own(root: Path) -> None:
+    experiment(root, "SynthGait/GaitSet/other", iterations=3)
+    assert changed_stages(root, lambda: experiment(root, "SynthGait/GaitSet/other")) == set()
+
+
+# Tables, and experiments that cannot run.
+
+
+def test_a_pair_s_tables_are_its_experiments_and_the_baselines(root: Path) -> None:
+    experiment(root, "SynthGait/GaitSet/another")
+    known = flow(root)
+    baseline = table("SynthGait", "GEI", "baseline")
+    assert known.reports(*GAITSET) == [
+        table(*GAITSET, "another"),
+        table(*DEMO),
+        baseline,
+    ]
+    assert known.reports("SynthGait", "GEI") == [baseline]
+    assert known.models("SynthGait") == ["GEI", "GaitBase", "GaitSet"]
+
+
+def test_weights_that_are_not_there_are_a_note_above(root: Path) -> None:
+    experiment(root, "SynthGait/GaitSet/tuned", init={"weights": "weights/published.pt"})
+    known = flow(root)
+    assert known.missing(*DEMO) is None
+    assert "weights/published.pt" in (known.missing(*GAITSET, "tuned") or "")
+    assert table(*GAITSET, "tuned") not in known.reports(*GAITSET)
+    [note] = known.notes(*GAITSET)
+    assert note.startswith("SynthGait/GaitSet/tuned: ") and "weights/published.pt" in note
+    with pytest.raises(ConfigError, match=r"tuned\.yaml.*change init\.weights"):
+        known.initial_weights(*GAITSET, "tuned")
+    assert known.initial_weights(*DEMO) == []
+
+    (root / "weights").mkdir()
+    (root / "weights/published.pt").touch()
+    there = flow(root)
+    assert there.notes(*GAITSET) == []
+    assert table(*GAITSET, "tuned") in there.reports(*GAITSET)
+    assert there.initial_weights(*GAITSET, "tuned") == ["weights/published.pt"]
+
+
+def test_weights_that_the_workflow_makes_are_not_missing(root: Path) -> None:
+    made = f"results/{'/'.join(DEMO)}/model.pt"
+    experiment(root, "SynthGait/GaitSet/tuned", init={"weights": made})
+    experiment(root, "SynthGait/GaitSet/lost", init={"weights": made.replace("demo", "dmo")})
+    for name, source in (("after", "lost"), ("itself", "itself")):
+        weights = made.replace("demo", source)
+        experiment(root, f"SynthGait/GaitSet/{name}", init={"weights": weights})
+    known = flow(root)
+    assert known.missing(*GAITSET, "tuned") is None
+    for name in ("lost", "after", "itself"):
+        assert known.missing(*GAITSET, name) is not None
+
+
+def test_every_problem_of_every_experiment_of_a_pair_is_reported_at_once(root: Path) -> None:
+    experiment(root, "SynthGait/GaitSet/one", iteration=3)
+    experiment(root, "SynthGait/GaitSet/two", optimiser={"name": "SGD"})
+    with pytest.raises(ConfigError) as raised:
+        flow(root).reports(*GAITSET)
+    text = str(raised.value)
+    assert "one.yaml" in text and "'iterations'" in text
+    assert "two.yaml" in text and "'optimizer'" in text
+
+
+def test_an_unknown_experiment_names_the_nearest(root: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'SynthGait/GaitSet/demo'"):
+        flow(root).slice("training", *GAITSET, "dem")
+
+
+def test_the_page_holds_what_is_behind_the_targets_each_once(root: Path) -> None:
+    targets = [table("SynthGait"), table(*GAITSET), "results/report.html"]
+    pages = flow(root, targets=targets).page_reports()
+    assert sorted(pages) == sorted(
+        {
+            table(*DEMO),
+            table("SynthGait", "GaitBase", "demo"),
+            table("SynthGait", "GEI", "baseline"),
+        }
+    )
+    assert len(pages) == len(set(pages))
+    own = flow(root, targets=[table(*DEMO)]).page_reports()
+    assert own == [table(*DEMO)]
+    with pytest.raises(ConfigError, match="config.yaml: .*'targets'"):
+        flow(root, targets=["results/report.html", ""]).page_reports()
+
+
+# Resources.
+
+
+def test_memory_doubles_with_each_attempt(root: Path) -> None:
+    resources = read_yaml(root / "config/config.yaml")[0]["resources"]
+    memory = flow(root).resources("train")["mem_mb"]
+    wanted = resources["train"]["mem_mb"]
+    assert [memory(None, attempt) for attempt in (1, 2, 3)] == [wanted, 2 * wanted, 4 * wanted]
+
+
+class Resources(dict[str, Any]):
+    """A job's resources, readable as the executor does."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def sbatch(known: Flow, job: str) -> str:
+    """The flags that the executor makes of the resources; fails where it refuses them."""
+    submit = pytest.importorskip("snakemake_executor_plugin_slurm.submit_string")
+    checks = pytest.importorskip("snakemake_executor_plugin_slurm.validation")
+    utils = pytest.importorskip("snakemake_executor_plugin_slurm.utils")
+    resources = Resources(
+        {
+            name: value(None, 1) if callable(value) else value
+            for name, value in known.resources(job).items()
+        }
+    )
+    asked = SimpleNamespace(resources=resources, threads=known.threads(job))
+    checks.validate_slurm_extra(asked)
+    partition = f"-p {resources['slurm_partition']}" if "slurm_partition" in resources else ""
+    given = {
+        "run_uuid": "run",
+        "slurm_logfile": "log",
+        "comment_str": "rule_train",
+        "account": "",
+        "partition": partition,
+        "workdir": "",
+    }
+    settings = SimpleNamespace(requeue=True, no_requeue=False, qos=None, reservation=None)
+    flags: str = submit.get_submit_command(asked, given, settings) + utils.set_gres_string(asked)
+    return flags
+
+
+def with_train(root: Path, **settings: Any) -> Flow:
+    resources = read_yaml(root / "config/config.yaml")[0]["resources"]
+    resources["train"] = {"threads": 6, "mem_mb": 1000, "runtime_min": 90} | settings
+    return flow(root, resources=resources)
+
+
+def test_one_node_without_a_gpu(root: Path) -> None:
+    known = with_train(root, processes=2)
+    assert (known.nodes("train"), known.processes("train")) == (1, 2)
+    flags = sbatch(known, "train").split()
+    assert {"--ntasks=1", "--cpus-per-task=6"} < set(flags)
+    assert flags[flags.index("-t") + 1] == "90" and flags[flags.index("--mem") + 1] == "1000"
+    assert "gpu" not in " ".join(flags)
+
+
+def test_gpus_on_one_node_are_asked_for_without_tasks(root: Path) -> None:
+    # With tasks, the executor would ask for as many of them for each GPU; the plural 'gpus' is
+    # ignored by sbatch and then fails inside the job.
+    known = with_train(root, gpus=4, nodes=1, partition="accelerated", processes=1)
+    assert known.resources("train")["gpu"] == 4
+    assert not {"tasks", "gpus", "mpi", "gres"} & set(known.resources("train"))
+    flags = sbatch(known, "train")
+    assert "--gpus=4" in flags and "-p accelerated" in flags
+    assert "ntasks-per-gpu" not in flags
+    assert known.processes("train") == 4
+
+
+def test_several_nodes_share_one_allocation(root: Path) -> None:
+    known = with_train(root, gpus=8, nodes=2)
+    resources = known.resources("train")
+    # A GPU named to the executor would again bring tasks for each GPU.
+    assert "gpu" not in resources
+    assert resources["mpi"] == "srun" and resources["tasks"] == 2
+    flags = sbatch(known, "train").split()
+    assert {"--nodes=2", "--ntasks=2", "--cpus-per-task=6", "--gpus-per-node=8"} < set(flags)
+    assert (known.nodes("train"), known.processes("train")) == (2, 8)
+
+
+def test_several_nodes_without_gpus(root: Path) -> None:
+    known = with_train(root, nodes=3, processes=2)
+    assert "gpu" not in sbatch(known, "train")
+    assert known.processes("train") == 2
+
+
+def test_every_job_of_the_repository_s_configuration_can_be_submitted(root: Path) -> None:
+    for job in ("prepare", "train", "embed", "report"):
+        assert sbatch(flow(root), job).startswith("sbatch ")
+
+
+def test_loading_processes(root: Path) -> None:
+    assert with_train(root).loader_workers("train") == 0
+    assert with_train(root, loader_workers=4).loader_workers("train") == 4
+
+
+# The raw material.
+
+SUBJECTS = [f"{number:03d}" for number in range(1, 13)]
+
+
+def film(root: Path, dataset: str) -> Path:
+    """A raw tree of videos; what is in them plays no part here."""
+    raw = root / "data" / dataset / "raw"
+    raw.mkdir(parents=True)
+    for subject in SUBJECTS:
+        for name in (f"{subject}-bkgrd-090.avi", f"{subject}-nm-01-090.avi"):
+            (raw / name).write_bytes(b"video")
+            os.utime(raw / name, (1_000_000_000, 1_000_000_000))
+    return raw
+
+
+def list_rendered(raw: Path) -> None:
+    """What the renderer writes last."""
+    videos = sorted(raw.glob("*.avi"))
+    lines = [f"{video.name},{video.stat().st_size}\n" for video in videos]
+    (raw / "population.csv").write_text("file,size_bytes\n" + "".join(lines), encoding="utf-8")
+    os.utime(raw / "population.csv", (1_000_000_001, 1_000_000_001))
+
+
+def differing(before: list[str], after: list[str]) -> list[int]:
+    return [
+        index for index, pair in enumerate(zip(before, after, strict=True)) if len(set(pair)) > 1
+    ]
+
+
+def test_a_missing_raw_folder_says_what_to_do(root: Path) -> None:
+    with pytest.raises(DataError) as raised:
+        flow(root).raw_input("CASIA-B")
+    sentence = str(raised.value)
+    for part in ("data/CASIA-B/raw", "CASIA Gait Database", table(*GAITSET)):
+        assert part in sentence
+    assert "\n" not in sentence
+
+
+def test_a_rendered_tree_waits_for_what_is_written_last(root: Path) -> None:
+    assert flow(root).raw_input("SynthGait") == ["data/SynthGait/raw/population.csv"]
+    film(root, "CASIA-B")
+    assert flow(root).raw_input("CASIA-B") == []
+
+
+def test_data_may_lie_anywhere(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    raw = film(root, "CASIA-B")
+    raw.parent.rename(elsewhere / "CASIA-B")
+    known = flow(root, data_root=str(elsewhere))
+    assert known.raw_input("CASIA-B") == []
+    assert known.is_video("CASIA-B")
+    assert known.folder("CASIA-B") == elsewhere / "CASIA-B"
+
+
+def test_videos_are_told_from_silhouettes(root: Path) -> None:
+    # Not rendered yet, and known to become videos.
+    assert flow(root).is_video("SynthGait")
+    raw = film(root, "CASIA-B")
+    assert flow(root).is_video("CASIA-B")
+    shutil.rmtree(raw)
+    (raw / "001/nm-01/090").mkdir(parents=True)
+    (raw / "001/nm-01/090/001-nm-01-090-001.png").write_bytes(b"image")
+    assert not flow(root).is_video("CASIA-B")
+
+
+def test_a_replaced_video_changes_the_state_of_its_shard_only(root: Path) -> None:
+    raw = film(root, "CASIA-B")
+    before = flow(root).raw_states("CASIA-B")
+    assert len(before) == len(flow(root).shards)
+    assert flow(root).raw_states("CASIA-B") == before
+    touched = set()
+    for subject in SUBJECTS:
+        (raw / f"{subject}-nm-01-090.avi").write_bytes(b"another video")
+        after = flow(root).raw_states("CASIA-B")
+        [shard] = differing(before, after)
+        assert flow(root).shard_state("CASIA-B", f"{shard + 1}-of-{len(before)}") == after[shard]
+        touched.add(shard)
+        before = after
+    # Twelve subjects fill four shards.
+    assert touched == set(range(len(before)))
+
+
+def test_a_touched_video_counts_as_replaced_and_a_stray_file_does_not(root: Path) -> None:
+    raw = film(root, "CASIA-B")
+    before = flow(root).raw_states("CASIA-B")
+    (raw / "notes.txt").touch()
+    assert flow(root).raw_states("CASIA-B") == before
+    os.utime(raw / "003-nm-01-090.avi")
+    assert len(differing(before, flow(root).raw_states("CASIA-B"))) == 1
+
+
+def test_an_absent_rendered_tree_is_as_an_untouched_one(root: Path) -> None:
+    absent = flow(root).raw_states("SynthGait")
+    raw = film(root, "SynthGait")
+    # Half-rendered, which is as absent.
+    assert flow(root).raw_states("SynthGait") == absent
+    list_rendered(raw)
+    assert flow(root).raw_states("SynthGait") == absent
+
+
+def test_a_replaced_rendered_video_changes_its_shard(root: Path) -> None:
+    list_rendered(raw := film(root, "SynthGait"))
+    before = flow(root).raw_states("SynthGait")
+    (raw / "003-nm-01-090.avi").write_bytes(b"another")
+    [video] = differing(before, once := flow(root).raw_states("SynthGait"))
+    # Replaced once more: not merely 'altered'.
+    (raw / "003-nm-01-090.avi").write_bytes(b"yet another")
+    assert differing(once, flow(root).raw_states("SynthGait")) == [video]
+    (raw / "003-bkgrd-090.avi").write_bytes(b"another")
+    [background] = differing(once, flow(root).raw_states("SynthGait"))
+    assert background == video
+
+
+def test_another_population_changes_every_shard(root: Path) -> None:
+    before = flow(root).raw_states("SynthGait")
+    population = read_yaml(root / "datasets/SynthGait/dataset.yaml")[0]["population"]
+    edit(root, "datasets/SynthGait/dataset.yaml", population=population | {"seed": 9})
+    assert len(differing(before, flow(root).raw_states("SynthGait"))) == len(before)
+
+
+def test_a_deleted_rendered_video_is_noticed(root: Path) -> None:
+    list_rendered(raw := film(root, "SynthGait"))
+    before = flow(root).raw_states("SynthGait")
+    (raw / "003-nm-01-090.avi").unlink()
+    assert flow(root).raw_states("SynthGait") != before
+
+
+# A pkl tree that was there before.
+
+
+def pkl_tree(root: Path, dataset: str) -> Path:
+    tree = root / "data" / dataset / "pkl"
+    for subject in ("001", "002"):
+        (tree / subject / "nm-01/090").mkdir(parents=True)
+        (tree / subject / "nm-01/090/090.pkl").write_bytes(b"frames")
+    return tree
+
+
+def test_a_pkl_tree_without_raw_material_is_taken_as_it_is(root: Path) -> None:
+    assert not flow(root).is_adopted("CASIA-B")
+    pkl_tree(root, "CASIA-B")
+    assert flow(root).is_adopted("CASIA-B")
+    assert flow(root).pkl_tables("CASIA-B") == ["data/CASIA-B/shards/adopted.pkl.csv"]
+    (root / "data/CASIA-B/raw").mkdir()
+    assert not flow(root).is_adopted("CASIA-B")
+    shards = [f"data/CASIA-B/shards/{index}-of-4.pkl.csv" for index in range(1, 5)]
+    assert flow(root, shards=4).pkl_tables("CASIA-B") == shards
+
+
+def test_what_the_workflow_renders_is_never_adopted(root: Path) -> None:
+    pkl_tree(root, "SynthGait")
+    assert not flow(root).is_adopted("SynthGait")
+
+
+def test_an_adopted_tree_s_state_changes_with_its_files(root: Path) -> None:
+    tree = pkl_tree(root, "CASIA-B")
+    before = flow(root).pkl_state("CASIA-B")
+    assert flow(root).pkl_state("CASIA-B") == before
+    (tree / "002/nm-01/090/090.pkl").write_bytes(b"other frames")
+    replaced = flow(root).pkl_state("CASIA-B")
+    assert replaced != before
+    (tree / "002").rename(tree / "003")
+    assert flow(root).pkl_state("CASIA-B") not in (before, replaced)
+
+
+# What is told at the end.
+
+
+def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
+    logs = root / "logs/train/SynthGait"
+    logs.mkdir(parents=True)
+    (logs / "old.log").write_text("gait: error: of yesterday\n", encoding="utf-8")
+    os.utime(logs / "old.log", (1_000_000_000, 1_000_000_000))
+    known = flow(root)
+    assert "of yesterday" not in known.sentences()
+    said = "Traceback\ngait: error: the disk is full\nmore\ngait: error: the disk is full\n"
+    (logs / "one.log").write_text(said, encoding="utf-8")
+    (logs / "two.log").write_bytes(b"\xff\xfe\ngait: error: no such file\n")
+    assert known.sentences().splitlines() == [
+        "gait: error: the disk is full",
+        "gait: error: no such file",
+    ]
+
+
+def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
+    assert "without a word" in flow(root).sentences()

@@ -1,0 +1,184 @@
+"""Renders a population: the loop over subjects, walks and views, and the files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gait.config.dataset import Population
+from gait.errors import DataError
+from gait.prepare.files import write_if_changed
+from gait.prepare.masks import save_masks
+from gait.prepare.synthetic.avi import write_avi
+from gait.prepare.synthetic.people import CONDITIONS, Purpose, Take, draw_takes, generator
+from gait.prepare.synthetic.render import (
+    draw_sensor,
+    make_noise,
+    render_background,
+    render_walk,
+)
+from gait.prepare.synthetic.scene import Image, Scene, draw_scene
+
+_BACKGROUND_S = 0.8
+# In the place of a walk in the key of a background clip's generator.
+_NO_WALK = (len(CONDITIONS), 0)
+
+
+def synthesize(
+    raw: Path, population: Population, *, processes: int = 1, truth: Path | None = None
+) -> None:
+    """Render a population as raw videos named as those of CASIA-B.
+
+    Writes `<raw>/<subject>-<condition>-<number>-<view>.avi`, a clip of the empty scene
+    `<raw>/<subject>-bkgrd-<view>.avi` for each subject and view, and last `<raw>/population.csv`
+    with each file and its size. The bytes depend on `population` alone. A video that comes out
+    as it was keeps its modification time.
+
+    Args:
+        raw: folder of the videos.
+        population: who walks how often, and how it is filmed.
+        processes: number of processes that render.
+        truth: folder for the masks of the walkers as drawn, without shadows:
+            `<truth>/<subject>/<condition>-<number>/<view>.npz`, see `gait.prepare.masks`.
+
+    Raises:
+        DataError: `raw` holds other videos, or a file cannot be written.
+    """
+    subjects = range(1, population.subjects + 1)
+    _check_folder(raw, {name for subject in subjects for name in _names(population, subject)})
+    sizes: dict[str, int] = {}
+    processes = min(processes, population.subjects)
+    if processes <= 1:
+        for subject in subjects:
+            sizes |= _render_subject(raw, population, subject, truth)
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _follow_parent) as pool:
+            jobs = [
+                pool.submit(_render_subject, raw, population, subject, truth)
+                for subject in subjects
+            ]
+            try:
+                for job in as_completed(jobs):
+                    sizes |= job.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    lines = [f"{name},{size}\n" for name, size in sorted(sizes.items())]
+    write_if_changed(raw / "population.csv", "file,size_bytes\n" + "".join(lines))
+
+
+def _follow_parent() -> None:
+    """Make a worker stop with its parent: at once if that is killed, else when it says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _file_name(subject: int, condition: str, view_deg: int) -> str:
+    return f"{subject:03d}-{condition}-{view_deg:03d}.avi"
+
+
+def _names(population: Population, subject: int) -> Iterator[str]:
+    """The names of all videos of a subject."""
+    for view_deg in population.views_deg:
+        yield _file_name(subject, "bkgrd", view_deg)
+        for condition, count in population.sequences.items():
+            for number in range(1, count + 1):
+                yield _file_name(subject, f"{condition}-{number:02d}", view_deg)
+
+
+def _check_folder(raw: Path, names: set[str]) -> None:
+    """Clear away what a killed run left half-written; refuse videos of another population."""
+    for partial in raw.glob(".*.partial.avi"):
+        partial.unlink()
+    others = sorted(path.name for path in raw.glob("[!.]*.avi") if path.name not in names)
+    if others:
+        raise DataError(
+            f"{raw}: expected videos of this population only, found {len(others)} others such as "
+            f"{others[0]}; remove them or change 'population' in the dataset's dataset.yaml"
+        )
+
+
+def _render_subject(
+    raw: Path, population: Population, subject: int, truth: Path | None
+) -> dict[str, int]:
+    """Render all clips of a subject; gives the size of each file by its name."""
+    takes = draw_takes(population, subject)
+    noise = make_noise(
+        population.width_px, population.height_px, generator(population, Purpose.NOISE)
+    )
+    sizes: dict[str, int] = {}
+    with _single_thread():
+        for view_deg in population.views_deg:
+            scene = draw_scene(
+                view_deg,
+                population.width_px,
+                population.height_px,
+                generator(population, Purpose.ROOM, view_deg),
+                generator(population, Purpose.VISIT, subject, view_deg),
+            )
+            name = _file_name(subject, "bkgrd", view_deg)
+            sizes[name] = _film(raw / name, population, subject, view_deg, scene, noise)
+            for take in takes:
+                name = _file_name(subject, take.condition, view_deg)
+                masks = None
+                if truth is not None:
+                    masks = truth / f"{subject:03d}" / take.condition / f"{view_deg:03d}.npz"
+                sizes[name] = _film(
+                    raw / name, population, subject, view_deg, scene, noise, take, masks
+                )
+    return sizes
+
+
+def _film(
+    path: Path,
+    population: Population,
+    subject: int,
+    view_deg: int,
+    scene: Scene,
+    noise: Image,
+    take: Take | None = None,
+    truth: Path | None = None,
+) -> int:
+    """Render one clip, of a walk or of the empty scene; gives the size of its file."""
+    key = _NO_WALK if take is None else take.key
+    rng = generator(population, Purpose.CLIP, subject, *key, view_deg)
+    count = round(_BACKGROUND_S * population.fps) if take is None else len(take.figure.centres)
+    sensor = draw_sensor(noise, max(count, 2), population.fps, rng)
+    masks = None if truth is None else np.zeros((count, *scene.background.shape[:2]), np.uint8)
+    frames = (
+        render_background(scene, sensor)
+        if take is None
+        else render_walk(scene, take.figure, take.outfit, sensor, masks)
+    )
+    size = write_avi(path, frames, population.width_px, population.height_px, population.fps)
+    if truth is not None and masks is not None:
+        save_masks(truth, masks, np.arange(count, dtype=np.int32), fingerprint="")
+    return size
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    """Keeps OpenCV from spreading over cores that other processes render on."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

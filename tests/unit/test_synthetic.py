@@ -1,0 +1,402 @@
+"""SynthGait: people, their kinematics, the pictures of them and the files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from gait.config.dataset import Population
+from gait.errors import DataError
+from gait.prepare.masks import load_masks
+from gait.prepare.synthetic import synthesize
+from gait.prepare.synthetic.camera import Camera, place_camera
+from gait.prepare.synthetic.kinematics import JOINTS, Skeleton, walk
+from gait.prepare.synthetic.outfit import BAGS, burdened
+from gait.prepare.synthetic.people import draw_subject, draw_takes
+from gait.prepare.synthetic.render import render_walk
+from gait.prepare.synthetic.traits import Floats
+from gait.prepare.video import read_video
+
+TINY = Population(
+    seed=3,
+    subjects=2,
+    views_deg=[0, 90],
+    sequences={"nm": 1, "bg": 1, "cl": 1},
+    width_px=160,
+    height_px=120,
+    duration_s=0.5,
+)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `raw` and `truth` of TINY, rendered in this process."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    synthesize(folder / "raw", TINY, truth=folder / "truth")
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def plain_walk(subject: int = 1, frames: int = 60) -> Skeleton:
+    person = draw_subject(TINY, subject)
+    return walk(person.body, person.motion, frames, 25.0, 0.3)
+
+
+# Files
+
+
+def test_names_are_those_of_casia_b_and_all_there(rendered: Path) -> None:
+    expected = {
+        f"{subject}-{sequence}-{view}.avi"
+        for subject in ("001", "002")
+        for sequence in ("nm-01", "bg-01", "cl-01", "bkgrd")
+        for view in ("000", "090")
+    }
+    assert {path.name for path in (rendered / "raw").iterdir()} == expected | {"population.csv"}
+
+
+def test_the_list_gives_the_size_of_each_video(rendered: Path) -> None:
+    lines = (rendered / "raw" / "population.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "file,size_bytes"
+    listed = dict(line.split(",") for line in lines[1:])
+    sizes = {path.name: str(path.stat().st_size) for path in (rendered / "raw").glob("*.avi")}
+    assert listed == sizes
+    assert list(listed) == sorted(listed)
+
+
+def test_two_processes_give_the_same_bytes_as_one(rendered: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "raw", TINY, processes=2, truth=tmp_path / "truth")
+    assert digests(tmp_path) == digests(rendered)
+
+
+def test_a_second_run_rewrites_nothing(tmp_path: Path) -> None:
+    population = TINY.model_copy(update={"subjects": 1, "views_deg": [90]})
+    synthesize(tmp_path, population)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    os.utime(tmp_path / "001-nm-01-090.avi", ns=(5, 5))
+    synthesize(tmp_path, population)
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert after == before | {"001-nm-01-090.avi": 5}
+
+
+def test_a_walk_does_not_depend_on_who_else_is_in_the_population(
+    rendered: Path, tmp_path: Path
+) -> None:
+    synthesize(tmp_path, TINY.model_copy(update={"subjects": 1, "views_deg": [90]}))
+    name = "001-bg-01-090.avi"
+    assert (tmp_path / name).read_bytes() == (rendered / "raw" / name).read_bytes()
+
+
+def test_another_seed_gives_other_walkers(rendered: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path, TINY.model_copy(update={"seed": 4, "subjects": 1, "views_deg": [90]}))
+    name = "001-nm-01-090.avi"
+    assert (tmp_path / name).read_bytes() != (rendered / "raw" / name).read_bytes()
+
+
+def test_an_interrupted_run_leaves_whole_videos_only_and_can_be_repeated(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def cut(*arguments: Any) -> Iterator[NDArray[np.uint8]]:
+        nonlocal calls
+        calls += 1
+        for frame in render_walk(*arguments):
+            yield frame
+            if calls == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("gait.prepare.synthetic.population.render_walk", cut)
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(tmp_path, TINY)
+    monkeypatch.undo()
+    left = digests(tmp_path)
+    whole = digests(rendered / "raw")
+    assert 0 < len(left) < len(whole)
+    assert left.items() <= whole.items()
+
+    # What a killed run cannot clear away itself goes with the next run.
+    (tmp_path / ".0123456789ab.partial.avi").write_bytes(b"half")
+    synthesize(tmp_path, TINY)
+    assert digests(tmp_path) == whole
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    program = f"""
+        import resource
+        from pathlib import Path
+        from gait.config.dataset import Population
+        from gait.errors import DataError
+        from gait.prepare.synthetic import synthesize
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+        try:
+            synthesize(Path({str(tmp_path)!r}), Population(**{TINY.model_dump()!r}))
+        except DataError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "free space on that disk" in done.stdout.splitlines()[-1]
+    assert not list(tmp_path.glob(".*"))
+    assert not (tmp_path / "population.csv").exists()
+
+
+def test_a_killed_run_leaves_no_process_and_can_be_repeated(
+    rendered: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    raw = tmp_path / "raw"
+    many = TINY.model_dump() | {"subjects": 40}
+    program.write_text(
+        textwrap.dedent(f"""
+        from pathlib import Path
+        from gait.config.dataset import Population
+        from gait.prepare.synthetic import synthesize
+
+        if __name__ == "__main__":
+            synthesize(Path({str(raw)!r}), Population(**{many!r}), processes=2)
+        """)
+    )
+    run = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
+    wait_until(lambda: len(list(raw.glob("*.avi"))) > 2)
+    run.kill()
+    assert run.stdout is not None
+    # The pipe ends when its last holder does: the workers.
+    run.communicate(timeout=20)
+    for path in raw.glob("[!.]*.avi"):
+        if int(path.name[:3]) > 2:
+            path.unlink()
+    synthesize(raw, TINY)
+    assert digests(raw) == digests(rendered / "raw")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_videos_of_another_population_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "009-nm-01-090.avi").write_bytes(b"kept")
+    with pytest.raises(DataError, match=r"found 1 others such as 009-nm-01-090\.avi"):
+        synthesize(tmp_path, TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["009-nm-01-090.avi"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("subjects", 1000),
+        ("views_deg", [90, 90]),
+        ("views_deg", [-18]),
+        ("views_deg", []),
+        ("sequences", {"nm": 100}),
+        ("width_px", 161),
+    ],
+)
+def test_what_cannot_be_named_or_encoded_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=key):
+        Population.model_validate(TINY.model_dump() | {key: value})
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("condition", ["nm", "bg", "cl"])
+@pytest.mark.parametrize("view", ["000", "090"])
+def test_the_true_mask_covers_the_walker(rendered: Path, condition: str, view: str) -> None:
+    video = rendered / "raw" / f"001-{condition}-01-{view}.avi"
+    masks = load_masks(rendered / "truth" / "001" / f"{condition}-01" / f"{view}.npz")
+    frames = np.stack(list(read_video(video)))
+    empty = np.stack(list(read_video(rendered / "raw" / f"001-bkgrd-{view}.avi"))).mean(axis=0)
+    assert frames.shape == (*masks.masks.shape, 3)
+    assert frames.shape[1:] == (120, 160, 3)
+    assert masks.frames.tolist() == list(range(len(frames)))
+    change = np.abs(frames - empty).max(axis=3)
+    walker = masks.masks > 0
+    assert np.median(change[walker]) > 40.0
+    # Away from the walker only noise, and at most a quarter under the shadow.
+    around = np.stack([cv2.dilate(mask, np.ones((7, 7), np.uint8)) for mask in masks.masks]) == 0
+    assert np.percentile(change[around], 95) < 16.0
+    height = walker.any(axis=2).sum(axis=1)
+    assert 0.3 < np.median(height) / 120 < 0.75
+
+
+def test_all_views_show_the_same_walk(rendered: Path) -> None:
+    for subject in ("001", "002"):
+        counts = {
+            len(list(read_video(rendered / "raw" / f"{subject}-nm-01-{view}.avi")))
+            for view in ("000", "090")
+        }
+        assert len(counts) == 1
+
+
+def test_a_walker_grows_at_view_0_and_crosses_at_view_90(rendered: Path) -> None:
+    coming = load_masks(rendered / "truth" / "001" / "nm-01" / "000.npz").masks > 0
+    heights = coming.any(axis=2).sum(axis=1)
+    assert heights[-1] > heights[0]
+    crossing = load_masks(rendered / "truth" / "001" / "nm-01" / "090.npz").masks > 0
+    columns = [np.nonzero(mask.any(axis=0))[0].mean() for mask in crossing]
+    assert columns[-1] > columns[0] + 10
+
+
+def test_outlines_of_a_ball_are_circles_of_its_size() -> None:
+    camera = Camera(np.zeros(3), np.eye(3), 400.0, np.zeros(2))
+    centres = np.array([[[0.0, 0.0, 8.0], [0.0, 1.0, 8.0]]])
+    axes = np.broadcast_to(0.2 * np.eye(3), (1, 2, 3, 3))
+    corners, depth = camera.outlines(centres, axes, np.array([[0, 0], [0, 1]]))
+    assert depth == pytest.approx(8.0)
+    assert np.linalg.norm(corners[0, 0], axis=-1) == pytest.approx(10.0)
+    # The hull of both reaches from the top of the first to the bottom of the second.
+    assert corners[0, 1, :, 1].min() == pytest.approx(-10.0)
+    assert corners[0, 1, :, 1].max() == pytest.approx(60.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("view", "column"), [(0, 0), (90, 1), (180, 0), (270, -1)])
+def test_a_camera_sees_walkers_from_its_view(view: int, column: int) -> None:
+    camera = place_camera(view, 320, 240, np.random.default_rng(0))
+    pixels, depth = camera.project(np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.8]]))
+    assert (pixels[1, 0] - pixels[0, 0]) * column >= 40 * abs(column)
+    assert np.sign(round(depth[0] - depth[1], 1)) == {0: 1, 180: -1}.get(view, 0)
+    assert 100 < pixels[0, 1] - pixels[2, 1] < 135
+    assert (pixels > 0).all() and (pixels < [320, 240]).all()
+
+
+# People
+
+
+def test_people_differ_and_stay_themselves() -> None:
+    first, again, other = (draw_subject(TINY, subject) for subject in (1, 1, 2))
+    lengths = ("height_m", "leg", "thigh_share", "hip_width", "shoulder_width", "upper_arm")
+    for name in lengths:
+        assert getattr(first.body, name) == getattr(again.body, name)
+        assert getattr(first.body, name) != getattr(other.body, name)
+    for each in fields(first.motion):
+        assert np.array_equal(getattr(first.motion, each.name), getattr(again.motion, each.name))
+        assert not np.array_equal(
+            getattr(first.motion, each.name), getattr(other.motion, each.name)
+        )
+
+
+def test_walks_of_a_person_share_the_bones_and_differ_in_the_rest() -> None:
+    takes = draw_takes(TINY.model_copy(update={"sequences": {"nm": 3}}), 1)
+    thighs = [bones(take.skeleton)["thigh"][0] for take in takes]
+    assert np.ptp(thighs) == pytest.approx(0.0, abs=1e-9)
+    starts = [take.skeleton.at("pelvis")[0, 0] for take in takes]
+    assert np.ptp(starts) > 0.05
+    assert takes[0].outfit.colours != takes[1].outfit.colours
+
+
+def test_a_condition_puts_on_a_bag_or_a_coat() -> None:
+    takes = {take.condition: take for take in draw_takes(TINY, 1)}
+    assert takes["nm-01"].outfit.bag is None and takes["nm-01"].outfit.coat is None
+    bag = takes["bg-01"].outfit.bag
+    assert bag is not None and bag.kind in BAGS
+    motion = draw_subject(TINY, 1).motion
+    changed = burdened(motion, takes["bg-01"].outfit).arm_swing / motion.arm_swing
+    assert changed[bag.side] < 0.7 and changed[bag.side] < changed[1 - bag.side]
+    assert takes["cl-01"].outfit.coat is not None
+
+
+# Kinematics
+
+
+def bones(skeleton: Skeleton) -> dict[str, Floats]:
+    ends = {
+        "thigh": ("hip", "knee"),
+        "shank": ("knee", "ankle"),
+        "upper arm": ("shoulder", "elbow"),
+        "forearm": ("elbow", "wrist"),
+        "foot": ("heel", "ball"),
+    }
+    return {
+        name: np.linalg.norm(skeleton.sides(first) - skeleton.sides(second), axis=-1).ravel()
+        for name, (first, second) in ends.items()
+    }
+
+
+def test_joints_begin_with_those_of_coco() -> None:
+    assert plain_walk().joints.shape == (60, len(JOINTS), 3)
+    assert JOINTS[0] == "nose" and JOINTS[5] == "left_shoulder" and JOINTS[16] == "right_ankle"
+
+
+def test_bones_keep_their_length() -> None:
+    person = draw_subject(TINY, 1)
+    found = bones(plain_walk())
+    for lengths in found.values():
+        assert np.ptp(lengths) < 1e-9
+    assert found["thigh"][0] == pytest.approx(person.body.thigh_m)
+    assert found["shank"][0] == pytest.approx(person.body.shank_m)
+
+
+@pytest.mark.parametrize("subject", range(1, 9))
+def test_feet_stay_on_the_ground_and_do_not_slide(subject: int) -> None:
+    skeleton = plain_walk(subject)
+    soles = np.concatenate([skeleton.sides("heel"), skeleton.sides("ball")], axis=1)
+    lowest = soles[..., 2].min(axis=1)
+    assert np.abs(lowest).max() < 0.02
+    # Between two frames a sole on the ground moves much less than the walker.
+    standing = np.maximum(soles[1:, :, 2], soles[:-1, :, 2]) < 0.01
+    moved = np.abs(np.diff(soles[..., 0], axis=0))
+    advance = np.diff(skeleton.at("pelvis")[:, 0])
+    assert (advance > 0.012).all()
+    assert np.median(moved[standing]) < 0.5 * advance.mean()
+
+
+@pytest.mark.parametrize("subject", range(1, 9))
+def test_knees_bend_backwards_and_elbows_forwards(subject: int) -> None:
+    skeleton = plain_walk(subject)
+
+    def bend(first: str, second: str, third: str) -> Floats:
+        upper = skeleton.sides(second) - skeleton.sides(first)
+        lower = skeleton.sides(third) - skeleton.sides(second)
+        pitch = [np.arctan2(limb[..., 0], -limb[..., 2]) for limb in (upper, lower)]
+        return np.asarray(np.degrees(pitch[1] - pitch[0]))
+
+    knee = bend("hip", "knee", "ankle")
+    assert knee.max() < 4.0 and -95.0 < knee.min() < -35.0
+    elbow = bend("shoulder", "elbow", "wrist")
+    assert elbow.min() > -4.0 and elbow.max() < 95.0
+
+
+def test_arms_swing_against_the_legs_and_legs_against_each_other() -> None:
+    skeleton = plain_walk()
+    foot = skeleton.sides("ankle")[..., 0] - skeleton.at("pelvis")[:, None, 0]
+    hand = skeleton.sides("wrist")[..., 0] - skeleton.at("pelvis")[:, None, 0]
+    assert np.corrcoef(foot[:, 0], foot[:, 1])[0, 1] < -0.7
+    for side in range(2):
+        assert np.corrcoef(foot[:, side], hand[:, side])[0, 1] < -0.7
+
+
+def test_people_walk_at_the_pace_of_people() -> None:
+    for subject in range(1, 9):
+        skeleton = plain_walk(subject)
+        speed = np.diff(skeleton.at("pelvis")[:, 0]).mean() * 25.0
+        assert 0.7 < speed < 2.0

@@ -2,7 +2,6 @@ import json
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from gait.config.settings import check_settings
 from gait.errors import GaitError
 from gait.flow import Flow, find_programs
@@ -11,15 +10,15 @@ find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
 
 
 def told(function, *arguments):
-    """The value, or the error as Snakemake's own: one sentence without a traceback."""
+    """The value, or the end: Snakemake would wrap the sentence in places of no interest."""
     try:
         return function(*arguments)
     except GaitError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit("\n".join(f"gait: error: {line}" for line in str(error).splitlines()))
 
 
 told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
-flow = told(Flow, Path.cwd(), config)
+flow = told(Flow, Path(), config)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"

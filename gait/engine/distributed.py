@@ -1,0 +1,295 @@
+"""The processes of a run: how they start, agree, exchange rows and end together.
+
+A run of one process takes the same path as a run of many; it merely has no process group.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from gait.errors import GaitError, TrainingError
+
+# Exit code of a run that was told to stop and saved its state; the same command resumes it.
+PREEMPTED = 75
+
+# The longest that a process may wait for the others: a step, a checkpoint, an evaluation.
+_TIMEOUT = timedelta(minutes=10)
+_PR_SET_PDEATHSIG = 1
+# Within this time torchrun has noticed a dead process and ends the others.
+_PATIENCE_S = 20
+_PEER_LOST = ("closed by peer", "reset by peer", "broken pipe", "timed out waiting", "nccl")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes that share a run, seen from one of them.
+
+    Attributes:
+        rank: this process among all, from 0.
+        size: number of processes.
+        device: where this process computes.
+        backend: how the processes talk, None for a single one.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+    backend: str | None
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def __str__(self) -> str:
+        if self.backend is None:
+            return f"1 process, {self.device.type}"
+        return f"{self.size} processes, {self.backend}, {self.device.type}"
+
+    def say(self, text: str) -> None:
+        """Print a line, once for all processes."""
+        if self.is_first:
+            print(text, flush=True)
+
+    def barrier(self) -> None:
+        """Wait until every process is here."""
+        self.sum(torch.zeros(1))
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is set in any process; the same answer in all of them."""
+        return bool(self.sum(torch.tensor([float(flag)])).item())
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """`tensor` added up over all processes; not differentiable."""
+        if self.size > 1 and tensor.numel():
+            tensor = tensor.clone()
+            dist.all_reduce(tensor)
+        return tensor
+
+    def counts(self, n: int) -> list[int]:
+        """`n` of every process, by rank."""
+        if self.size == 1:
+            return [n]
+        gathered = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(gathered, torch.tensor([n]))
+        return [int(each) for each in gathered]
+
+    def gather_rows(self, tensor: Tensor, counts: list[int]) -> Tensor:
+        """The rows of all processes, those of rank 0 first.
+
+        Args:
+            tensor: this process's rows [n, ...].
+            counts: number of rows of each process, from `counts`; they may differ.
+
+        Returns:
+            [sum of counts, ...]; a gradient flows into this process's own rows only.
+        """
+        if self.size == 1:
+            return tensor
+        longest = max(counts)
+        own = tensor.detach().contiguous()
+        if len(own) < longest:
+            own = torch.cat([own, own.new_zeros(longest - len(own), *own.shape[1:])])
+        gathered = [torch.empty_like(own) for _ in counts]
+        dist.all_gather(gathered, own)
+        return torch.cat(
+            [
+                tensor if rank == self.rank else gathered[rank][:count]
+                for rank, count in enumerate(counts)
+            ]
+        )
+
+
+class StopRequest:
+    """Remembers a SIGTERM or SIGUSR1, so that a run can stop where its state is whole."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._number = signal.SIGTERM
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        self.received = True
+        self._number = signal.Signals(signum)
+
+    @contextmanager
+    def listening(self) -> Iterator[StopRequest]:
+        """Take both signals for as long as the block lasts.
+
+        Where the block ends because another process has gone, saving together is past: a signal
+        that was received then does what it does elsewhere.
+        """
+        before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1)}
+        for each in before:
+            signal.signal(each, self._receive)
+        lost = False
+        try:
+            yield self
+        except Exception as error:
+            lost = is_lost_peer(error)
+            raise
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+            if lost and self.received:
+                signal.raise_signal(self._number)
+
+
+@contextmanager
+def session() -> Iterator[World]:
+    """Join the processes that torchrun's environment names, or be the only one.
+
+    Inside another session, the same processes are given again.
+
+    Raises:
+        TrainingError: the environment is incomplete, or the processes do not find each other.
+    """
+    size = _integer("WORLD_SIZE", 1)
+    local_rank = _integer("LOCAL_RANK", 0)
+    use_cuda = torch.cuda.device_count() >= _integer("LOCAL_WORLD_SIZE", 1)
+    device = torch.device("cuda", local_rank) if use_cuda else torch.device("cpu")
+    inner = dist.is_initialized()
+    if not inner:
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            die_with_parent()
+        if use_cuda:
+            torch.cuda.set_device(device)
+        if size > 1:
+            _join(size, use_cuda)
+    backend = ("nccl" if use_cuda else "gloo") if size > 1 else None
+    world = World(dist.get_rank() if size > 1 else 0, size, device, backend)
+    if not inner:
+        world.say(str(world))
+    try:
+        yield world
+    except SystemExit:
+        _part(inner)
+        raise
+    # After any other exception the group stays: taking it down could wait for a dead peer.
+    _part(inner)
+
+
+def _join(size: int, use_cuda: bool) -> None:
+    # With CUDA, small host tensors still travel by gloo, which does not wait for the device.
+    backend = "cpu:gloo,cuda:nccl" if use_cuda else "gloo"
+    try:
+        dist.init_process_group(backend, timeout=_TIMEOUT)
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError(
+            f"{size} processes were announced and did not find each other "
+            f"({_first_line(error)}); check MASTER_ADDR, MASTER_PORT and GLOO_SOCKET_IFNAME"
+        ) from error
+
+
+def _part(inner: bool) -> None:
+    if dist.is_initialized() and not inner:
+        dist.destroy_process_group()
+
+
+def guarded(work: Callable[[], None]) -> None:
+    """Do a process's work; where it fails, leave one sentence as the last thing on the screen.
+
+    The sentence also goes where torchrun looks for the cause of a failure. A process that fails
+    only because another one has gone holds its tongue until the launcher ends it, so that the
+    first one's cause is what is reported.
+    """
+    try:
+        work()
+    except KeyboardInterrupt:
+        print("gait: interrupted; the newest checkpoint is kept", file=sys.stderr, flush=True)
+        sys.exit(128 + signal.SIGINT)
+    # Whatever it is has to reach torchrun's report before it goes on as it is.
+    except Exception as error:
+        if is_lost_peer(error):
+            time.sleep(_PATIENCE_S)
+        sentence = explained(error)
+        _report(sentence or traceback.format_exc())
+        if sentence is None:
+            raise
+        for line in sentence.splitlines():
+            print(f"gait: error: {line}", file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def explained(error: BaseException) -> str | None:
+    """What a failure means and what to change, or None for one that nobody has foreseen."""
+    text = str(error)
+    if isinstance(error, GaitError):
+        # From a loader's process, torch passes an error on inside its own text.
+        inside = re.search(r"Original Traceback.*\n\S*Error: (.*)", text, re.DOTALL)
+        return inside[1].strip() if inside else text
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            f"the GPU's memory does not suffice ({_first_line(error)}); lower frames.count or "
+            "sampler, set precision: bf16 or use more processes; when embedding, lower "
+            "embedding.frames_per_batch"
+        )
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in text:
+        return (
+            f"the memory does not suffice ({_first_line(error)}); give the job more (mem_mb in "
+            "config/config.yaml), lower frames.count or sampler, or when embedding "
+            "embedding.frames_per_batch"
+        )
+    if "DataLoader worker" in text and "killed by signal" in text:
+        return (
+            f"a process that loads data was killed ({_first_line(error)}), mostly for lack of "
+            "memory; give the job more (mem_mb in config/config.yaml) or fewer loader_workers"
+        )
+    if is_lost_peer(error):
+        return "another process of this run has ended, and so does this one; see its message"
+    return None
+
+
+def _report(message: str) -> None:
+    """Leave `message` where torchrun reads the cause of a failure."""
+    if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        extra = {"py_callstack": message, "timestamp": str(int(time.time()))}
+        record = {"message": {"message": message, "extraInfo": extra}}
+        Path(path).write_text(json.dumps(record), encoding="utf-8")
+
+
+def die_with_parent() -> None:
+    """Have Linux end this process when its parent goes, however that happens."""
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Whether `error` only says that another process has gone."""
+    if not isinstance(error, (RuntimeError, dist.DistError)):
+        return False
+    text = str(error).lower()
+    return any(sign in text for sign in _PEER_LOST)
+
+
+def _integer(name: str, default: int) -> int:
+    value = os.environ.get(name, str(default))
+    try:
+        return int(value)
+    except ValueError:
+        raise TrainingError(
+            f"the environment variable {name} is {value!r}, expected a number as torchrun sets it"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,60 @@
+"""`python -m gait.engine.launch`: torchrun, with the cause of a failure as its last words.
+
+Takes torchrun's arguments. What differs: SIGUSR1 is passed on as SIGTERM is; the exit code is
+`distributed.PREEMPTED` when the processes were told to stop; and the traceback of the launcher
+gives way to the sentence of the first process that failed.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from torch.distributed import run
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+
+from gait.engine.distributed import PREEMPTED
+
+_SIGNALS = "--signals-to-handle"
+
+
+def main(arguments: list[str]) -> int:
+    """Run processes as torchrun does.
+
+    Returns:
+        The exit code: 0, `distributed.PREEMPTED`, or 1 with a sentence on standard error.
+    """
+    # Releases of torch before 2.8 do not know the option, and leave SIGUSR1 alone.
+    if _SIGNALS in run.get_args_parser().format_help():
+        arguments = [f"{_SIGNALS}=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1", *arguments]
+    try:
+        run.run(run.parse_args(arguments))  # type: ignore[no-untyped-call]
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode == PREEMPTED:
+            return PREEMPTED
+        print(f"gait: error: {_cause(rank, failure)}", file=sys.stderr, flush=True)
+        return 1
+    except SignalException as error:
+        return 128 + signal.SIGINT if error.sigval == signal.SIGINT else PREEMPTED
+    return 0
+
+
+def _cause(rank: int, failure: ProcessFailure) -> str:
+    if isinstance(failure.message, dict):
+        return str(failure.message.get("message", failure.message))
+    if failure.exitcode == -signal.SIGKILL:
+        return (
+            f"process {rank} was killed (signal 9), mostly because the machine's or the job's "
+            "memory did not suffice; give the job more (mem_mb in config/config.yaml), then run "
+            "again: it goes on from the newest checkpoint"
+        )
+    if failure.exitcode < 0:
+        name = signal.Signals(-failure.exitcode).name
+        return f"process {rank} was ended by {name}; run again to go on from the newest checkpoint"
+    return f"process {rank} ended with the exit code {failure.exitcode}; its output is above"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,340 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from gait import __version__, registry
+from gait.config.experiment import Resolved
+from gait.data.dataset import TrainingSet
+from gait.data.loader import training_loader
+from gait.data.store import PackedStore
+from gait.engine import batch_norm
+from gait.engine.checkpoint import Checkpoints, Fingerprint
+from gait.engine.distributed import PREEMPTED, StopRequest, World
+from gait.engine.history import History, Window, duration
+from gait.engine.host import HostCopy
+from gait.engine.repeatable import seed_iteration
+from gait.engine.step import TrainingStep, on_device
+from gait.engine.validate import rank1_pct
+from gait.engine.weights import load_strictly, plain_state, warm_start
+from gait.errors import TrainingError
+from gait.types import Batch, SequenceKey
+
+_KEYS_IN_MESSAGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step that was taken and whose values may still be on their way to the host."""
+
+    iteration: int
+    values: HostCopy
+    keys: list[SequenceKey]
+    lr: float
+
+
+class Loop:
+    """One run of the loop: everything that changes while it goes on, and is in a checkpoint.
+
+    Args:
+        network: the model on its device, with its initial weights.
+        mark: what the weights depend on.
+        output: where checkpoints, history and summaries go.
+        stop: asked after each iteration whether to save and leave.
+        workers: processes that load data.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        store: PackedStore,
+        training: TrainingSet,
+        network: nn.Module,
+        mark: Fingerprint,
+        output: Path,
+        world: World,
+        stop: StopRequest,
+        workers: int,
+    ) -> None:
+        self._resolved = resolved
+        self._settings = settings = resolved.experiment
+        self._store = store
+        self._training = training
+        self._network = network
+        self._mark = mark
+        self._output = output
+        self._world = world
+        self._stop = stop
+        self._workers = workers
+        keep = settings.logging.keep_checkpoints
+        self._checkpoints = Checkpoints(output / "checkpoints", mark, keep)
+        counts = world.counts(len(training.slots))
+        self._step = TrainingStep(network, settings.losses, world, counts, settings.precision)
+        self._step.to(world.device)
+        self._learning = self._step.learning
+        self._optimizer: torch.optim.Optimizer = registry.build(
+            "optimizer", settings.optimizer.settings, params=self._learning
+        )
+        self._scheduler: torch.optim.lr_scheduler.LRScheduler = registry.build(
+            "scheduler", settings.scheduler.settings, optimizer=self._optimizer
+        )
+        fp16 = settings.precision == "fp16"
+        self._scaler = torch.amp.GradScaler(world.device.type, enabled=fp16)
+        self._window = Window()
+        self._arriving: deque[_Step] = deque()
+        self._iteration = 0
+        self._saved = 0
+        self._lr = 0.0
+
+    def run(self) -> None:
+        """Train up to the last iteration."""
+        world, logging, total = self._world, self._settings.logging, self._settings.iterations
+        self._begin()
+        forward = self._replicated()
+        batch_norm.set_training(self._network, self._settings.batch_norm)
+        on_gpu = world.device.type == "cuda"
+        loader = training_loader(self._training, self._iteration, total, self._workers, on_gpu)
+        with self._history() if world.is_first else nullcontext() as history:
+            began = perf_counter()
+            for batch in loader:
+                waited_s = perf_counter() - began
+                if world.any(self._stop.received):
+                    self._leave()
+                self._train(forward, batch)
+                log = self._due(logging.log_every)
+                save = self._due(logging.checkpoint_every)
+                evaluate = self._due(logging.evaluate_every)
+                # Reading a step's values at once would let a GPU run dry: there it is a step late.
+                self._settle(1 if on_gpu and not (log or save or evaluate) else 0)
+                self._window.clock(perf_counter() - began, waited_s)
+                if log:
+                    self._log(history)
+                if save:
+                    self._save()
+                if evaluate:
+                    self._evaluate(history)
+                began = perf_counter()
+
+    def _due(self, every: int | None) -> bool:
+        if every is None:
+            return False
+        return self._iteration % every == 0 or self._iteration == self._settings.iterations
+
+    # Start and end.
+
+    def _begin(self) -> None:
+        """Restore the newest checkpoint, or start from the weights that the experiment names."""
+        world = self._world
+        if world.is_first:
+            self._checkpoints.tidy()
+        state, said = self._checkpoints.newest(self._settings.iterations)
+        if state is not None:
+            self._restore(state)
+            said.append(f"going on after iteration {self._iteration}")
+        elif self._settings.init is not None:
+            state, unused = warm_start(self._network, self._settings.init)
+            said += unused
+            if "optimizer" in state:
+                self._optimizer.load_state_dict(state["optimizer"])
+            if "scheduler" in state:
+                self._scheduler.load_state_dict(state["scheduler"])
+            self._iteration = self._saved = state.get("iteration", 0)
+        for sentence in said:
+            world.say(sentence)
+        iterations = world.counts(self._iteration)
+        if len(set(iterations)) > 1:
+            raise TrainingError(
+                f"the processes found checkpoints of different iterations ({iterations}) in "
+                f"{self._checkpoints.folder}, expected the same folder everywhere; put results/ "
+                "on a disk that all nodes share"
+            )
+        training = self._training
+        world.say(
+            f"{self._resolved.identity}: {sum(each.numel() for each in self._learning):,} "
+            f"parameters, {training.num_classes} subjects, global batch of "
+            f"{training.global_size} sequences on {world}"
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        load_strictly(self._network, state["model"], self._checkpoints.folder)
+        load_strictly(self._step.losses, state["losses"], self._checkpoints.folder)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+        self._scaler.load_state_dict(state["scaler"])
+        self._iteration = self._saved = state["iteration"]
+        if self._world.is_first:
+            self._window.load_state_dict(state["window"])
+
+    def _save(self) -> None:
+        if self._iteration == self._saved:
+            return
+        if not all(bool(each.isfinite().all()) for each in self._learning):
+            raise TrainingError(
+                f"the weights after iteration {self._iteration} hold values that are not finite, "
+                "and are not saved; lower optimizer.lr, set gradient_clip, or set precision: bf16 "
+                "where it is fp16"
+            )
+        # One process keeps what all have summed up, here as after a restart.
+        self._window.gather(self._world)
+        self._saved = self._iteration
+        if not self._world.is_first:
+            return
+        state = {
+            "model": plain_state(self._network),
+            "losses": plain_state(self._step.losses),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "window": self._window.state_dict(),
+        }
+        self._checkpoints.save(self._iteration, state)
+
+    def _leave(self) -> None:
+        """Save, wait until that is done, and end with the code that says so."""
+        self._settle(0)
+        self._save()
+        self._world.barrier()
+        self._world.say(
+            f"told to stop: saved after iteration {self._iteration}; the same command goes on"
+        )
+        raise SystemExit(PREEMPTED)
+
+    # One iteration.
+
+    def _replicated(self) -> nn.Module:
+        if self._world.size == 1:
+            return self._step
+        # Looking for unused parameters allows a loss that leaves part of a model untouched, as a
+        # single process does, and keeps the order in which gradients are added up the same from
+        # the first step on, so that a resumed run adds in the order of an undisturbed one.
+        return DistributedDataParallel(
+            self._step,
+            device_ids=[self._world.device] if self._world.device.type == "cuda" else None,
+            find_unused_parameters=True,
+            gradient_as_bucket_view=True,
+        )
+
+    def _train(self, forward: nn.Module, batch: Batch) -> None:
+        device = self._world.device
+        seed_iteration(self._settings.seed, self._iteration, self._world.rank)
+        self._optimizer.zero_grad(set_to_none=True)
+        labels = batch.labels.to(device, non_blocking=True)
+        loss, values = forward(on_device(batch, device), labels, batch.lengths)
+        self._scaler.scale(loss).backward()
+        if self._settings.gradient_clip is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._learning, self._settings.gradient_clip)
+        lr = float(self._optimizer.param_groups[0]["lr"])
+        scale = self._scaler.get_scale()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        # fp16: a step skipped for an overflow still counts as an iteration, since the batches are
+        # keyed by it; the schedule goes on only when the weights did.
+        if self._scaler.get_scale() >= scale:
+            self._scheduler.step()
+        self._iteration += 1
+        self._arriving.append(_Step(self._iteration, HostCopy(values), batch.keys, lr))
+
+    def _settle(self, late: int) -> None:
+        """Take in the values of all but the newest `late` steps, and stop on a bad one."""
+        while len(self._arriving) > late:
+            step = self._arriving.popleft()
+            values = step.values.wait()
+            losses = values[: len(self._settings.losses)].tolist()
+            for name, value in zip(self._step.terms, losses, strict=False):
+                if not math.isfinite(value):
+                    raise self._not_finite(step, name, value)
+            self._window.add(values)
+            self._lr = step.lr
+
+    def _not_finite(self, step: _Step, name: str, value: float) -> TrainingError:
+        file = self._checkpoints.folder / f"not-finite-{step.iteration}-{self._world.rank}.json"
+        keys = [str(each) for each in step.keys]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        record = {
+            "iteration": step.iteration,
+            "loss": name,
+            "value": str(value),
+            "lr": step.lr,
+            "sequences": keys,
+        }
+        file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        some = ", ".join(keys[:_KEYS_IN_MESSAGE])
+        more = f" and {len(keys) - _KEYS_IN_MESSAGE} more" if len(keys) > _KEYS_IN_MESSAGE else ""
+        kept = f"the checkpoint of iteration {self._saved} is kept" if self._saved else ""
+        return TrainingError(
+            f"iteration {step.iteration}: the loss {name} is {value} at learning rate "
+            f"{step.lr:g} with the sequences {some}{more} (all in {file}); "
+            + (f"{kept}; " if kept else "")
+            + "look at these sequences, lower optimizer.lr, set gradient_clip, or set precision: "
+            "bf16 where it is fp16"
+        )
+
+    # What is reported.
+
+    def _history(self) -> closing[History]:
+        run = {
+            "version": __version__,
+            "torch": torch.__version__,
+            "processes": self._world.size,
+            "backend": self._world.backend,
+            "device": self._world.device.type,
+            "threads": torch.get_num_threads(),
+            "global_batch": self._training.global_size,
+        }
+        return closing(History(self._output, self._iteration, self._mark.all, run))
+
+    def _log(self, history: History | None) -> None:
+        self._window.gather(self._world)
+        window, self._window = self._window, Window()
+        if history is None:
+            return
+        count, total = len(self._settings.losses), self._settings.iterations
+        means = dict(zip(self._step.terms, window.means(), strict=True))
+        losses = dict(list(means.items())[:count])
+        loss = sum(self._settings.losses[name].weight * each for name, each in losses.items())
+        rate = window.steps_per_s
+        values = {
+            "loss": _rounded(loss),
+            "losses": {name: _rounded(each) for name, each in losses.items()},
+            "terms": {name: _rounded(each) for name, each in list(means.items())[count:]},
+            "lr": self._lr,
+            "step_s": _rounded(1 / rate),
+            "data_wait_share": _rounded(window.wait_share),
+            "sequences_per_s": _rounded(self._training.global_size * rate),
+        }
+        history.add(self._iteration, values)
+        named = ", ".join(f"{name} {each:.4g}" for name, each in losses.items())
+        left = duration((total - self._iteration) / rate)
+        self._world.say(
+            f"iteration {self._iteration}/{total}: loss {loss:.4g} ({named}), "
+            f"{1000 / rate:.0f} ms a step, {100 * window.wait_share:.0f} % of it waiting for "
+            f"data, {left} left"
+        )
+
+    def _evaluate(self, history: History | None) -> None:
+        file = self._checkpoints.folder / "evaluation.npz"
+        scores = rank1_pct(
+            self._network, self._resolved, self._store, file, self._world, self._workers
+        )
+        batch_norm.set_training(self._network, self._settings.batch_norm)
+        if history is not None:
+            history.add(self._iteration, {"rank1_pct": scores})
+            named = ", ".join(f"{name} {each:.1f}" for name, each in scores.items())
+            self._world.say(f"iteration {self._iteration}: rank-1 in percent: {named}")
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.7g}")

@@ -1,0 +1,139 @@
+"""One training step's computation: model, losses, and each process's part of the global loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gait import registry
+from gait.config.experiment import Experiment, Loss, Precision
+from gait.engine.distributed import World
+from gait.errors import ConfigError
+from gait.types import Batch, ModelOutput
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TrainingStep(nn.Module):
+    """The model and its losses as one module, so that whatever learns is inside.
+
+    Averaging the gradients of all processes gives exactly the gradient of the loss on the global
+    batch, also when their slices differ in size: a loss that relates sequences to each other sees
+    the gathered batch, any other counts by its share of the sequences.
+
+    Attributes:
+        terms: names of the values that `forward` reports, known after the first call: first the
+            losses, then what they log beside, as `<loss>/<term>`.
+
+    Args:
+        losses: by the name they have in the experiment.
+        counts: sequences in each process's slice of the global batch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        losses: Mapping[str, Loss],
+        world: World,
+        counts: list[int],
+        precision: Precision,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.losses = nn.ModuleDict(
+            {name: registry.build("loss", loss.settings) for name, loss in losses.items()}
+        )
+        # DistributedDataParallel, told to look for unused parameters, warns when it finds none.
+        self.spare = nn.Parameter(torch.zeros(1))
+        self.terms: list[str] = []
+        self._settings = dict(losses)
+        self._world = world
+        self._counts = counts
+        self._precision = precision
+
+    @property
+    def learning(self) -> list[nn.Parameter]:
+        """What the optimiser changes, in a fixed order."""
+        parameters = [*self.model.parameters(), *self.losses.parameters()]
+        return [each for each in parameters if each.requires_grad]
+
+    def forward(
+        self, inputs: list[Tensor], labels: Tensor, lengths: list[int] | None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss to go backward from, and what to report.
+
+        Args:
+            inputs: as the model takes them.
+            labels: class indices [n].
+            lengths: frames of packed sequences, or None.
+
+        Returns:
+            This process's loss, and one value for each of `terms`: summed over the processes they
+            are the values on the global batch.
+        """
+        with autocast(self._precision, labels.device):
+            output: ModelOutput = self.model(inputs, lengths)
+        size, own = self._world.size, self._counts[self._world.rank] / sum(self._counts)
+        everyone = None
+        total = torch.zeros((), device=labels.device)
+        values: dict[str, Tensor] = {}
+        beside: dict[str, Tensor] = {}
+        for name, loss in self.losses.items():
+            value, part = self._field(name, output).float(), own
+            of_batch = labels
+            if loss.global_batch:
+                if everyone is None:
+                    everyone = self._world.gather_rows(labels, self._counts)
+                value, of_batch = self._world.gather_rows(value, self._counts), everyone
+                part = 1 / size
+            result = loss(value, of_batch)
+            # Every process computes a gathered loss whole, but its gradient reaches only the
+            # process's own rows; the average over processes divides by their number.
+            scale = size if loss.global_batch else size * own
+            total = total + self._settings[name].weight * scale * result.value
+            values[name] = result.value.detach() * part
+            for term, tensor in result.terms.items():
+                beside[f"{name}/{term}"] = tensor.detach().float().mean() * part
+        self.terms = [*values, *beside]
+        return total, torch.stack([*values.values(), *beside.values()])
+
+    def _field(self, name: str, output: ModelOutput) -> Tensor:
+        field = self._settings[name].field or str(self.losses[name].field)
+        try:
+            return output[field]
+        except KeyError:
+            given = ", ".join(["embeddings", *output.fields])
+            raise ConfigError(
+                f"losses.{name} reads {field!r}, but the model gives {given}; change "
+                f"losses.{name}.field, or the model's settings"
+            ) from None
+
+
+def build_model(
+    experiment: Experiment, *, num_classes: int, height_px: int, width_px: int
+) -> nn.Module:
+    """The model with its initial weights, which depend on the seed only."""
+    torch.manual_seed(experiment.seed)
+    model: nn.Module = registry.build(
+        "model",
+        experiment.model.settings,
+        num_classes=num_classes,
+        height_px=height_px,
+        width_px=width_px,
+    )
+    return model
+
+
+def on_device(batch: Batch, device: torch.device) -> list[Tensor]:
+    """The inputs of a batch where the model is; what came as uint8 becomes float in 0..1."""
+    moved = (each.to(device, non_blocking=True) for each in batch.inputs)
+    return [each.float().div_(255) if each.dtype == torch.uint8 else each for each in moved]
+
+
+def autocast(precision: Precision, device: torch.device) -> Any:
+    """The context in which a model computes in `precision`."""
+    dtype = _DTYPES.get(precision)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)

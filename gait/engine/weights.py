@@ -1,0 +1,167 @@
+"""Trained weights as a file: `model.pt`, and what a run may start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from gait.config.experiment import Init, Resolved
+from gait.engine.files import load_torch, save_torch
+from gait.errors import CheckpointError
+
+MODEL_FORMAT = "gait-model-1"
+CHECKPOINT_FORMAT = "gait-checkpoint-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a `model.pt` holds.
+
+    Attributes:
+        model: tensors by name.
+        config: the resolved experiment that was trained, as plain data.
+        provenance: versions, data and shapes; the same on every machine and at any time.
+    """
+
+    model: dict[str, Tensor]
+    config: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def plain_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state of `module` as contiguous tensors on the CPU, free of torch's bookkeeping."""
+    return {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in module.state_dict().items()
+    }
+
+
+def write_model(
+    path: Path, model: nn.Module, resolved: Resolved, provenance: dict[str, Any]
+) -> None:
+    """Write `model.pt`; the same weights, experiment and provenance give the same bytes."""
+    # Equal strings may or may not be one object, which a pickle would show; JSON forgets that.
+    data = json.loads(
+        json.dumps({"config": resolved.model_dump(mode="json"), "provenance": provenance})
+    )
+    save_torch({"format": MODEL_FORMAT, "model": plain_state(model), **data}, path)
+
+
+def read_model(path: Path) -> Weights:
+    """Read a `model.pt`.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or something else.
+    """
+    data = load_torch(path)
+    if data.get("format") != MODEL_FORMAT:
+        raise CheckpointError(f"{path}: expected the format {MODEL_FORMAT}, {_found(data)}")
+    return Weights(data["model"], data["config"], data["provenance"])
+
+
+def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:
+    """Give `model` the tensors of `state`.
+
+    Raises:
+        CheckpointError: all names that are missing, unexpected or of another shape.
+    """
+    problems = _differences(model, state)
+    if problems:
+        raise CheckpointError(f"{source}: does not fit the model: {'; '.join(problems)}")
+    model.load_state_dict(dict(state))
+
+
+def warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
+    """Give `model` the weights that the experiment starts from.
+
+    Returns:
+        The parts of the training state that are to be restored, by name ('optimizer',
+        'scheduler', 'iteration'), and sentences about weights that were not used.
+
+    Raises:
+        CheckpointError: the file cannot be read, does not fit while `init.strict`, or lacks a part
+            that `init.reset` does not name.
+    """
+    path = Path(init.weights)
+    data = load_torch(path)
+    if data.get("format") not in (MODEL_FORMAT, CHECKPOINT_FORMAT):
+        raise CheckpointError(
+            f"{path}: expected a model.pt or a checkpoint of this software, {_found(data)}; "
+            "convert foreign weights with `gait import-checkpoint`"
+        )
+    state: dict[str, Tensor] = data["model"]
+    if init.strict:
+        try:
+            load_strictly(model, state, path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; set init.strict: false to use what fits") from None
+        said = []
+    else:
+        said = [f"{path}: not used: {each}" for each in _differences(model, state)]
+        fitting = {**model.state_dict()}
+        fitting.update(
+            (name, value)
+            for name, value in state.items()
+            if name in fitting and fitting[name].shape == value.shape
+        )
+        model.load_state_dict(fitting)
+    wanted = {"optimizer", "scheduler", "iteration"} - set(init.reset)
+    missing = sorted(wanted - set(data))
+    if missing:
+        raise CheckpointError(
+            f"{path}: holds no {' and no '.join(missing)} to restore; name it in init.reset, or "
+            "start from a checkpoint instead of a model.pt"
+        )
+    return {name: data[name] for name in sorted(wanted)}, said
+
+
+def check_same_model(weights: Weights, resolved: Resolved, path: Path) -> None:
+    """Refuse weights that were trained for another model than the experiment describes.
+
+    Raises:
+        CheckpointError: the settings that differ, with both values.
+    """
+    trained = weights.config["experiment"]["model"]
+    wanted = json.loads(json.dumps(resolved.experiment.model.settings))
+    if trained == wanted:
+        return
+    differing = [
+        f"{key} is {trained.get(key)!r} in the weights and {wanted.get(key)!r} in the experiment"
+        for key in sorted(trained.keys() | wanted.keys())
+        if trained.get(key) != wanted.get(key)
+    ]
+    raise CheckpointError(
+        f"{path}: was trained for another model than {resolved.identity}: {'; '.join(differing)}; "
+        "train again, or give the weights of this experiment"
+    )
+
+
+def _differences(model: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    own = model.state_dict()
+    shapes = [
+        f"{name} {list(state[name].shape)} instead of {list(own[name].shape)}"
+        for name in own
+        if name in state and own[name].shape != state[name].shape
+    ]
+    found = (
+        ("missing", [name for name in own if name not in state]),
+        ("unexpected", [name for name in state if name not in own]),
+        ("of another shape", shapes),
+    )
+    return [f"{what}: {_listed(names)}" for what, names in found if names]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _found(data: dict[str, Any]) -> str:
+    kind = data.get("format")
+    if isinstance(kind, str):
+        return f"got {kind}"
+    return f"got a file with {_listed(sorted(map(str, data))[:5]) or 'nothing in it'}"

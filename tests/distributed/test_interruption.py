@@ -1,0 +1,145 @@
+"""Whatever ends a run, the same command goes on, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gait.engine.distributed import PREEMPTED
+from gait.engine.history import read_history
+from tests.engine_fixtures import (
+    finish,
+    processes_of,
+    resolved,
+    run,
+    start,
+    wait_until,
+    write_config,
+    write_store,
+)
+
+STEPS = 60
+LAUNCHER = "gait.engine.launch"
+EXPERIMENT = resolved(
+    "GaitBase", iterations=STEPS, logging={"log_every": 1, "checkpoint_every": 5}
+)
+TIMINGS = {"step_s", "data_wait_share", "sequences_per_s"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("undisturbed")
+    write_store(root / "packed")
+    write_config(EXPERIMENT, root / "run")
+    run([("train", root / "run")], root / "packed", 2)
+    return root / "run"
+
+
+@pytest.fixture
+def begun(undisturbed: Path, tmp_path: Path) -> tuple[subprocess.Popen[str], Path, Path]:
+    """A run of two processes with a loader each, somewhere after its first checkpoint."""
+    packed, folder = tmp_path / "packed", tmp_path / "run"
+    write_store(packed)
+    write_config(EXPERIMENT, folder)
+    process = start([("train", folder)], packed, 2, workers=1, launcher=LAUNCHER)
+    step = random.randrange(6, STEPS // 2)
+    wait_until(
+        lambda: _steps(folder) >= step or process.poll() is not None, 120, f"iteration {step}"
+    )
+    assert process.poll() is None, finish(process)
+    # The launcher, two ranks and their loaders.
+    assert len(processes_of(packed)) == 5
+    return process, packed, folder
+
+
+def _steps(folder: Path) -> int:
+    history = folder / "history.jsonl"
+    return len(read_history(history)) if history.exists() else 0
+
+
+def _curve(folder: Path) -> list[dict[str, Any]]:
+    lines = read_history(folder / "history.jsonl")
+    return [{key: line[key] for key in line.keys() - TIMINGS} for line in lines]
+
+
+def _assert_resumes(packed: Path, folder: Path, undisturbed: Path) -> None:
+    assert not (folder / "model.pt").exists()
+    printed = run([("train", folder)], packed, 2)
+    assert "going on after iteration" in printed
+    assert (folder / "model.pt").read_bytes() == (undisturbed / "model.pt").read_bytes()
+    assert _curve(folder) == _curve(undisturbed)
+
+
+def test_killing_every_process(
+    begun: tuple[subprocess.Popen[str], Path, Path], undisturbed: Path
+) -> None:
+    process, packed, folder = begun
+    for each in processes_of(packed):
+        os.kill(each, signal.SIGKILL)
+    assert finish(process)[0] == -signal.SIGKILL
+    wait_until(lambda: not processes_of(packed), 15, "the processes to go")
+    _assert_resumes(packed, folder, undisturbed)
+
+
+def test_killing_the_launcher_leaves_no_process_behind(
+    begun: tuple[subprocess.Popen[str], Path, Path],
+) -> None:
+    process, packed, folder = begun
+    process.kill()
+    wait_until(lambda: not processes_of(packed), 15, "the processes to go")
+    process.communicate()
+    assert not (folder / "model.pt").exists()
+
+
+def test_a_killed_rank_ends_the_others_with_a_sentence(
+    begun: tuple[subprocess.Popen[str], Path, Path],
+) -> None:
+    process, packed, _ = begun
+    ranks = [each for each in processes_of(packed) if _parent(each) == process.pid]
+    os.kill(ranks[0], signal.SIGKILL)
+    code, printed = finish(process, 60)
+    assert code == 1
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith("gait: error: process ") and "was killed (signal 9)" in last
+    wait_until(lambda: not processes_of(packed), 15, "the processes to go")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda each: each.name)
+def test_a_run_that_is_told_to_stop(
+    number: signal.Signals,
+    begun: tuple[subprocess.Popen[str], Path, Path],
+    undisturbed: Path,
+) -> None:
+    process, packed, folder = begun
+    # As a scheduler does it: every process of the job is told, some of them twice.
+    for each in processes_of(packed):
+        os.kill(each, number)
+    code, printed = finish(process)
+    assert code == PREEMPTED, printed
+    assert "told to stop: saved after iteration" in printed
+    wait_until(lambda: not processes_of(packed), 15, "the processes to go")
+    if number == signal.SIGTERM:
+        _assert_resumes(packed, folder, undisturbed)
+
+
+def test_the_first_failing_rank_has_the_last_word(tmp_path: Path) -> None:
+    packed, folder = tmp_path / "packed", tmp_path / "run"
+    write_store(packed)
+    write_config(resolved(sampler={"name": "CommonSampler", "batch": 1}), folder)
+    process = start([("train", folder)], packed, 2, launcher=LAUNCHER)
+    code, printed = finish(process)
+    last = printed.strip().splitlines()[-1]
+    assert code == 1
+    assert last.startswith("gait: error: the sampler draws 1 sequences for 2 processes")
+    assert "Traceback" not in printed
+
+
+def _parent(process: int) -> int:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[1])

@@ -32,11 +32,13 @@ class Flow:
     Attributes:
         root: the working folder.
         settings: the contents of `config/config.yaml`, validated against its schema.
+        on_cluster: whether each job gets resources of its own from a cluster.
     """
 
-    def __init__(self, root: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, root: Path, settings: dict[str, Any], on_cluster: bool = False) -> None:
         self.root = root
         self.settings = settings
+        self.on_cluster = on_cluster
         self.started = time.time()
         problems = registry.check("segmenter", settings["segmenter"], "segmenter")
         if problems:
@@ -291,8 +293,9 @@ class Flow:
                 resources["slurm_extra"] = f"--gpus-per-node={gpus}"
         elif gpus:
             resources |= {"gpu": gpus, "nodes": 1}
-        if job in ("train", "embed"):
-            # Limited by the default profile, so that two jobs never share a card.
+        if job in ("train", "embed") and not self.on_cluster:
+            # Limited by the default profile, so that two jobs never share a card; that profile is
+            # read on a cluster as well, where the limit would be one job at a time.
             resources["accelerator"] = 1
         return resources
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gait.layers.projection import Projection
+
 
 class Stem(nn.Sequential):
     """Convolution 3x3, batch normalisation, ReLU; keeps the map's size."""
@@ -33,7 +35,7 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.shortcut = nn.Sequential()
         if stride != 1 or in_channels != out_channels:
-            self.shortcut.append(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
+            self.shortcut.append(Projection(in_channels, out_channels, stride))
             self.shortcut.append(nn.BatchNorm2d(out_channels))
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from gait.layers.horizontal_pooling import HorizontalPooling
 from gait.layers.initialise import initialise
 from gait.layers.part_bn_neck import PartBNNeck
 from gait.layers.part_linear import PartLinear
+from gait.layers.projection import Projection
 from gait.layers.residual import BasicBlock, stage
 from gait.layers.set_pooling import set_max, set_mean
 
@@ -136,3 +137,18 @@ def test_initial_values() -> None:
     # Per-part matrices count the output channels as receptive field.
     bound = (6 / (64 * 128 + 31 * 128)) ** 0.5
     assert 0.95 * bound < PartLinear(31, 64, 128).weight.abs().max().item() <= bound
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_projection_is_a_1x1_convolution(stride: int) -> None:
+    torch.manual_seed(0)
+    layer = Projection(8, 12, stride)
+    maps = torch.randn(7, 8, 9, 11).to(memory_format=torch.channels_last).requires_grad_()
+    again = maps.detach().clone().requires_grad_()
+    kept = again[:, :, ::stride, ::stride]
+    expected = torch.einsum("mchw,oc->mohw", kept, layer.weight[:, :, 0, 0])
+    torch.testing.assert_close(layer(maps), expected)
+    slopes = torch.randn_like(expected)
+    own = torch.autograd.grad(layer(maps), [maps, layer.weight], slopes)
+    reference = torch.autograd.grad(expected, [again, layer.weight], slopes)
+    torch.testing.assert_close(own, reference)

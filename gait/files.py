@@ -52,15 +52,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_if_changed(path: Path, text: str) -> bool:
-    """Writes `text` as UTF-8 unless `path` already holds exactly that; tells whether it wrote.
+def write_if_changed(path: Path, content: str | bytes) -> bool:
+    """Writes bytes, or text as UTF-8, unless `path` holds exactly that; tells whether it wrote.
 
     A file that is not rewritten keeps its modification time, so nothing after it runs again.
 
     Raises:
         DataError: the file cannot be written; the former content stays.
     """
-    data = text.encode("utf-8")
+    data = content.encode("utf-8") if isinstance(content, str) else content
     # What cannot be read is replaced, or says why not when it is written.
     with suppress(OSError):
         if path.stat().st_size == len(data) and path.read_bytes() == data:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.files import atomic_path
+from gait.files import write_if_changed
 
 # Everything that a pickled array refers to, under the module names of NumPy 1 and 2. Arrays and
 # scalars tell their own rebuilding functions, whose home is private to NumPy.
@@ -48,14 +47,7 @@ def write_pkl(path: Path, frames: NDArray[np.uint8]) -> bool:
     Raises:
         DataError: another type or shape, or the file cannot be written.
     """
-    data = _pickled(_checked(path, frames))
-    # What cannot be read is replaced, or says why not when it is written.
-    with suppress(OSError):
-        if path.stat().st_size == len(data) and path.read_bytes() == data:
-            return False
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-    return True
+    return write_if_changed(path, _pickled(_checked(path, frames)))
 
 
 def read_pkl(path: Path) -> NDArray[np.uint8]:

@@ -24,19 +24,16 @@ from gait.prepare.manifest import (
     parse_drops,
     pkl_name,
     read_table,
-    told,
 )
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.rows import read_rows
 from gait.prepare.sources import Frame, read_images
+from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-1"
-
-# Shorter sequences are kept, as published, and summed up.
-FEW_FRAMES = 5
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
@@ -50,48 +47,6 @@ _MASK_COLUMNS = (
     "dropped",
     "fingerprint",
 )
-
-
-@dataclass(slots=True)
-class PretreatSummary:
-    """What a shard came to; as text, one line.
-
-    Attributes:
-        sequences: sequences of the shard.
-        unchanged: of these, not done again as nothing about them has changed.
-        empty: of these, without a usable frame and so without a pkl.
-        short: of these, with fewer than 5 frames, kept nevertheless.
-        frames_read: frames of the sources.
-        frames_kept: frames in the pkl files.
-        dropped: number of the other frames, by reason.
-        frames_done: frames aligned in this run.
-        seconds: time this run took.
-    """
-
-    sequences: int = 0
-    unchanged: int = 0
-    empty: int = 0
-    short: int = 0
-    frames_read: int = 0
-    frames_kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    frames_done: int = 0
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        parts = [
-            f"{self.sequences:,} sequences ({self.unchanged:,} unchanged)",
-            f"{self.frames_kept:,} of {self.frames_read:,} frames kept",
-        ]
-        if self.dropped:
-            parts.append(f"dropped: {told(self.dropped)}")
-        if self.empty:
-            parts.append(f"{self.empty:,} sequences without a usable frame")
-        if self.short:
-            parts.append(f"{self.short:,} with fewer than {FEW_FRAMES} frames")
-        if self.frames_done:
-            parts.append(f"{self.frames_done / self.seconds:,.0f} frames/s")
-        return "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +78,7 @@ class _Task:
     dropped: dict[str, int] = field(default_factory=dict)
 
 
-def pretreat_shard(
-    shard: Path, raw: Path, root: Path, output: Path, size_px: int
-) -> PretreatSummary:
+def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: int) -> ShardSummary:
     """Align every sequence of a shard and write its pkl and, last, the shard's manifest.
 
     A sequence is left alone when its sources, the settings and its pkl are as a former run left
@@ -149,7 +102,7 @@ def pretreat_shard(
     journal = Journal(root, "pretreat", {task.key for task in tasks})
     done = {task.key: row for task in tasks if (row := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
-    summary = PretreatSummary(sequences=len(tasks), unchanged=len(done))
+    summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(task.key.subject for task in waiting)
     for task, frames in _sources(waiting, raw):
         row = _pretreat(task, frames, root, size_px)
@@ -167,13 +120,9 @@ def pretreat_shard(
     return summary
 
 
-def _sum_up(rows: Iterable[ManifestRow], summary: PretreatSummary) -> None:
+def _sum_up(rows: Iterable[ManifestRow], summary: ShardSummary) -> None:
     for row in rows:
-        summary.frames_read += row.frames_read
-        summary.frames_kept += row.frames_kept
-        summary.dropped.update(row.dropped)
-        summary.empty += not row.frames_kept
-        summary.short += 0 < row.frames_kept < FEW_FRAMES
+        summary.add(row.frames_read, row.frames_kept, row.dropped)
 
 
 def _tasks(shard: Path, root: Path, settings: str) -> list[_Task]:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import write_if_changed
-from gait.prepare.manifest import below, format_drops, table_text, told
+from gait.prepare.manifest import below, format_drops, table_text
 from gait.prepare.masks import MaskRecord, read_record, save_bits
 from gait.prepare.rows import read_rows
+from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError
 from gait.types import CatalogueRow, SequenceKey
 
@@ -64,51 +64,9 @@ class Segmenter(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class SegmentSummary:
-    """What a shard came to; as text, one line.
-
-    Attributes:
-        sequences: sequences of the shard.
-        unchanged: of these, not done again as nothing about them has changed.
-        empty: of these, without a single mask.
-        broken: of these, those whose video cannot be read to its end.
-        frames_read: frames of the videos.
-        frames_kept: frames with a mask.
-        dropped: number of the other frames, by reason; 1 for a video without any frame.
-        frames_done: frames segmented in this run.
-        seconds: time this run took.
-    """
-
-    sequences: int = 0
-    unchanged: int = 0
-    empty: int = 0
-    broken: int = 0
-    frames_read: int = 0
-    frames_kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    frames_done: int = 0
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        parts = [
-            f"{self.sequences:,} sequences ({self.unchanged:,} unchanged)",
-            f"{self.frames_kept:,} of {self.frames_read:,} frames kept",
-        ]
-        if self.dropped:
-            parts.append(f"dropped: {told(self.dropped)}")
-        if self.empty:
-            parts.append(f"{self.empty:,} sequences without a silhouette")
-        if self.broken:
-            parts.append(f"{self.broken:,} broken videos")
-        if self.frames_done:
-            parts.append(f"{self.frames_done / self.seconds:,.0f} frames/s")
-        return "; ".join(parts)
-
-
 def segment_shard(
     shard: Path, raw: Path, root: Path, output: Path, segmenter: dict[str, Any]
-) -> SegmentSummary:
+) -> ShardSummary:
     """Segment every video of a shard; write its masks and, last, the shard's table of them.
 
     A sequence is left alone when its video, its background clip and the segmenter are those that
@@ -140,7 +98,7 @@ def segment_shard(
     settings = json.dumps(
         segmenter | {"name": registry.canonical("segmenter", segmenter["name"])}, sort_keys=True
     )
-    summary = SegmentSummary(sequences=len(rows))
+    summary = ShardSummary(sequences=len(rows))
     records: dict[SequenceKey, MaskRecord] = {}
     # Clips of one camera come together, so that a segmenter models each empty scene once.
     for row in sorted(rows, key=lambda row: (row.background, row.key)):
@@ -158,7 +116,7 @@ def _one(
     shard: Path,
     raw: Path,
     root: Path,
-    summary: SegmentSummary,
+    summary: ShardSummary,
 ) -> MaskRecord:
     """What is known of a sequence already, or what comes of segmenting it now."""
     if row.kind != "video":
@@ -183,10 +141,7 @@ def _one(
             summary.broken += 1
             record = MaskRecord(fingerprint, error.frames, 0, {error.reason: error.frames or 1})
         summary.frames_done += record.frames_read
-    summary.frames_read += record.frames_read
-    summary.frames_kept += record.frames_kept
-    summary.dropped.update(record.dropped)
-    summary.empty += not record.frames_kept
+    summary.add(record.frames_read, record.frames_kept, record.dropped)
     return record
 
 

@@ -258,7 +258,7 @@ def test_the_page_holds_what_is_behind_the_targets_each_once(root: Path) -> None
     assert len(pages) == len(set(pages))
     own = flow(root, targets=[table(*DEMO)]).page_reports()
     assert own == [table(*DEMO)]
-    with pytest.raises(ConfigError, match="config.yaml: .*'targets'"):
+    with pytest.raises(ConfigError, match=r"config\.yaml: .*'targets'"):
         flow(root, targets=["results/report.html", ""]).page_reports()
 
 

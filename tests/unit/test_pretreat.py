@@ -20,8 +20,9 @@ from gait.errors import DataError
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
-from gait.prepare.pretreat import PretreatSummary, pretreat_shard
+from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.rows import rows_text
+from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
 
@@ -72,7 +73,7 @@ class Shard:
         self.table.parent.mkdir(exist_ok=True)
         self.table.write_text(rows_text(self.rows[key] for key in sorted(self.rows)))
 
-    def run(self, size_px: int = 64) -> PretreatSummary:
+    def run(self, size_px: int = 64) -> ShardSummary:
         return pretreat_shard(self.table, self.root / "raw", self.root, self.output, size_px)
 
     def manifest(self) -> dict[str, ManifestRow]:
@@ -337,7 +338,7 @@ def table_of_masks(root: Path, **changes: dict[str, str]) -> Path:
     return path
 
 
-def run_masks(root: Path, table: Path) -> tuple[PretreatSummary, dict[str, ManifestRow]]:
+def run_masks(root: Path, table: Path) -> tuple[ShardSummary, dict[str, ManifestRow]]:
     output = root / "shards" / "1-of-1.pkl.csv"
     summary = pretreat_shard(table, root / "raw", root, output, 64)
     return summary, {row.key.view: row for row in read_manifest(output)}

@@ -15,7 +15,8 @@ from gait.errors import ConfigError, DataError
 from gait.prepare import masks as masks_module
 from gait.prepare.masks import load_masks
 from gait.prepare.rows import rows_text
-from gait.prepare.segment import COLUMNS, SegmentSummary, segment_shard
+from gait.prepare.segment import COLUMNS, segment_shard
+from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.clips import Shot, film, iou
 
@@ -44,7 +45,7 @@ class Data:
         self.rows.append(CatalogueRow(key, "video", name, background, f"print of {name}"))
         return truth
 
-    def run(self, **settings: Any) -> SegmentSummary:
+    def run(self, **settings: Any) -> ShardSummary:
         self.shard.write_text(rows_text(self.rows))
         return segment_shard(self.shard, self.raw, self.root, self.output, SEGMENTER | settings)
 

@@ -16,7 +16,7 @@ import pytest
 from tests.workflow.conftest import TABLE
 from tests.workflow.workspace import EXPERIMENT, Workspace
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 RESULT = "results/SynthGait/GaitSet/tiny"
 # Slow enough steps to be hit in the middle.

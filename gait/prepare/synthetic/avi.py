@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from gait.errors import DataError
-from gait.prepare.files import atomic_path
+from gait.files import atomic_path
 from gait.prepare.synthetic.scene import Image
 
 # MPEG-4 part 2, as cameras of CASIA-B's time wrote it.

@@ -16,7 +16,7 @@ import numpy as np
 
 from gait.config.dataset import Population
 from gait.errors import DataError
-from gait.prepare.files import write_if_changed
+from gait.files import write_if_changed
 from gait.prepare.masks import save_masks
 from gait.prepare.synthetic.avi import write_avi
 from gait.prepare.synthetic.people import CONDITIONS, Purpose, Take, draw_takes, generator

@@ -207,10 +207,18 @@ def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
     return [subject for subject in subjects if "*" in wanted or subject in wanted]
 
 
-def absent_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
-    """The subjects that `patterns` name and that `subjects` lack, sorted."""
-    wanted = {subject for pattern in patterns for subject in _expanded(pattern)}
-    return sorted(wanted - set(subjects) - {"*"})
+def absence(subjects: list[str], patterns: list[str], which: str) -> str:
+    """A sentence naming the subjects of `patterns` that `subjects` lack; empty if there is none.
+
+    Args:
+        which: the set they are missing from, 'training' or 'test'.
+    """
+    wanted = {subject for pattern in patterns for subject in _expanded(pattern)} - {"*"}
+    absent = sorted(wanted - set(subjects))
+    if not absent:
+        return ""
+    named = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+    return f"the data lack {len(absent)} of {len(wanted)} {which} subjects: {named}"
 
 
 def _expanded(pattern: str) -> list[str]:

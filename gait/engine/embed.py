@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from gait import registry
-from gait.config.dataset import matching_subjects
+from gait.config.dataset import absence, matching_subjects
 from gait.config.experiment import Embedding, Precision, Resolved
 from gait.data.dataset import TestSet
 from gait.data.loader import test_loader
@@ -50,6 +50,8 @@ def embed(
         check_same_model(weights, resolved, model)
         store = PackedStore(packed)
         test = test_set(resolved, store, world)
+        if missed := absence(store.subjects, resolved.dataset.partition.test, "test"):
+            world.say(missed)
         size = {"height_px": test.height_px, "width_px": test.width_px}
         # Imported weights do not tell what they were trained on.
         trained = {name: weights.provenance.get(name, size[name]) for name in size}

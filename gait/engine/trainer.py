@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from gait import __version__, registry
-from gait.config.dataset import matching_subjects
+from gait.config.dataset import absence, matching_subjects
 from gait.config.experiment import Resolved
 from gait.data.dataset import TrainingSet
 from gait.data.store import PackedStore
@@ -45,7 +45,10 @@ def train(
     experiment = resolved.experiment
     with session() as world, repeatable(), StopRequest().listening() as stop:
         store = PackedStore(packed)
-        subjects = matching_subjects(store.subjects, resolved.dataset.partition.train)
+        named = resolved.dataset.partition.train
+        subjects = matching_subjects(store.subjects, named)
+        if missed := absence(store.subjects, named, "training"):
+            world.say(missed)
         transforms: list[Transform] = [
             registry.build("transform", each.settings) for each in experiment.transforms
         ]

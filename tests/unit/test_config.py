@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gait.config.dataset import matching_subjects
+from gait.config.dataset import absence, matching_subjects
 from gait.config.load import (
     describe,
     experiment_names,
@@ -167,6 +167,13 @@ def test_subjects_by_name_and_range() -> None:
     assert matching_subjects(subjects, ["001-074"]) == ["001", "002", "074"]
     assert matching_subjects(subjects, ["alice", "075"]) == ["075", "alice"]
     assert matching_subjects(subjects, ["*"]) == subjects
+
+
+def test_named_subjects_that_the_data_lack_are_told() -> None:
+    assert absence(["001", "003"], ["001-004", "*"], "test") == (
+        "the data lack 2 of 4 test subjects: 002, 004"
+    )
+    assert absence(["001", "anna"], ["001", "anna"], "test") == ""
 
 
 def test_null_takes_an_inherited_loss_away(root: Path) -> None:

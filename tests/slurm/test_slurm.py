@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +20,15 @@ from tests.workflow.workspace import EXPERIMENT, Run, Workspace
 
 pytestmark = pytest.mark.slurm
 
-TABLE = "results/SynthGait/GaitSet/report.csv"
-MODEL = "results/SynthGait/GaitSet/tiny/model.pt"
-# Waits of seconds instead of a cluster's minutes.
-PROFILE = (
-    "--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2",
-    "--latency-wait", "5",
-)  # fmt: skip
+# Long enough to be interrupted in the middle, and never saved unless told to stop.
+LONG: dict[str, Any] = {
+    "iterations": 100,
+    "frames": {"number": "fixed", "order": "unordered", "count": 10},
+    "sampler": {"name": "TripletSampler", "subjects": 3, "sequences": 8},
+    "model": EXPERIMENT["model"] | {"channels": [8, 16, 16]},
+    "logging": {"log_every": 1, "checkpoint_every": 1000},
+}
+JOB = {"threads": 1, "mem_mb": 1500, "runtime_min": 30, "partition": "main"}
 
 
 @pytest.fixture(scope="module")
@@ -31,129 +37,202 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason is not None:
         pytest.skip(reason)
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
-    cluster.start()
-    yield cluster
-    cluster.stop()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace whose data are prepared and whose model is trained, without SLURM."""
+    """A workspace whose data are prepared, and the long experiment's model, made without SLURM."""
     workspace = Workspace(tmp_path_factory.mktemp("prepared"))
-    small(workspace)
-    workspace.experiment("SynthGait/GaitSet/tiny", **LONG)
-    workspace.made(MODEL)
+    ask_for(workspace)
+    workspace.experiment("SynthGait/GaitSet/long", **LONG)
+    workspace.made(model_of("long"))
     return workspace
 
 
-# Long enough to be interrupted: steps are slowed down by many frames.
-LONG = {
-    "iterations": 60,
-    "frames": {"number": "fixed", "order": "unordered", "count": 60},
-    "sampler": {"name": "TripletSampler", "subjects": 3, "sequences": 8},
-    "model": EXPERIMENT["model"] | {"channels": [16, 32, 32]},
-    "logging": {"log_every": 1, "checkpoint_every": 1000},
-}
+def ask_for(workspace: Workspace, **train: Any) -> None:
+    """Ask for what the virtual nodes have, and for `train` on top for training."""
+    resources = {
+        "prepare": JOB,
+        "train": JOB | {"mem_mb": 2000} | train,
+        "embed": JOB | {"mem_mb": 2000},
+        "report": JOB,
+    }
+    workspace.edit("config/config.yaml", resources=resources)
 
 
-def small(workspace: Workspace) -> None:
-    """Ask for resources that the virtual nodes have."""
-    job = {"threads": 1, "mem_mb": 1500, "runtime_min": 30, "partition": "main"}
-    workspace.edit(
-        "config/config.yaml",
-        resources={
-            "prepare": job,
-            "train": job | {"threads": 2, "mem_mb": 3000},
-            "embed": job | {"threads": 2, "mem_mb": 3000},
-            "report": job,
-        },
-    )
+def model_of(experiment: str) -> str:
+    return f"results/SynthGait/GaitSet/{experiment}/model.pt"
+
+
+def history(workspace: Workspace, experiment: str) -> list[dict[str, Any]]:
+    """The lines of history.jsonl, none where it has not been begun."""
+    path = workspace.root / Path(model_of(experiment)).with_name("history.jsonl")
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def losses(lines: list[dict[str, Any]]) -> list[float]:
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+def log_of(workspace: Workspace, job: dict[str, str]) -> str:
+    """What the executor kept of a job's output."""
+    [log] = workspace.root.glob(f".snakemake/slurm_logs/**/{job['JobId']}.log")
+    return log.read_text(encoding="utf-8")
+
+
+@contextmanager
+def submitted(workspace: Workspace, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Snakemake as a user of a cluster calls it, but for waits of seconds instead of minutes."""
+    command = [
+        str(Path(sys.executable).with_name("snakemake")),
+        "--profile", "workflow/profiles/slurm",
+        "--slurm-init-seconds-before-status-checks", "2",
+        "--latency-wait", "20",
+        *arguments,
+    ]  # fmt: skip
+    with (workspace.root / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=workspace.root,
+            env=workspace.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+        finally:
+            # SIGTERM would wait for the jobs, SIGINT cancels them.
+            for number in (signal.SIGINT, signal.SIGKILL):
+                if process.poll() is None:
+                    process.send_signal(number)
+                    try:
+                        process.wait(timeout=60)
+                    except subprocess.TimeoutExpired:
+                        continue
+
+
+def ended(workspace: Workspace, process: subprocess.Popen[bytes]) -> Run:
+    """What Snakemake did, once it is through."""
+    output = workspace.root / "output.txt"
+    try:
+        code = process.wait(timeout=400)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"Snakemake did not end: {output.read_text(encoding='utf-8')[-4000:]}")
+    return Run(code, output.read_text(encoding="utf-8"))
 
 
 def submit(workspace: Workspace, *arguments: str) -> Run:
-    return workspace.snakemake(*PROFILE, *arguments)
-
-
-def clear_results(workspace: Workspace) -> None:
-    subprocess.run(["rm", "-rf", "results"], cwd=workspace.root, check=True)
+    with submitted(workspace, *arguments) as process:
+        return ended(workspace, process)
 
 
 def test_synthgait_to_its_table(cluster: Cluster, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    small(workspace)
-    run = submit(workspace, TABLE)
+    ask_for(workspace)
+    table = "results/SynthGait/GaitSet/report.csv"
+    run = submit(workspace, table)
     assert run.code == 0, run.output[-4000:]
-    rows = list(csv.DictReader((workspace.root / TABLE).open(encoding="utf-8")))
+    rows = list(csv.DictReader((workspace.root / table).open(encoding="utf-8")))
     assert {row["probe"] for row in rows} == {"NM", "BG", "CL", "mean"}
-    jobs = [comment for _, comment in cluster.jobs("%i %k")]
-    assert any("train" in comment for comment in jobs)
+    rules = ("synthesize", "rearrange", "segment", "pretreat", "pack", "train", "embed", "score")
+    for rule in rules:
+        jobs = cluster.jobs(rule)
+        assert [job["JobState"] for job in jobs] == ["COMPLETED"] * len(jobs) and jobs, rule
+        assert {job["TimeLimit"] for job in jobs} == {"00:30:00"}
+        assert {job["CPUs/Task"] for job in jobs} == {"1"}
 
 
-def test_a_failing_job_is_reported_in_one_sentence(cluster: Cluster, prepared: Workspace) -> None:
+def test_a_failing_job_is_one_sentence_and_the_others_go_on(
+    cluster: Cluster, prepared: Workspace
+) -> None:
     prepared.experiment(
         "SynthGait/GaitSet/greedy",
         sampler={"name": "TripletSampler", "subjects": 99, "sequences": 2},
     )
-    run = submit(prepared, "--retries", "0", "results/SynthGait/GaitSet/greedy/model.pt")
+    prepared.experiment("SynthGait/GaitSet/modest")
+    ask_for(prepared)
+    run = submit(prepared, "--retries", "0", model_of("greedy"), model_of("modest"))
     assert run.code != 0
-    [sentence] = {line for line in run.output.splitlines() if line.startswith("gait: error:")}
+    # Shown with the logs as well, which are long; what is asked of the end is that it is there.
+    lines = run.output.splitlines()
+    [sentence] = {line for line in lines if line.startswith("gait: error:")}
     assert "99" in sentence and "sampler.subjects" in sentence
+    assert lines[-6:].count(sentence) == 1, run.output[-4000:]
+    [greedy], [modest] = cluster.jobs("train", "greedy"), cluster.jobs("train", "modest")
+    assert (greedy["JobState"], modest["JobState"]) == ("FAILED", "COMPLETED")
+    assert (prepared.root / model_of("modest")).is_file()
+    # Side by side, whatever is the limit on a single machine.
+    assert max(greedy["StartTime"], modest["StartTime"]) < min(
+        greedy["EndTime"], modest["EndTime"]
+    )
 
 
-def test_a_retry_has_more_memory(cluster: Cluster, prepared: Workspace) -> None:
-    # Torch alone is larger than the first attempt's memory.
-    settings = prepared.read("config/config.yaml")["resources"]
+def test_a_retry_has_more_memory_and_the_same_gpu(cluster: Cluster, prepared: Workspace) -> None:
     prepared.experiment("SynthGait/GaitSet/hungry")
-    small_embed = settings | {"train": settings["train"] | {"mem_mb": 260}}
-    prepared.edit("config/config.yaml", resources=small_embed)
-    try:
-        run = submit(prepared, "--retries", "3", "results/SynthGait/GaitSet/hungry/model.pt")
-    finally:
-        prepared.edit("config/config.yaml", resources=settings)
+    # Snakemake, torchrun and one process with torch are more than the first attempt has.
+    ask_for(prepared, mem_mb=300, gpus=1)
+    run = submit(prepared, "--retries", "3", model_of("hungry"))
     assert run.code == 0, run.output[-4000:]
-    memory = [row for row in cluster.jobs("%m %T %k") if "rule_train" in row[2]]
-    assert ["260M", "FAILED"] in [row[:2] for row in memory]
-    assert any(row[1] == "COMPLETED" and row[0] != "260M" for row in memory)
+    jobs = cluster.jobs("train", "hungry")
+    states = [job["JobState"] for job in jobs]
+    assert len(jobs) > 1 and states == ["FAILED"] * (len(jobs) - 1) + ["COMPLETED"]
+    assert [job["MinMemoryNode"] for job in jobs] == [
+        ["300M", "600M", "1200M", "2400M"][attempt] for attempt in range(len(jobs))
+    ]
+    assert "exceeded memory limit" in log_of(prepared, jobs[0])
+    assert {job["TresPerJob"] for job in jobs} == {"gres:gpu:1"}
+    assert {job["Partition"] for job in jobs} == {"main"}
 
 
-def test_a_preempted_training_job_resumes_to_the_undisturbed_result(
+def test_a_preempted_job_resumes_to_the_undisturbed_result(
     cluster: Cluster, prepared: Workspace
 ) -> None:
-    undisturbed = prepared.bytes_of(MODEL)
-    clear_results(prepared)
-    process = subprocess.Popen(
-        prepared.command(*PROFILE, "--retries", "3", MODEL),
-        cwd=prepared.root,
-        env=prepared.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    history = prepared.root / Path(MODEL).with_name("history.jsonl")
-    deadline = time.monotonic() + 120
-    while not (history.is_file() and len(history.read_text(encoding="utf-8").splitlines()) > 3):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.2)
-    cluster.preempt(seconds=5)
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, output[-4000:]
-    checkpoints = list((prepared.root / MODEL).parent.glob("checkpoints/*/*.pt"))
-    assert checkpoints, "the preempted job left no checkpoint"
-    assert prepared.bytes_of(MODEL) == undisturbed
+    result = prepared.root / model_of("long")
+    model, curve = result.read_bytes(), losses(history(prepared, "long"))
+    result.parent.rename(prepared.root / "undisturbed")
+    ask_for(prepared)
+    with submitted(prepared, result.relative_to(prepared.root).as_posix()) as process:
+        deadline = time.monotonic() + 120
+        while len(history(prepared, "long")) < 10:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.1)
+        cluster.preempt(seconds=3)
+        run = ended(prepared, process)
+    assert run.code == 0, run.output[-4000:]
+
+    jobs = cluster.jobs("train", "long")
+    assert jobs[0]["PreemptTime"] != "None", jobs
+    saved, last = sorted(int(each.stem) for each in result.parent.glob("checkpoints/*/*.pt"))
+    assert 9 <= saved < last == LONG["iterations"]
+    assert f"told to stop: saved after iteration {saved}" in log_of(prepared, jobs[0])
+    starts = [line["iteration"] for line in history(prepared, "long") if "run" in line]
+    assert starts == [0, saved]
+
+    assert result.read_bytes() == model
+    assert losses(history(prepared, "long")) == curve
 
 
 def test_training_on_two_nodes(cluster: Cluster, prepared: Workspace) -> None:
-    settings = prepared.read("config/config.yaml")["resources"]
-    prepared.edit(
-        "config/config.yaml",
-        resources=settings | {"train": settings["train"] | {"nodes": 2}},
-    )
-    prepared.experiment("SynthGait/GaitSet/two")
-    try:
-        run = submit(prepared, "results/SynthGait/GaitSet/two/model.pt")
-    finally:
-        prepared.edit("config/config.yaml", resources=settings)
+    prepared.experiment("SynthGait/GaitSet/two", **LONG | {"iterations": 6})
+    ask_for(prepared, nodes=2, gpus=1)
+    run = submit(prepared, model_of("two"))
     assert run.code == 0, run.output[-4000:]
-    history = prepared.root / "results/SynthGait/GaitSet/two/history.jsonl"
-    lines = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-    assert lines[0]["run"]["processes"] == 2
+    [job] = cluster.jobs("train", "two")
+    assert (job["NumNodes"], job["TresPerNode"]) == ("2", "gres:gpu:1")
+    nodes = [
+        node
+        for node in ("n1", "n2", "n3", "n4")
+        if f"launch task StepId={job['JobId']}.0 " in cluster.log(f"slurmd.{node}")
+    ]
+    assert len(nodes) == 2
+    start, *steps = history(prepared, "two")
+    assert start["run"]["processes"] == 2
+    alone = losses(history(prepared, "long"))[: len(steps)]
+    assert losses(steps) == pytest.approx(alone, rel=1e-4)

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,10 +19,13 @@ def told(function, *arguments):
 
 
 told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
-flow = told(Flow, Path(), config)
+# --jobs counts a cluster's jobs; on one machine it is another name of --cores.
+flow = told(Flow, Path(), config, workflow.nodes is not None)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"
+# As many as --cores allows, which lowers it; what is configured on a cluster.
+RENDERING_THREADS = flow.threads("prepare") if flow.on_cluster else os.cpu_count()
 
 
 # Seconds of work, done where Snakemake runs.

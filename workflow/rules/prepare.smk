@@ -9,7 +9,7 @@ rule synthesize:
         dataset=flow.rendered,
     conda:
         "../envs/gait.yaml"
-    threads: workflow.cores or 1
+    threads: RENDERING_THREADS
     resources:
         **flow.resources("prepare"),
     params:

@@ -13,6 +13,8 @@ exec > >(trap '' TERM INT HUP; exec tee "$log") 2>&1
 export OMP_NUM_THREADS=$((threads > processes ? threads / processes : 1))
 # Time for the ranks to agree, save and leave between SIGTERM and SIGKILL.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-60}
+# SIGUSR1, which `sbatch --signal` sends ahead of a time limit, is passed on as the others are.
+export PET_SIGNALS_TO_HANDLE=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1
 
 if [ "$nodes" -eq 1 ]; then
     exec torchrun --standalone --nproc-per-node="$processes" -m gait "$@"

@@ -118,6 +118,9 @@ def resolved(model: str = "GaitSet", **changes: Any) -> Resolved:
     )
 
 
+# In the environment of every process of a run: the store that it is on.
+_MARK = "GAIT_TEST_STORE"
+
 # What a process runs: the same functions as the command line, one after the other.
 _WORK = """
 import json
@@ -140,7 +143,9 @@ def work():
             else:
                 embed(resolved, packed, model, root / "embeddings.npz", workers=workers)
 
-guarded(work)
+# Processes that load data import this file too.
+if __name__ == "__main__":
+    guarded(work)
 """
 
 
@@ -164,6 +169,7 @@ def start(
     listed = json.dumps([(what, str(root)) for what, root in jobs])
     command = [sys.executable, "-m", launcher, "--standalone", f"--nproc-per-node={processes}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment[_MARK] = str(packed)
     return subprocess.Popen(
         [*command, str(script), str(packed), str(workers), listed],
         env=environment,
@@ -193,16 +199,17 @@ def run(jobs: list[tuple[str, Path]], packed: Path, processes: int, workers: int
 
 
 def processes_of(packed: Path) -> list[int]:
-    """The living processes that were started on a store, launchers included, by id."""
+    """The living processes of runs on a store, launchers and loaders included, by id."""
+    mark = f"{_MARK}={packed}".encode()
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
-                command = (folder / "cmdline").read_bytes().decode().split("\0")
+                environment = (folder / "environ").read_bytes().split(b"\0")
                 state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
-            if str(packed) in command and state != "Z":
+            if mark in environment and state != "Z":
                 found.append(int(folder.name))
     return found
 

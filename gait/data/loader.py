@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing.context import BaseContext
 
 import cv2
 import torch
 from torch.utils.data import DataLoader
 
 from gait.data.dataset import TestSet, TrainingSet
+from gait.processes import follow_parent
 from gait.types import Batch
 
 
@@ -37,6 +40,7 @@ def _loader(
         sampler=items,
         batch_size=None,
         num_workers=workers,
+        multiprocessing_context=_forkserver() if workers else None,
         pin_memory=pin,
         persistent_workers=workers > 0,
         worker_init_fn=_prepare_worker,
@@ -45,13 +49,28 @@ def _loader(
     )
 
 
-def _prepare_worker(worker: int) -> None:
-    """One thread, and deaf to the signals that ask the training process to save and leave.
+def _forkserver() -> BaseContext:
+    """What starts the workers: a process of its own, without threads, deaf to requests to stop.
 
-    A scheduler sends them to every process of a job. A worker has to outlive them, or the save
-    would find its loader dead; it ends with its parent.
+    Forking the training process itself could deadlock, as gloo's and autograd's threads may hold
+    a lock of the interpreter at that moment. The signals that ask to save and leave are sent by
+    schedulers to every process of a job; were they heeded here, the save would find its loader
+    dead. A blocked signal is inherited as such.
     """
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
+    asking = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, asking)
+    try:
+        # Starting the tracker unblocks some of them, so it does not do so in the middle.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, asking)
+        forkserver.set_forkserver_preload([__name__])
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return get_context("forkserver")
+
+
+def _prepare_worker(worker: int) -> None:
+    follow_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

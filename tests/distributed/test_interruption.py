@@ -53,8 +53,8 @@ def begun(undisturbed: Path, tmp_path: Path) -> tuple[subprocess.Popen[str], Pat
         lambda: _steps(folder) >= step or process.poll() is not None, 120, f"iteration {step}"
     )
     assert process.poll() is None, finish(process)
-    # The launcher, two ranks and their loaders.
-    assert len(processes_of(packed)) == 5
+    # The launcher; two ranks, each with a loader and the two processes that look after it.
+    assert len(processes_of(packed)) == 9
     return process, packed, folder
 
 

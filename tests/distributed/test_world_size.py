@@ -25,7 +25,7 @@ STEADY: dict[str, Any] = {
 }
 EXPERIMENTS = {
     "GaitSet": resolved("GaitSet", **STEADY, optimizer=dict(name="SGD", lr=1e-3, momentum=0.9)),
-    "GaitBase": resolved("GaitBase", **STEADY, optimizer=dict(name="SGD", lr=1e-5, momentum=0.9)),
+    "GaitBase": resolved("GaitBase", **STEADY, optimizer=dict(name="SGD", lr=1e-6, momentum=0.9)),
 }
 # One step of full length shows the gradient itself.
 STEP = {"iterations": 1, "optimizer": {"name": "SGD", "lr": 0.05}}

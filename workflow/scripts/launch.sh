@@ -13,11 +13,10 @@ exec > >(trap '' TERM INT HUP; exec tee "$log") 2>&1
 export OMP_NUM_THREADS=$((threads > processes ? threads / processes : 1))
 # Time for the ranks to agree, save and leave between SIGTERM and SIGKILL.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-60}
-# SIGUSR1, which `sbatch --signal` sends ahead of a time limit, is passed on as the others are.
-export PET_SIGNALS_TO_HANDLE=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1
 
+# gait.engine.launch is torchrun, with the first failing process's cause as its last words.
 if [ "$nodes" -eq 1 ]; then
-    exec torchrun --standalone --nproc-per-node="$processes" -m gait "$@"
+    exec python -m gait.engine.launch --standalone --nproc-per-node="$processes" -m gait "$@"
 fi
 
 if [ -z "${SLURM_JOB_ID:-}" ]; then
@@ -35,6 +34,7 @@ GAIT_MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
 # shellcheck disable=SC2016  # expanded on each node
 exec srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task="$threads" \
     --kill-on-bad-exit=1 bash -c '
-    exec torchrun --nnodes="$0" --nproc-per-node="$1" --node-rank="$SLURM_PROCID" \
-        --master-addr="$GAIT_MASTER_ADDRESS" --master-port="$GAIT_MASTER_PORT" -m gait "${@:2}"
+    exec python -m gait.engine.launch --nnodes="$0" --nproc-per-node="$1" \
+        --node-rank="$SLURM_PROCID" --master-addr="$GAIT_MASTER_ADDRESS" \
+        --master-port="$GAIT_MASTER_PORT" -m gait "${@:2}"
     ' "$nodes" "$processes" "$@"

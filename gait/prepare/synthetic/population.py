@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -27,6 +25,7 @@ from gait.prepare.synthetic.render import (
     render_walk,
 )
 from gait.prepare.synthetic.scene import Image, Scene, draw_scene
+from gait.processes import follow_parent
 
 _BACKGROUND_S = 0.8
 # In the place of a walk in the key of a background clip's generator.
@@ -62,7 +61,7 @@ def synthesize(
             sizes |= _render_subject(raw, population, subject, truth)
     else:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _follow_parent) as pool:
+        with ProcessPoolExecutor(processes, context, _prepare_worker) as pool:
             jobs = [
                 pool.submit(_render_subject, raw, population, subject, truth)
                 for subject in subjects
@@ -77,17 +76,10 @@ def synthesize(
     write_if_changed(raw / "population.csv", "file,size_bytes\n" + "".join(lines))
 
 
-def _follow_parent() -> None:
-    """Make a worker stop with its parent: at once if that is killed, else when it says so."""
+def _prepare_worker() -> None:
+    """Leave Ctrl-C to the parent, and go when it goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    follow_parent()
 
 
 def _file_name(subject: int, condition: str, view_deg: int) -> str:

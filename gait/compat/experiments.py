@@ -8,6 +8,7 @@ from typing import Any
 
 from gait import registry
 from gait.compat.converters import by_foreign_name
+from gait.compat.converters.converter import Converter
 from gait.compat.foreign import Note, Section
 from gait.compat.losses import loss_of, loss_sections
 from gait.compat.transforms import transforms_of
@@ -119,8 +120,8 @@ def convert(cfg: dict[str, Any]) -> Conversion:
         raise ConfigError("data_cfg: training on several datasets cannot be converted")
     trainer, evaluator = top.section("trainer_cfg"), top.section("evaluator_cfg")
     converter = by_foreign_name(top.section("model_cfg").need("model"))
-    settings = converter.settings(top.section("model_cfg"))
     dataset = top.section("data_cfg").take("dataset_name")
+    settings = converter.settings(top.section("model_cfg"), dataset)
     save_name = trainer.take("save_name")
     notes: list[Note] = []
     num_classes = settings.pop("num_classes", 0)
@@ -130,7 +131,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
     sampler = trainer.section("sampler")
     train_transforms, unread_train = transforms_of(trainer)
     test_transforms, unread_test = transforms_of(evaluator)
-    losses, unread_losses = _losses(top, converter.fields, converter.model)
+    losses, unread_losses = _losses(top, converter)
     experiment: dict[str, Any] = {
         "seed": 0,
         "iterations": trainer.take("total_iter"),
@@ -169,20 +170,27 @@ def convert(cfg: dict[str, Any]) -> Conversion:
     )
 
 
-def _losses(top: Section, fields: Any, model: str) -> tuple[dict[str, Any], list[str]]:
+def _losses(top: Section, converter: Converter) -> tuple[dict[str, Any], list[str]]:
     losses: dict[str, Any] = {}
     unread: list[str] = []
+    fields = converter.fields
     for section in loss_sections(top.take("loss_cfg"), DEFAULTS["loss_cfg"]):
-        prefix, loss, weight = loss_of(section)
+        prefix, loss, weight = loss_of(section, converter.losses)
         if prefix in fields:
             losses[prefix] = {**loss, "weight": weight}
+            if fields[prefix] != registry.get("loss", loss["name"]).fields:
+                losses[prefix]["field"] = list(fields[prefix])
+            if prefix in converter.targets:
+                losses[prefix]["target"] = "category"
             unread += section.unread()
         else:
             # The model never gives anything to it.
             unread.append(section.path)
     missing = sorted(set(fields) - set(losses))
     if missing:
-        raise ConfigError(f"loss_cfg: {model} needs a loss with log_prefix {missing[0]!r}")
+        raise ConfigError(
+            f"loss_cfg: {converter.model} needs a loss with log_prefix {missing[0]!r}"
+        )
     return losses, unread
 
 

@@ -35,7 +35,7 @@ def build_model(model_cfg: dict[str, Any], dataset: str | None = None) -> nn.Mod
     cfg = Section(model_cfg, path="model_cfg")
     converter = by_foreign_name(cfg.need("model"))
     model: nn.Module = registry.build(
-        "model", {"name": converter.model, **converter.settings(cfg)}
+        "model", {"name": converter.model, **converter.settings(cfg, dataset)}
     )
     for key in cfg.unread():
         warnings.warn(f"{key}: is not used by {converter.model}", ConversionWarning, stacklevel=2)
@@ -56,7 +56,11 @@ def load_state_dict(model: nn.Module, state: Mapping[str, Any]) -> None:
     if isinstance(state.get("model"), Mapping):
         state = state["model"]
     own = model.state_dict()
-    names = by_model(type(model).__name__).foreign_names(own)
+    converter = by_model(type(model).__name__)
+    state = converter.regroup(
+        {name: each for name, each in state.items() if not converter.is_aside(name)}
+    )
+    names = converter.foreign_names(own)
     shapes = [
         f"{name} {list(state[name].shape)} instead of {list(own[ours].shape)}"
         for name, ours in names.items()
@@ -77,10 +81,15 @@ def load_state_dict(model: nn.Module, state: Mapping[str, Any]) -> None:
 
 
 def state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a model of ours by their names in OpenGait: `load_state_dict` reversed."""
+    """The tensors of a model of ours by their names in OpenGait: `load_state_dict` reversed.
+
+    Constants that the model computes and second names of a tensor are not among them.
+    """
+    converter = by_model(type(model).__name__)
     own = model.state_dict()
-    names = by_model(type(model).__name__).foreign_names(own)
-    return {name: own[ours] for name, ours in names.items()}
+    return converter.ungroup(
+        {name: own[ours] for name, ours in converter.foreign_names(own).items()}
+    )
 
 
 def embed(
@@ -89,21 +98,22 @@ def embed(
     """What OpenGait calls `inference_feat`, in evaluation mode and without gradients.
 
     Args:
-        inputs: one tensor a modality, packed [1, sum(lengths), ...], or [n, s, ...] when
-            `lengths` is None.
+        inputs: one tensor a modality, as the foreign model takes them: packed
+            [1, sum(lengths), ...], or [n, s, ...] when `lengths` is None.
         lengths: frames of each packed sequence.
 
     Returns:
-        'embeddings', [n, c, p].
+        'embeddings', [n, c, p], or what else the model gives.
     """
+    converter = by_model(type(model).__name__)
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            output: ModelOutput = model(inputs, lengths)
+            output: ModelOutput = model(converter.inputs(inputs, False), lengths)
     finally:
         model.train(was_training)
-    return {"embeddings": output.embeddings}
+    return converter.inference(output)
 
 
 def training_loss(
@@ -111,13 +121,16 @@ def training_loss(
     loss_cfg: dict[str, Any] | Sequence[dict[str, Any]],
     inputs: list[Tensor],
     labels: Tensor,
+    categories: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weighted sum of a model's losses on one batch, in the mode that the model is in.
 
     Args:
         loss_cfg: the section as it stands in an OpenGait YAML, one loss or several.
-        inputs: one tensor a modality, [n, s, ...].
-        labels: class index of each sequence, int64 [n].
+        inputs: one tensor a modality, [n, s, ...], as the foreign model takes them.
+        labels: identity of each sequence, int64 [n].
+        categories: category of each sequence, such as a diagnosis, int64 [n], for models that
+            tell categories; `labels` when not given.
 
     Returns:
         The sum, and each loss's terms as 'scalar/<log_prefix>/<term>'.
@@ -125,17 +138,20 @@ def training_loss(
     Raises:
         ConfigError: a loss that is not supported, or that the model gives nothing to.
     """
-    fields = by_model(type(model).__name__).fields
-    output: ModelOutput = model(inputs)
+    converter = by_model(type(model).__name__)
+    output: ModelOutput = model(converter.inputs(inputs, True))
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}
     for cfg in loss_sections(loss_cfg):
-        prefix, component, weight = loss_of(cfg)
-        if prefix not in fields:
+        prefix, component, weight = loss_of(cfg, converter.losses)
+        if prefix not in converter.fields:
             raise ConfigError(
-                f"{cfg.at('log_prefix')}: expected one of {sorted(fields)}, got {prefix!r}"
+                f"{cfg.at('log_prefix')}: expected one of {sorted(converter.fields)}, "
+                f"got {prefix!r}"
             )
-        result = registry.build("loss", component)(output[fields[prefix]], labels)
+        values = [output[field] for field in converter.fields[prefix]]
+        of_batch = labels if prefix not in converter.targets or categories is None else categories
+        result = registry.build("loss", component)(*values, of_batch)
         total = total + weight * result.value
         terms |= {f"scalar/{prefix}/{name}": term for name, term in result.terms.items()}
     return total, terms

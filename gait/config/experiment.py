@@ -13,14 +13,24 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Loss(Component):
-    """A loss, its weight in the sum and, where not the loss's own choice, the field it reads."""
+    """A loss, its weight in the sum and, where not the loss's own choice, what it reads.
+
+    Attributes:
+        field: the output field, or the fields, in the order of the loss's arguments.
+        target: what it labels sequences by: the subject, or the dataset's categories.
+    """
 
     weight: float = 1.0
-    field: str | None = None
+    field: str | list[str] | None = None
+    target: Literal["identity", "category"] = "identity"
+
+    @property
+    def fields(self) -> list[str] | None:
+        return [self.field] if isinstance(self.field, str) else self.field
 
     @property
     def settings(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude={"weight", "field"})
+        return self.model_dump(mode="json", exclude={"weight", "field", "target"})
 
 
 class Frames(Strict):

@@ -171,7 +171,7 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
     losses = data.get("losses")
     for name, loss in (losses if isinstance(losses, dict) else {}).items():
         if isinstance(loss, dict):
-            settings = {key: loss[key] for key in loss.keys() - {"weight", "field"}}
+            settings = {key: loss[key] for key in loss.keys() - {"weight", "field", "target"}}
             components.append(("loss", f"losses.{name}", settings))
     embedding = data.get("embedding")
     for where, holder in (("transforms", data), ("embedding.transforms", embedding)):

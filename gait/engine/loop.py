@@ -230,8 +230,8 @@ class Loop:
         device = self._world.device
         seed_iteration(self._settings.seed, self._iteration, self._world.rank)
         self._optimizer.zero_grad(set_to_none=True)
-        labels = batch.labels.to(device, non_blocking=True)
-        loss, values = forward(on_device(batch, device), labels, batch.lengths)
+        targets = {"identity": batch.labels.to(device, non_blocking=True)}
+        loss, values = forward(on_device(batch, device), targets, batch.lengths)
         self._scaler.scale(loss).backward()
         if self._settings.gradient_clip is not None:
             self._scaler.unscale_(self._optimizer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,35 +61,35 @@ class TrainingStep(nn.Module):
         return [each for each in parameters if each.requires_grad]
 
     def forward(
-        self, inputs: list[Tensor], labels: Tensor, lengths: list[int] | None
+        self, inputs: list[Tensor], targets: dict[str, Tensor], lengths: list[int] | None
     ) -> tuple[Tensor, Tensor]:
         """The loss to go backward from, and what to report.
 
         Args:
             inputs: as the model takes them.
-            labels: class indices [n].
+            targets: class indices [n] by what they tell: 'identity', and 'category' where the
+                dataset has categories.
             lengths: frames of packed sequences, or None.
 
         Returns:
             This process's loss, and one value for each of `terms`: summed over the processes they
             are the values on the global batch.
         """
+        labels = targets["identity"]
         with autocast(self._precision, labels.device):
             output: ModelOutput = self.model(inputs, lengths)
         size, own = self._world.size, self._counts[self._world.rank] / sum(self._counts)
-        everyone = None
         total = torch.zeros((), device=labels.device)
         values: dict[str, Tensor] = {}
         beside: dict[str, Tensor] = {}
         for name, loss in self.losses.items():
-            value, part = self._field(name, output).float(), own
-            of_batch = labels
+            fields, part = self._fields(name, output), own
+            of_batch = targets[self._settings[name].target]
             if loss.global_batch:
-                if everyone is None:
-                    everyone = self._world.gather_rows(labels, self._counts)
-                value, of_batch = self._world.gather_rows(value, self._counts), everyone
+                fields = [self._gathered(each, len(labels)) for each in fields]
+                of_batch = self._gathered(of_batch, len(labels))
                 part = 1 / size
-            result = loss(value, of_batch)
+            result = loss(*fields, of_batch)
             # Every process computes a gathered loss whole, but its gradient reaches only the
             # process's own rows; the average over processes divides by their number.
             scale = size if loss.global_batch else size * own
@@ -100,16 +100,21 @@ class TrainingStep(nn.Module):
         self.terms = [*values, *beside]
         return total, torch.stack([*values.values(), *beside.values()])
 
-    def _field(self, name: str, output: ModelOutput) -> Tensor:
-        field = self._settings[name].field or str(self.losses[name].field)
-        try:
-            return output[field]
-        except KeyError:
-            given = ", ".join(["embeddings", *output.fields])
+    def _fields(self, name: str, output: ModelOutput) -> list[Tensor]:
+        own = cast("tuple[str, ...]", self.losses[name].fields)
+        wanted = self._settings[name].fields or own
+        given = ["embeddings", *output.fields]
+        if missing := [each for each in wanted if each not in given]:
             raise ConfigError(
-                f"losses.{name} reads {field!r}, but the model gives {given}; change "
-                f"losses.{name}.field, or the model's settings"
-            ) from None
+                f"losses.{name} reads {missing[0]!r}, but the model gives {', '.join(given)}; "
+                f"change losses.{name}.field, or the model's settings"
+            )
+        return [output[each].float() for each in wanted]
+
+    def _gathered(self, rows: Tensor, sequences: int) -> Tensor:
+        """The rows of all processes; there are as many rows of each sequence, or of each few."""
+        counts = [each * len(rows) // sequences for each in self._counts]
+        return self._world.gather_rows(rows, counts)
 
 
 def build_model(

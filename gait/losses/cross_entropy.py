@@ -19,7 +19,7 @@ class CrossEntropy(nn.Module):
     (label smoothing).
     """
 
-    field = "logits"
+    fields = ("logits",)
     global_batch = False
 
     def __init__(self, scale: float = 16.0, label_smoothing: float = 0.1) -> None:

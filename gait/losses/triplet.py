@@ -22,7 +22,7 @@ class Triplet(nn.Module):
     arXiv 1703.07737 (batch all, non-zero mean).
     """
 
-    field = "embeddings"
+    fields = ("embeddings",)
     global_batch = True
 
     def __init__(self, margin: float = 0.2) -> None:

@@ -9,10 +9,8 @@ from torch import Tensor, nn
 
 from gait import registry
 from gait.layers.frames import fold_frames
-from gait.layers.horizontal_pooling import HorizontalPooling
 from gait.layers.initialise import initialise
-from gait.layers.part_bn_neck import PartBNNeck
-from gait.layers.part_linear import PartLinear
+from gait.layers.part_head import PartHead
 from gait.layers.set_pooling import set_max
 from gait.types import ModelOutput
 
@@ -39,14 +37,11 @@ class GaitBase(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = registry.build("backbone", backbone)
-        self.horizontal_pooling = HorizontalPooling(bins)
-        parts = self.horizontal_pooling.parts
-        self.part_linear = PartLinear(parts, self.backbone.out_channels, embedding_channels)
-        self.neck = PartBNNeck(parts, embedding_channels, num_classes)
+        self.head = PartHead(self.backbone.out_channels, num_classes, embedding_channels, bins)
         initialise(self)
 
     def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
-        """Embeddings [n, embedding_channels, p] and field 'logits' [n, num_classes, p].
+        """Embeddings [n, embedding_channels, p] and fields as `PartHead` gives them.
 
         Args:
             inputs: one tensor, silhouettes [n, s, h, w] in 0..1 or maps [n, s, c, h, w]; packed
@@ -54,7 +49,5 @@ class GaitBase(nn.Module):
             lengths: frames of each packed sequence.
         """
         frames, lengths = fold_frames(inputs[0], lengths)
-        pooled = set_max(self.backbone(frames), lengths)
-        embeddings = self.part_linear(self.horizontal_pooling(pooled))
-        _, logits = self.neck(embeddings)
-        return ModelOutput(embeddings.float(), {"logits": logits.float()})
+        output: ModelOutput = self.head(set_max(self.backbone(frames), lengths))
+        return output

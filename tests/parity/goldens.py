@@ -40,25 +40,49 @@ def tensor(values: Array) -> Tensor:
 
 
 def weights(golden: dict[str, Any]) -> dict[str, Tensor]:
-    """The state dict of a model golden, by its foreign names."""
-    return {
+    """The state dict of a model golden, by its foreign names, without constants."""
+    state = {
         name: _weight(f"{golden['salt']}|{name}", shape, rule)
         for name, shape, rule in golden["state_dict"]
+        if rule != "k"
     }
+    for name, values in golden.get("weights_set_after_the_recipe", {}).items():
+        state[name] = torch.tensor(values, dtype=torch.float32)
+    return state
 
 
 def inputs(seed: str, kind: list[Any], n: int, frames: int) -> list[Tensor]:
     """The input tensors of a model golden."""
-    name, *arguments = kind
-    height, width = arguments[-2:]
+    names, *size = kind
+    if names == "sym":
+        shape = [n, *(frames if each == "T" else each for each in size)]
+        return [tensor(symmetric(seed, shape))]
+    if names == "points":
+        points = 2 * uniform(seed, (n, frames, *size, 4)) - 1
+        points[..., 3] += 1
+        return [tensor(points)]
+    height, width = size[-2:]
     mask = _blob(seed, n, frames, height, width)
-    if name == "sil":
+    if names == "sil+smpl":
+        smpl = 0.5 * symmetric(f"{seed}|smpl", (n, frames, 85))
+        return [*inputs(seed, ["sil", *size], n, frames), tensor(smpl)]
+    if names == "sil":
         noise = uniform(seed, (n, frames, height, width))
         return [tensor(mask * (0.75 + 0.25 * noise) + (1 - mask) * 0.05 * noise)]
-    assert name == "maps"
-    noise = uniform(seed, (n, frames, arguments[0], height, width))
-    mask = mask[:, :, None]
-    return [tensor(mask * (0.25 + 0.75 * noise) + (1 - mask) * 0.05 * noise)]
+    if names == "maps":
+        noise = uniform(seed, (n, frames, *size))
+        mask = mask[:, :, None]
+        return [tensor(mask * (0.25 + 0.75 * noise) + (1 - mask) * 0.05 * noise)]
+    if names == "parsing":
+        return [tensor(mask * (1 + np.floor(11 * uniform(seed, (n, frames, height, width)))))]
+    lowest, span = (0.3, 0.15) if names == "rgb+ratio" else (0.3, 0.4)
+    made = {
+        "rgb": lambda: symmetric(f"{seed}|rgb", (n, frames, 3, height, width)),
+        "latent": lambda: symmetric(f"{seed}|latent", (n, frames, 4, height, width)),
+        "ratio": lambda: lowest + span * uniform(f"{seed}|ratio", (n, frames)),
+        "sil": lambda: mask,
+    }
+    return [tensor(made[name]()) for name in names.split("+")]
 
 
 def sample(values: Tensor, count: int) -> npt.NDArray[np.float32]:
@@ -86,7 +110,9 @@ def _weight(seed: str, shape: list[int], rule: str) -> Tensor:
         return tensor(symmetric(seed, shape) * np.sqrt(1 / shape[1]))
     if rule == "v":
         return tensor(1 + 0.1 * uniform(seed, shape))
-    centre = {"g": 1.0, "b": 0.0, "m": 0.0}[rule]
+    if rule == "e":
+        return tensor(0.02 * symmetric(seed, shape))
+    centre = {"g": 1.0, "b": 0.0, "m": 0.0, "q": 6.5, "h": 0.75}[rule]
     return tensor(centre + 0.05 * symmetric(seed, shape))
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from gait import registry
 from gait.compat import opengait
-from gait.compat.converters import CONVERTERS
+from gait.compat.converters import converters
 from gait.compat.foreign import ConversionWarning
 from gait.config.experiment import Experiment
 from gait.config.yaml import read_yaml
@@ -280,7 +280,7 @@ def test_unused_model_settings_are_reported() -> None:
         opengait.build_model(changed(SMALL, "backbone_cfg.depth", 9))
 
 
-@pytest.mark.parametrize("converter", CONVERTERS, ids=lambda each: each.model)
+@pytest.mark.parametrize("converter", converters(), ids=lambda each: each.model)
 def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
     component = read_yaml(Path(__file__).parents[2] / f"config/models/{converter.model}.yaml")[0]
     model = registry.build("model", component["model"], num_classes=3, height_px=64, width_px=44)

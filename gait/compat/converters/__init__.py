@@ -1,12 +1,25 @@
-"""What each foreign model is here: one small file for each family."""
+"""What each foreign model is here: one small file for each family, found by its place."""
 
 from __future__ import annotations
 
-from gait.compat.converters import gaitbase, gaitset
+import importlib
+from functools import cache
+from pathlib import Path
+
 from gait.compat.converters.converter import Converter
 from gait.errors import ConfigError, nearest
 
-CONVERTERS: tuple[Converter, ...] = (gaitset.CONVERTER, gaitbase.CONVERTER)
+
+@cache
+def converters() -> tuple[Converter, ...]:
+    """The `CONVERTERS` of every file in this folder."""
+    files = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
+    modules = [
+        importlib.import_module(f"{__name__}.{name}")
+        for name in files
+        if name not in ("__init__", "converter")
+    ]
+    return tuple(each for module in modules for each in module.CONVERTERS)
 
 
 def by_foreign_name(name: str) -> Converter:
@@ -15,7 +28,7 @@ def by_foreign_name(name: str) -> Converter:
     Raises:
         ConfigError: no such model is supported; the message lists those that are.
     """
-    known = {each: converter for converter in CONVERTERS for each in converter.foreign}
+    known = {each: converter for converter in converters() for each in converter.foreign}
     if name not in known:
         raise ConfigError(
             f"model_cfg.model: {name!r} cannot be converted; {nearest(str(name), known)} "
@@ -30,8 +43,8 @@ def by_model(name: str) -> Converter:
     Raises:
         ConfigError: the model has no foreign counterpart.
     """
-    for converter in CONVERTERS:
+    for converter in converters():
         if converter.model == name:
             return converter
-    known = sorted(converter.model for converter in CONVERTERS)
+    known = sorted(converter.model for converter in converters())
     raise ConfigError(f"{name} has no counterpart in OpenGait; known: {', '.join(known)}")

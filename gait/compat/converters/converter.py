@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from gait.compat.foreign import Section
 from gait.errors import ConfigError
+from gait.types import ModelOutput
+
+Tensors = dict[str, Tensor]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _embeddings(output: ModelOutput) -> Tensors:
+    return {"embeddings": output.embeddings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +31,45 @@ class Converter:
     Attributes:
         foreign: its names in OpenGait.
         model: its name here.
-        settings: turns its `model_cfg` into constructor arguments of ours; 'num_classes' is among
-            them where the model has classes.
+        settings: turns its `model_cfg`, and the dataset's name there, by which some models choose
+            their size, into constructor arguments of ours; those that follow from the data
+            (`registry.DERIVED`) are among them.
         names: (pattern of our tensor names, foreign name); the first that matches counts.
-        fields: the output field that each loss prefix of the foreign model stands for.
+        fields: the output fields that each loss prefix of the foreign model stands for, in the
+            order of the loss's arguments.
+        losses: our loss for the prefixes where it is another than the foreign loss's type says; it
+            takes the same parameters.
+        targets: loss prefixes whose labels are categories instead of identities.
+        aside: patterns of foreign names that have no counterpart: constants that are computed
+            here, and second names of a tensor.
+        inputs: turns the foreign model's input tensors into ours; in training they hold
+            rectangular batches.
+        inference: turns our output into what it calls `inference_feat`.
+        regroup: turns foreign tensors into others that map one to one onto ours, by foreign-like
+            names; pieces that are not there are left for the caller to miss.
+        ungroup: the reverse.
     """
 
     foreign: tuple[str, ...]
     model: str
-    settings: Callable[[Section], dict[str, Any]]
+    settings: Callable[[Section, str | None], dict[str, Any]]
     names: tuple[tuple[str, str], ...]
-    fields: Mapping[str, str]
+    fields: Mapping[str, tuple[str, ...]]
+    losses: Mapping[str, str] = field(default_factory=dict)
+    targets: frozenset[str] = frozenset()
+    aside: tuple[str, ...] = ()
+    inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
+    inference: Callable[[ModelOutput], Tensors] = _embeddings
+    regroup: Callable[[Tensors], Tensors] = _same
+    ungroup: Callable[[Tensors], Tensors] = _same
 
     def foreign_names(self, names: Iterable[str]) -> dict[str, str]:
         """Foreign name -> our name, of every tensor of ours."""
         return {self._foreign_name(name): name for name in names}
+
+    def is_aside(self, foreign_name: str) -> bool:
+        """Whether a foreign tensor has no counterpart, and needs none."""
+        return any(re.fullmatch(pattern, foreign_name) for pattern in self.aside)
 
     def _foreign_name(self, name: str) -> str:
         for pattern, replacement in self.names:

@@ -9,7 +9,7 @@ from gait.compat.foreign import Section
 from gait.errors import ConfigError
 
 
-def _settings(cfg: Section) -> dict[str, Any]:
+def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     backbone, width = _backbone(cfg.section("backbone_cfg"))
     bins = list(cfg.need("bin_num"))
     embedding_channels = part_linear(cfg.section("SeparateFCs"), width, sum(bins))
@@ -52,22 +52,24 @@ def _backbone(cfg: Section) -> tuple[dict[str, Any], int]:
 
 _TRUNK = "Backbone.forward_block"
 
-CONVERTER = Converter(
-    foreign=("Baseline", "GaitBase"),
-    model="GaitBase",
-    settings=_settings,
-    names=(
-        (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
-        (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
-        (
-            r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)",
-            rf"{_TRUNK}.layer\1.\2.downsample.\3",
+CONVERTERS = (
+    Converter(
+        foreign=("Baseline", "GaitBase"),
+        model="GaitBase",
+        settings=_settings,
+        names=(
+            (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
+            (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
+            (
+                r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)",
+                rf"{_TRUNK}.layer\1.\2.downsample.\3",
+            ),
+            (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
+            (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
+            (r"head\.part_linear\.weight", "FCs.fc_bin"),
+            (r"head\.neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
+            (r"head\.neck\.classifier\.weight", "BNNecks.fc_bin"),
         ),
-        (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
-        (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
-        (r"part_linear\.weight", "FCs.fc_bin"),
-        (r"neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
-        (r"neck\.classifier\.weight", "BNNecks.fc_bin"),
+        fields={"triplet": ("embeddings",), "softmax": ("logits",)},
     ),
-    fields={"triplet": "embeddings", "softmax": "logits"},
 )

@@ -249,7 +249,7 @@ def test_ordered_frames_and_a_checkpoint_to_start_from() -> None:
         ("model_cfg.model", "GaitSett", "did you mean 'GaitSet'.*supported: Baseline, GaitBase"),
         ("model_cfg.SeparateFCs.parts_num", 31, r"SeparateFCs\.parts_num: expected 62, got 31"),
         ("model_cfg.SeparateFCs.norm", True, r"SeparateFCs\.norm: expected False, got True"),
-        ("loss_cfg.type", "FocalLoss", r"loss_cfg\.type: expected 'TripletLoss' or"),
+        ("loss_cfg.type", "FocalLoss", r"loss_cfg\.type: 'FocalLoss' is no loss"),
         ("loss_cfg.log_prefix", "other", "GaitSet needs a loss with log_prefix 'triplet'"),
         ("trainer_cfg.sampler.type", "Bilateral", r"sampler\.type: expected 'TripletSampler'"),
         ("trainer_cfg.sampler.sample_type", "some_ordered", "expected fixed, unfixed or all"),

@@ -96,7 +96,7 @@ class Conversion:
         dataset: the dataset's name there.
         model: the model's name here.
         save_name: the run's name there.
-        num_classes: number of classes of its classifier, 0 without one.
+        sizes: what our model derives from the data, as that configuration states it.
         notes: keys that are not carried, in the order of the configuration.
     """
 
@@ -104,7 +104,7 @@ class Conversion:
     dataset: str
     model: str
     save_name: str
-    num_classes: int
+    sizes: dict[str, int]
     notes: list[Note]
 
 
@@ -124,8 +124,10 @@ def convert(cfg: dict[str, Any]) -> Conversion:
     settings = converter.settings(top.section("model_cfg"), dataset)
     save_name = trainer.take("save_name")
     notes: list[Note] = []
-    num_classes = settings.pop("num_classes", 0)
-    if num_classes:
+    sizes = {
+        name: int(settings.pop(name)) for name in sorted(registry.DERIVED["model"] & set(settings))
+    }
+    if "num_classes" in sizes:
         reason = "the number of classes is that of the training subjects"
         notes.append(Note("model_cfg.SeparateBNNecks.class_num", "elsewhere", reason))
     sampler = trainer.section("sampler")
@@ -165,7 +167,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
         dataset=dataset,
         model=converter.model,
         save_name=save_name,
-        num_classes=num_classes,
+        sizes=sizes,
         notes=notes,
     )
 

@@ -209,12 +209,17 @@ def import_checkpoint(source: Path, config: Path, target: Path) -> None:
         load_state_dict(model, state)
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from None
-    classes = [f"class {index}" for index in range(conversion.num_classes)]
+    classes = [f"class {index}" for index in range(conversion.sizes.get("num_classes", 0))]
     data = {
         "format": MODEL_FORMAT,
         "model": plain_state(model),
         "config": {"experiment": conversion.experiment},
-        "provenance": {"version": __version__, "imported": source.name, "classes": classes},
+        "provenance": {
+            "version": __version__,
+            "imported": source.name,
+            "classes": classes,
+            "sizes": conversion.sizes,
+        },
     }
     save_torch(data, target)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gait.config.experiment import Init, Resolved
+from gait.config.experiment import Experiment, Init, InitFrom, Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.errors import CheckpointError
 
@@ -31,6 +31,12 @@ class Weights:
     model: dict[str, Tensor]
     config: dict[str, Any]
     provenance: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the model's parameters were derived from, by the names in `registry.DERIVED`."""
+        sizes: dict[str, int] = self.provenance["sizes"]
+        return sizes
 
 
 def plain_state(module: nn.Module) -> dict[str, Tensor]:
@@ -76,40 +82,29 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: Path | 
     model.load_state_dict(dict(state))
 
 
-def warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
-    """Give `model` the weights that the experiment starts from.
+def start(model: nn.Module, experiment: Experiment) -> tuple[dict[str, Any], list[str]]:
+    """Give `model` the weights that the experiment starts from, where it names any.
 
     Returns:
         The parts of the training state that are to be restored, by name ('optimizer',
         'scheduler', 'iteration'), and sentences about weights that were not used.
 
     Raises:
-        CheckpointError: the file cannot be read, does not fit while `init.strict`, or lacks a part
-            that `init.reset` does not name.
+        CheckpointError: a file cannot be read, does not fit, or lacks a part of the training
+            state that is to be restored.
     """
+    if experiment.init is not None:
+        return _warm_start(model, experiment.init)
+    said: list[str] = []
+    for each in experiment.init_from:
+        said += _take_over(model, each)
+    return {}, said
+
+
+def _warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
     path = Path(init.weights)
-    data = load_torch(path)
-    if data.get("format") not in (MODEL_FORMAT, CHECKPOINT_FORMAT):
-        raise CheckpointError(
-            f"{path}: expected a model.pt or a checkpoint of this software, {_found(data)}; "
-            "convert foreign weights with `gait import-checkpoint`"
-        )
-    state: dict[str, Tensor] = data["model"]
-    if init.strict:
-        try:
-            load_strictly(model, state, path)
-        except CheckpointError as error:
-            raise CheckpointError(f"{error}; set init.strict: false to use what fits") from None
-        said = []
-    else:
-        said = [f"{path}: not used: {each}" for each in _differences(model, state)]
-        fitting = {**model.state_dict()}
-        fitting.update(
-            (name, value)
-            for name, value in state.items()
-            if name in fitting and fitting[name].shape == value.shape
-        )
-        model.load_state_dict(fitting)
+    data = _start_data(path)
+    said = _give(model, data["model"], path, "init.strict" if init.strict else None)
     wanted = {"optimizer", "scheduler", "iteration"} - set(init.reset)
     missing = sorted(wanted - set(data))
     if missing:
@@ -118,6 +113,57 @@ def warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]
             "start from a checkpoint instead of a model.pt"
         )
     return {name: data[name] for name in sorted(wanted)}, said
+
+
+def _take_over(model: nn.Module, init: InitFrom) -> list[str]:
+    path = Path(init.weights)
+    below = f"{init.part}." if init.part else ""
+    into = f"{init.into}." if init.into else ""
+    state = {
+        into + name.removeprefix(below): value
+        for name, value in _start_data(path)["model"].items()
+        if name.startswith(below)
+    }
+    own = model.state_dict()
+    wanted = {name: value for name, value in own.items() if name.startswith(into)}
+    if not any(name in own and own[name].shape == value.shape for name, value in state.items()):
+        raise CheckpointError(
+            f"{path}: none of its tensors{f' below {init.part}' if below else ''} fits the model"
+            f"{f' below {init.into}' if into else ''}; it has {_listed(list(state)[:3]) or 'none'}"
+            f", the model {_listed(list(wanted)[:3]) or 'none'}; change init_from"
+        )
+    return _give(model, state, path, "init_from.strict" if init.strict else None)
+
+
+def _give(
+    model: nn.Module, state: Mapping[str, Tensor], path: Path, strict: str | None
+) -> list[str]:
+    """Give `model` what fits of `state`, or all of it where a key of the experiment says so."""
+    if strict is not None:
+        try:
+            load_strictly(model, state, path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; set {strict}: false to use what fits") from None
+        return []
+    fitting = {**model.state_dict()}
+    differences = _differences(model, state)
+    fitting.update(
+        (name, value)
+        for name, value in state.items()
+        if name in fitting and fitting[name].shape == value.shape
+    )
+    model.load_state_dict(fitting)
+    return [f"{path}: not used: {each}" for each in differences]
+
+
+def _start_data(path: Path) -> dict[str, Any]:
+    data = load_torch(path)
+    if data.get("format") not in (MODEL_FORMAT, CHECKPOINT_FORMAT):
+        raise CheckpointError(
+            f"{path}: expected a model.pt or a checkpoint of this software, {_found(data)}; "
+            "convert foreign weights with `gait import-checkpoint`"
+        )
+    return data
 
 
 def check_same_model(weights: Weights, resolved: Resolved, path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gait import registry
-from gait.data.transforms import Silhouettes, Transform, output_size
+from gait.data.transforms import Silhouettes, Transform
 from gait.data.transforms._warp import warp
 from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_affine import RandomAffine
@@ -15,7 +15,7 @@ from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
 from gait.data.transforms.random_perspective import RandomPerspective
 from gait.data.transforms.random_rotate import RandomRotate
-from gait.errors import ConfigError, DataError
+from gait.errors import ConfigError
 
 RANDOM: dict[str, Callable[[float], Transform]] = {
     "flip": RandomHorizontalFlip,
@@ -265,17 +265,6 @@ def test_erasing_gives_up_where_nothing_fits() -> None:
     frames = noise(3, 8, 8)
     transform = RandomErasing(1.0, smallest=1.0, largest=1.0, ratio=1.0)
     np.testing.assert_array_equal(transform(frames, rng()), frames)
-
-
-def test_output_size() -> None:
-    assert output_size([], 64, 64) == (64, 64)
-    assert output_size([CutSides(), RandomRotate(1.0)], 128, 128) == (128, 88)
-
-    def broken(frames: Silhouettes, rng: np.random.Generator) -> Silhouettes:
-        return (frames / 255).astype(np.float32)
-
-    with pytest.raises(DataError, match=r"into float32 \[2, 64, 64\], expected uint8 \[2, h, w\]"):
-        output_size([broken], 64, 64)
 
 
 def test_the_registry_builds_each_by_name() -> None:

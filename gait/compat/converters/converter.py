@@ -40,6 +40,9 @@ class Converter:
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
         targets: loss prefixes whose labels are categories instead of identities.
+        modalities: our `inputs` for the constructor arguments that `settings` gave.
+        recipe: what the whole foreign configuration says beyond what all models have, such as
+            learning rates of parts: further entries of our experiment.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
         inputs: turns the foreign model's input tensors into ours; in training they hold
@@ -57,6 +60,8 @@ class Converter:
     fields: Mapping[str, tuple[str, ...]]
     losses: Mapping[str, str] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
+    modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
+    recipe: Callable[[Section], dict[str, Any]] = lambda cfg: {}
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
     inference: Callable[[ModelOutput], Tensors] = _embeddings

@@ -104,7 +104,16 @@ def start(model: nn.Module, experiment: Experiment) -> tuple[dict[str, Any], lis
 def _warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
     path = Path(init.weights)
     data = _start_data(path)
-    said = _give(model, data["model"], path, "init.strict" if init.strict else None)
+    state: dict[str, Tensor] = data["model"]
+    said = []
+    if init.strict:
+        try:
+            load_strictly(model, state, path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; set init.strict: false to use what fits") from None
+    else:
+        said = [f"{path}: not used: {each}" for each in _differences(model, state)]
+        _load_fitting(model, state)
     wanted = {"optimizer", "scheduler", "iteration"} - set(init.reset)
     missing = sorted(wanted - set(data))
     if missing:
@@ -116,6 +125,7 @@ def _warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]
 
 
 def _take_over(model: nn.Module, init: InitFrom) -> list[str]:
+    """Give `model` a part of another experiment's result."""
     path = Path(init.weights)
     below = f"{init.part}." if init.part else ""
     into = f"{init.into}." if init.into else ""
@@ -125,35 +135,34 @@ def _take_over(model: nn.Module, init: InitFrom) -> list[str]:
         if name.startswith(below)
     }
     own = model.state_dict()
-    wanted = {name: value for name, value in own.items() if name.startswith(into)}
-    if not any(name in own and own[name].shape == value.shape for name, value in state.items()):
+    unfit = [
+        name for name, value in state.items() if name not in own or own[name].shape != value.shape
+    ]
+    if len(unfit) == len(state):
+        wanted = [name for name in own if name.startswith(into)]
         raise CheckpointError(
             f"{path}: none of its tensors{f' below {init.part}' if below else ''} fits the model"
             f"{f' below {init.into}' if into else ''}; it has {_listed(list(state)[:3]) or 'none'}"
-            f", the model {_listed(list(wanted)[:3]) or 'none'}; change init_from"
+            f", the model {_listed(wanted[:3]) or 'none'}; change init_from"
         )
-    return _give(model, state, path, "init_from.strict" if init.strict else None)
+    if unfit and init.strict:
+        raise CheckpointError(
+            f"{path}: does not fit the model: {_listed(unfit)}; set init_from.strict: false to "
+            "use what fits"
+        )
+    _load_fitting(model, state)
+    return [f"{path}: not used: {_listed(unfit)}"] if unfit else []
 
 
-def _give(
-    model: nn.Module, state: Mapping[str, Tensor], path: Path, strict: str | None
-) -> list[str]:
-    """Give `model` what fits of `state`, or all of it where a key of the experiment says so."""
-    if strict is not None:
-        try:
-            load_strictly(model, state, path)
-        except CheckpointError as error:
-            raise CheckpointError(f"{error}; set {strict}: false to use what fits") from None
-        return []
+def _load_fitting(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give `model` those tensors of `state` that it has, in the same shape."""
     fitting = {**model.state_dict()}
-    differences = _differences(model, state)
     fitting.update(
         (name, value)
         for name, value in state.items()
         if name in fitting and fitting[name].shape == value.shape
     )
     model.load_state_dict(fitting)
-    return [f"{path}: not used: {each}" for each in differences]
 
 
 def _start_data(path: Path) -> dict[str, Any]:

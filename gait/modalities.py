@@ -48,6 +48,8 @@ MODALITIES: dict[str, Modality] = {
     each.name: each
     for each in (
         Modality(SILHOUETTES, ("uint8",), ("h", "w")),
+        # The figure where it is in the image, unlike aligned silhouettes.
+        Modality("masks", ("uint8",), ("h", "w")),
         Modality("parsing", ("uint8",), ("h", "w")),
         Modality(POSE, _REAL, ("v", 3)),
         Modality(SKELETON_MAPS, ("uint8",), (2, "h", "w")),

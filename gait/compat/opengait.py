@@ -139,7 +139,10 @@ def training_loss(
         ConfigError: a loss that is not supported, or that the model gives nothing to.
     """
     converter = by_model(type(model).__name__)
-    output: ModelOutput = model(converter.inputs(inputs, True))
+    rows = converter.inputs(inputs, True)
+    # Two views of a sequence may be two rows here.
+    labels = labels.repeat_interleave(len(rows[0]) // len(labels))
+    output: ModelOutput = model(rows)
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}
     for cfg in loss_sections(loss_cfg):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "processes", "modalities"}
+BASE = {"types", "errors", "files", "processes", "modalities", "skeleton"}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
@@ -18,6 +18,7 @@ ALLOWED = {
     "processes": set(),
     "modalities": set(),
     "files": {"errors"},
+    "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},
     "layers": BELOW_STAGES,

@@ -1,4 +1,4 @@
-"""What is special in GaitGL."""
+"""What is special in GaitGL and GaitPart."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gait import registry
 from gait.compat import opengait
-from gait.errors import ConfigError
+from gait.errors import CheckpointError, ConfigError
+from gait.layers.backbones.plain import Plain
 from gait.layers.focal import by_strips
 from gait.layers.sequences import per_sequence
+from gait.layers.temporal_aggregation import PartConv1d, TemporalAggregation
 from gait.types import ModelOutput
 
 HEIGHT_PX, WIDTH_PX, CLASSES = 64, 44, 3
 VARIANTS: list[dict[str, Any]] = [
     {"name": "GaitGL", "channels": [4, 6, 8, 8]},
     {"name": "GaitGL", "channels": [4, 6, 8, 10], "blocks": 2, "halving": 1, "bn_neck": True},
+    {"name": "GaitPart", "backbone": {"name": "Plain", "layers": ["BC-8", "M", "FC-8-2"]}},
 ]
-IDS = ["gaitgl-small", "gaitgl-large-neck"]
+IDS = ["gaitgl-small", "gaitgl-large-neck", "gaitpart"]
 
 
 def built(settings: dict[str, Any]) -> nn.Module:
@@ -91,6 +95,22 @@ def test_gaitgl_takes_its_size_there_from_the_dataset() -> None:
         opengait.build_model(cfg, "CASIA-B")
 
 
+def test_gaitpart_says_which_part_of_a_checkpoint_is_missing() -> None:
+    cfg = {
+        "model": "GaitPart",
+        "backbone_cfg": {"type": "Plain", "layers_cfg": ["BC-8", "M", "FC-8-2"]},
+        "SeparateFCs": {"in_channels": 8, "out_channels": 4, "parts_num": 4},
+        "bin_num": [4],
+    }
+    model = opengait.build_model(cfg)
+    state = opengait.state_dict(model)
+    missing = "TFA.pooling_func.conv1d3x1.2.0.conv.weight"
+    assert state[missing].shape == (2, 8, 3)
+    del state[missing]
+    with pytest.raises(CheckpointError, match=r"missing: TFA.*conv1d3x1\.0\.conv\.weight"):
+        opengait.load_state_dict(model, state)
+
+
 def test_strips_do_not_see_their_neighbours() -> None:
     convolution = nn.Conv2d(2, 3, 3, padding=1, bias=False)
     maps = torch.rand(2, 2, 8, 5)
@@ -98,6 +118,33 @@ def test_strips_do_not_see_their_neighbours() -> None:
     torch.testing.assert_close(by_strips(maps, 2, convolution), expected)
     with pytest.raises(ValueError, match="3 strips do not divide a map of 8 x 5"):
         by_strips(maps, 3, convolution)
+
+
+def test_plain_backbone_has_focal_convolutions() -> None:
+    plain = Plain(["FC-3-1", "M", "FC-4-2"], first_kernel=3)
+    maps = torch.rand(2, 1, 8, 6)
+    halves = [F.conv2d(half, plain[0].weight, padding=1) for half in maps.chunk(2, 2)]
+    pooled = F.leaky_relu(F.max_pool2d(torch.cat(halves, 2), 2), 0.01)
+    rows = [F.conv2d(row, plain[3].weight, padding=1) for row in pooled.chunk(4, 2)]
+    torch.testing.assert_close(plain(maps), F.leaky_relu(torch.cat(rows, 2), 0.01))
+    assert plain.out_channels == 4
+
+
+def test_aggregation_of_parts_is_that_of_each_part() -> None:
+    aggregation = TemporalAggregation(parts=3, channels=8)
+    sequences = torch.randn(2, 6, 8, 3)
+    found = aggregation(sequences)
+    for part in range(3):
+        alone = TemporalAggregation(parts=1, channels=8)
+        state = aggregation.state_dict()
+        alone.load_state_dict({name: each[part : part + 1] for name, each in state.items()})
+        torch.testing.assert_close(found[..., part], alone(sequences[..., [part]])[..., 0])
+
+
+def test_parts_start_as_if_alone() -> None:
+    # Xavier's limit, sqrt(6 / (inputs + outputs)), counts one part's channels.
+    weight = PartConv1d(parts=16, in_channels=32, out_channels=8, kernel=3).weight
+    assert weight.abs().max().item() == pytest.approx((6 / (3 * (32 + 8))) ** 0.5, rel=0.01)
 
 
 def test_sequences_of_equal_length_are_computed_together() -> None:

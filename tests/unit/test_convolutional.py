@@ -1,4 +1,4 @@
-"""What is special in GaitGL and GaitPart."""
+"""What is special in GaitGL, GaitPart and GLN."""
 
 from __future__ import annotations
 
@@ -23,8 +23,16 @@ VARIANTS: list[dict[str, Any]] = [
     {"name": "GaitGL", "channels": [4, 6, 8, 8]},
     {"name": "GaitGL", "channels": [4, 6, 8, 10], "blocks": 2, "halving": 1, "bn_neck": True},
     {"name": "GaitPart", "backbone": {"name": "Plain", "layers": ["BC-8", "M", "FC-8-2"]}},
+    {"name": "GLN", "channels": [4, 6, 8], "lateral_channels": 8, "embedding_channels": 6},
+    {
+        "name": "GLN",
+        "channels": [4, 6, 8],
+        "lateral_channels": 8,
+        "embedding_channels": 6,
+        "compact": True,
+    },
 ]
-IDS = ["gaitgl-small", "gaitgl-large-neck", "gaitpart"]
+IDS = ["gaitgl-small", "gaitgl-large-neck", "gaitpart", "gln-phase-1", "gln-phase-2"]
 
 
 def built(settings: dict[str, Any]) -> nn.Module:
@@ -109,6 +117,34 @@ def test_gaitpart_says_which_part_of_a_checkpoint_is_missing() -> None:
     del state[missing]
     with pytest.raises(CheckpointError, match=r"missing: TFA.*conv1d3x1\.0\.conv\.weight"):
         opengait.load_state_dict(model, state)
+
+
+def test_gln_second_phase_starts_from_the_first() -> None:
+    first, second = (built(settings) for settings in VARIANTS[3:])
+    missing, unexpected = second.load_state_dict(first.state_dict(), strict=False)
+    assert unexpected == []
+    assert {name.split(".")[0] for name in missing} == {"compact"}
+    inputs = [sequence(3).unsqueeze(0)]
+    with torch.no_grad():
+        found, expected = second.eval()(inputs), first.eval()(inputs)
+    assert torch.equal(found.embeddings, expected.embeddings)
+    assert found["logits"].shape == (1, CLASSES, 1)
+    assert expected.fields == {}
+
+
+def test_gln_second_phase_can_be_trained() -> None:
+    model = built(VARIANTS[4]).train()
+    labels = torch.tensor([0, 0, 1, 1])
+    losses = [
+        {"type": "TripletLoss", "margin": 0.2, "log_prefix": "triplet"},
+        {"type": "CrossEntropyLoss", "log_prefix": "softmax", "loss_term_weight": 0.1},
+    ]
+    inputs = [torch.stack([sequence(2, seed) for seed in range(4)])]
+    total, terms = opengait.training_loss(model, losses, inputs, labels)
+    total.backward()
+    assert terms["scalar/softmax/loss"].isfinite()
+    frozen = [name for name, each in model.named_parameters() if each.grad is None]
+    assert frozen == ["compact.0.bias", "compact.4.bias"]
 
 
 def test_strips_do_not_see_their_neighbours() -> None:

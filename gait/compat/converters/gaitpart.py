@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gait.compat.converters.converter import Converter, Tensors, part_linear
-from gait.compat.converters.gaitbase import frame_backbone
+from gait.compat.converters.gaitbase import backbone_settings
 from gait.compat.foreign import Section
 
 _TRUNK = "Backbone.forward_block"
@@ -17,7 +17,7 @@ _BRANCHES = ("conv1d3x1", "conv1d3x3")
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    backbone, width = frame_backbone(cfg.section("backbone_cfg"))
+    backbone, width = backbone_settings(cfg.section("backbone_cfg"))
     bins = list(cfg.need("bin_num"))
     return {
         "backbone": backbone,

@@ -37,6 +37,7 @@ class Converter:
         names: (pattern of our tensor names, foreign name); the first that matches counts.
         fields: the output fields that each loss prefix of the foreign model stands for, in the
             order of the loss's arguments.
+        optional: loss prefixes that some configurations of the model do without.
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
         targets: loss prefixes whose labels are categories instead of identities.
@@ -58,6 +59,7 @@ class Converter:
     settings: Callable[[Section, str | None], dict[str, Any]]
     names: tuple[tuple[str, str], ...]
     fields: Mapping[str, tuple[str, ...]]
+    optional: frozenset[str] = frozenset()
     losses: Mapping[str, str] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]

@@ -10,7 +10,7 @@ from gait.errors import ConfigError
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    backbone, width = _backbone(cfg.section("backbone_cfg"))
+    backbone, width = backbone_settings(cfg.section("backbone_cfg"))
     bins = list(cfg.need("bin_num"))
     embedding_channels = part_linear(cfg.section("SeparateFCs"), width, sum(bins))
     return {
@@ -21,7 +21,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     }
 
 
-def _backbone(cfg: Section) -> tuple[dict[str, Any], int]:
+def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
     """Our settings of a backbone, and its output channels."""
     kind = cfg.need("type")
     if kind == "ResNet9":

@@ -95,7 +95,8 @@ def test_losses_and_gradients(name: str) -> None:
             # Each sample's distance to itself is rounding, and of any size up to 1e-3.
             assert len(terms[key]) == expected["len"]
             assert terms[key][:8].tolist() == pytest.approx(expected["values"], rel=1e-2)
-            assert terms[key].mean().item() == pytest.approx(expected["mean"], rel=5e-4)
+            # So is whether a hinge that is zero but for rounding counts.
+            assert terms[key].mean().item() == pytest.approx(expected["mean"], rel=3e-3)
         else:
             assert terms[key].item() == pytest.approx(expected, rel=1e-4, abs=1e-7)
     total.backward()

@@ -13,6 +13,7 @@ from gait import registry
 from gait.data.transforms._points import Points
 from gait.data.transforms.normalise_points import NormalisePoints
 from gait.data.transforms.random_drop_points import RandomDropPoints
+from gait.data.transforms.random_sample_points import RandomSamplePoints
 from gait.errors import ConfigError
 from gait.layers.point_pooling import PointMaximum, PointPartPooling, PointVlad
 from gait.layers.points import farthest_points, nearest_points, points_in_ball, take_points
@@ -215,3 +216,11 @@ def test_dropped_points_are_the_first_with_its_height() -> None:
     assert changed.any() and not changed.all()
     firsts = np.broadcast_to(frames[:, :1], frames.shape)
     np.testing.assert_array_equal(thinned[changed], firsts[changed])
+
+
+def test_sampled_points_are_whole_points_of_their_cloud() -> None:
+    frames = frozen(walk())
+    sampled = RandomSamplePoints(100)(frames, np.random.default_rng(0))
+    assert sampled.shape == (3, 100, 4)
+    for before, after in zip(frames, sampled, strict=True):
+        assert set(map(tuple, after.tolist())) < set(map(tuple, before.tolist()))

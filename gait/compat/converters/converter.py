@@ -20,6 +20,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _nothing(cfg: Section) -> dict[str, Any]:
+    return {}
+
+
 def _embeddings(output: ModelOutput) -> Tensors:
     return {"embeddings": output.embeddings}
 
@@ -63,7 +67,7 @@ class Converter:
     losses: Mapping[str, str] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
-    recipe: Callable[[Section], dict[str, Any]] = lambda cfg: {}
+    recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
     inference: Callable[[ModelOutput], Tensors] = _embeddings

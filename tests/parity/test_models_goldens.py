@@ -112,7 +112,7 @@ def test_losses_and_gradients(name: str) -> None:
 
 
 def _run_on(model: nn.Module) -> None:
-    """Let frames look for matches beyond their sequence, as in the published model; ours do not."""
+    """Let frames look for matches beyond their sequence, as the published model does."""
     between: Any = model.between
     within_sequence = between.forward
     between.forward = lambda latents, masks, lengths: within_sequence(

@@ -13,8 +13,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(backbone, "type", "ResNet9")
     expect(backbone, "block", "BasicBlock", absent="BasicBlock")
     expect(backbone, "maxpool", False, absent=True)
-    backbone.take("in_channel")  # overwritten there: the fields have two channels each
-    cfg.take("test_da")
+    expect(cfg, "test_da", False, absent=False)
     channels, bins = list(backbone.need("channels")), list(cfg.need("bin_num"))
     embedding_channels = part_linear(cfg.section("SeparateFCs"), channels[-1], sum(bins))
     return {

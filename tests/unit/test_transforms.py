@@ -279,14 +279,14 @@ def test_output_size() -> None:
 
 
 def test_the_registry_builds_each_by_name() -> None:
-    assert registry.names("transform") == [
+    assert set(registry.names("transform")) >= {
         "CutSides",
         "RandomAffine",
         "RandomErasing",
         "RandomHorizontalFlip",
         "RandomPerspective",
         "RandomRotate",
-    ]
+    }
     erasing = registry.build("transform", {"name": "RandomErasing", "probability": 0.3})
     assert isinstance(erasing, RandomErasing)
     assert registry.check("transform", {"name": "RandomRotate", "degree": 3})

@@ -140,12 +140,19 @@ def training_loss(
         ConfigError: a loss that is not supported, or that the model gives nothing to.
     """
     converter = by_model(type(model).__name__)
+<<<<<<< HEAD
     # As in training here: torch's own kernel loses digits that gradients of deep models miss.
     model = prepare(model, "local", 1, inputs[0].device)
     rows = converter.inputs(inputs, True)
     # Two views of a sequence may be two rows here.
     labels = labels.repeat_interleave(len(rows[0]) // len(labels))
     output: ModelOutput = model(rows)
+=======
+    ours = converter.inputs(inputs, True)
+    # Two views of a sequence may be two sequences here.
+    views = len(ours[0]) // len(labels)
+    output: ModelOutput = model(ours)
+>>>>>>> h4
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}
     for cfg in loss_sections(loss_cfg):
@@ -157,7 +164,7 @@ def training_loss(
             )
         values = [output[field] for field in converter.fields[prefix]]
         of_batch = labels if prefix not in converter.targets or categories is None else categories
-        result = registry.build("loss", component)(*values, of_batch)
+        result = registry.build("loss", component)(*values, of_batch.repeat_interleave(views))
         total = total + weight * result.value
         terms |= {f"scalar/{prefix}/{name}": term for name, term in result.terms.items()}
     return total, terms

@@ -59,14 +59,16 @@ class SupCon(nn.Module):
         alike = (labels.unsqueeze(0) == labels.unsqueeze(1)) & ~itself
         # The largest similarity is the sample's own and not among those compared, so it must not
         # be what exponents are relative to: at low temperatures all others would vanish.
-        scores = (self._similarities(features) / self.temperature).masked_fill(itself, -torch.inf)
+        nothing = torch.finfo(features.dtype).min
+        scores = (self._similarities(features) / self.temperature).masked_fill(itself, nothing)
         losses = (scores.logsumexp(1, keepdim=True) - scores).where(alike, 0).sum(1)
         losses = losses / alike.sum(1).clamp(min=1)
         if self.similarity == "dot":
             losses = losses * (self.temperature / BASE_TEMPERATURE)
             counted = alike.any(1)
         else:
-            counted = losses > 0
+            # NaN is not kept away.
+            counted = ~(losses <= 0)
         loss = losses.where(counted, 0).sum() / counted.sum().clamp(min=1)
         return LossOutput(loss, {"loss": loss.detach()})
 

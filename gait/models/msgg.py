@@ -18,7 +18,7 @@ from gait.types import ModelOutput
 # Edges from the outer end to the inner one, and the nodes nearest to the middle, at each level:
 # the 12 joints in the order of `MsGGInput`, 6 limbs, and 3 parts: trunk, one side's limbs and the
 # other's.
-_LEVELS = (
+LEVELS = (
     (
         12,
         (
@@ -56,7 +56,7 @@ class MsGG(nn.Module):
         embedding_channels: int = 128,
     ) -> None:
         super().__init__()
-        self.streams = nn.ModuleList([_Stream(channels, *level) for level in _LEVELS])
+        self.streams = nn.ModuleList([_Stream(channels, *level) for level in LEVELS])
         self.head = nn.Linear(channels[-1], embedding_channels)
         self.neck = nn.BatchNorm1d(embedding_channels)
         self.classifier = nn.Linear(embedding_channels, num_classes, bias=False)
@@ -102,7 +102,7 @@ class _Stream(nn.ModuleList):
         edges: Sequence[tuple[int, int]],
         inner: set[int],
     ) -> None:
-        adjacency = inward_adjacency(edges, nodes, inner)
+        adjacency = inward_adjacency(nodes, edges, inner)
         blocks = []
         for index, (before, after) in enumerate(pairwise(channels)):
             blocks.append(_Block(before, after, adjacency, residual=index > 0))
@@ -137,7 +137,7 @@ class _Block(nn.Module):
         return F.relu(inner if self.residual is None else inner + self.residual(maps))
 
 
-def inward_adjacency(edges: Sequence[tuple[int, int]], nodes: int, inner: set[int]) -> Tensor:
+def inward_adjacency(nodes: int, edges: Sequence[tuple[int, int]], inner: set[int]) -> Tensor:
     """Neighbours in three kinds: the node itself, inner nodes, outer nodes.
 
     Returns:

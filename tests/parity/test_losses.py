@@ -15,6 +15,7 @@ from tests.parity import goldens
 
 CASES = goldens.cases("losses")
 NAMES = [name for name in CASES if name.startswith(("TripletLoss", "CrossEntropyLoss"))]
+CONTRASTS = [name for name in CASES if name.startswith("SupConLoss")]
 
 
 def loss_in(case: dict[str, Any]) -> nn.Module:
@@ -47,6 +48,7 @@ def test_loss(name: str) -> None:
     goldens.assert_close(value.grad, case[f"grad_of_loss_mean_wrt_{field}"], 1e-4)
 
 
+<<<<<<< HEAD
 def test_binary_cross_entropy() -> None:
     case = CASES['BinaryCrossEntropyLoss (argument "logits" holds probabilities)']
     shape = case["inputs"]["logits"]["shape"]
@@ -60,3 +62,26 @@ def test_binary_cross_entropy() -> None:
     result.value.backward()
     assert value.grad is not None
     goldens.assert_close(value.grad, case["grad_of_loss_mean_wrt_logits"], 1e-4)
+=======
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_supervised_contrast(name: str) -> None:
+    case = CASES[name]
+    labels = torch.tensor(case["inputs"]["labels"]["values"])
+    shape = case["inputs"]["features"]["shape"]
+    if len(shape) == 3:
+        values = goldens.symmetric("public-v1|losses|feat", shape)
+        values /= np.linalg.norm(values, axis=-1, keepdims=True)
+    else:
+        values = goldens.symmetric("public-v1|losses|feat2c", [1, shape[-1]])
+        values = values + 0.35 * goldens.symmetric("public-v1|losses|feat2", shape)
+    features = goldens.tensor(values).requires_grad_()
+    # Two views of a sequence are two rows here.
+    views = shape[1] if len(shape) == 3 else 1
+    rows = features.reshape(len(labels) * views, -1)
+    result = loss_in(case)(rows, labels.repeat_interleave(views))
+    assert result.value.item() == pytest.approx(case["loss"], rel=1e-5)
+    assert result.terms["loss"].item() == pytest.approx(case["info"]["loss"], rel=1e-5)
+    result.value.backward()
+    assert features.grad is not None
+    goldens.assert_close(features.grad, case["grad_of_loss_mean_wrt_features"], 1e-4)
+>>>>>>> h4

@@ -282,7 +282,8 @@ def test_unused_model_settings_are_reported() -> None:
 @pytest.mark.parametrize("converter", converters(), ids=lambda each: each.model)
 def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
     component = read_yaml(Path(__file__).parents[2] / f"config/models/{converter.model}.yaml")[0]
-    model = registry.build("model", component["model"], num_classes=3, height_px=64, width_px=44)
+    sizes = {"num_classes": 3, "height_px": 64, "width_px": 44, "num_joints": 17}
+    model = registry.build("model", component["model"], **sizes)
     state = opengait.state_dict(model)
     assert len(converter.regroup(state)) == len(model.state_dict())
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gait.losses.cross_entropy import CrossEntropy
+from gait.losses.supcon import SupCon
 from gait.losses.triplet import Triplet
 
 
@@ -169,3 +170,91 @@ def test_cross_entropy_averages_over_samples() -> None:
         loss(logits[:2], labels[:2]).value * 2 / 6 + loss(logits[2:], labels[2:]).value * 4 / 6
     )
     assert whole.item() == pytest.approx(slices.item(), rel=1e-6)
+
+
+def slow_contrast(
+    rows: np.ndarray, labels: list[int], temperature: float, similarity: str
+) -> float:
+    rows = rows.astype(np.float64)
+    if similarity == "distance":
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    losses = []
+    for i, label in enumerate(labels):
+        others = [j for j in range(len(labels)) if j != i]
+        scores = {
+            j: (rows[i] @ rows[j] if similarity == "dot" else -np.linalg.norm(rows[i] - rows[j]))
+            / temperature
+            for j in others
+        }
+        most = max(scores.values())
+        total = most + math.log(sum(math.exp(each - most) for each in scores.values()))
+        wanted = [total - scores[j] for j in others if labels[j] == label]
+        if wanted:
+            losses.append(sum(wanted) / len(wanted))
+    if similarity == "distance":
+        losses = [each for each in losses if each > 0]
+        return float(np.mean(losses)) if losses else 0.0
+    return float(np.mean(losses)) * temperature / 0.07 if losses else 0.0
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+@pytest.mark.parametrize("temperature", [0.01, 0.5])
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 2, 2], [0, 1, 0, 2, 0, 1], [0, 1, 2, 3, 4, 5]])
+def test_contrast_against_the_slow_reference(
+    similarity: str, temperature: float, labels: list[int]
+) -> None:
+    rows = np.random.default_rng(4).normal(size=(6, 5)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    value = torch.from_numpy(rows).unsqueeze(2).requires_grad_()
+    result = SupCon(temperature, similarity)(value, torch.tensor(labels))
+    expected = slow_contrast(rows, labels, temperature, similarity)
+    assert result.value.item() == pytest.approx(expected, rel=1e-5)
+    result.value.backward()
+    assert value.grad is not None and value.grad.isfinite().all()
+
+
+def test_contrast_by_hand() -> None:
+    # Three samples on the axes: the products with the other two are 0, so p is 1/2 each.
+    result = SupCon(0.07)(torch.eye(3).unsqueeze(2), torch.tensor([0, 0, 1]))
+    assert result.value.item() == pytest.approx(math.log(2))
+    # Two samples only: each finds the other for certain.
+    assert SupCon(0.07)(torch.eye(2), torch.tensor([0, 0])).value.item() == 0
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_contrast_is_finite_where_all_are_far_or_equal(similarity: str) -> None:
+    for rows in (
+        # Exponents relative to the sample itself would all vanish.
+        torch.eye(4),
+        torch.cat([torch.eye(2), -torch.eye(2)]),
+        torch.ones(4, 3),
+        torch.zeros(4, 3),
+        1e9 * torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]]),
+    ):
+        value = rows.clone().requires_grad_()
+        result = SupCon(0.01, similarity)(value, torch.tensor([0, 1, 0, 1]))
+        result.value.backward()
+        assert result.value.isfinite()
+        assert value.grad is not None and value.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_contrast_of_a_single_sample_is_zero(similarity: str) -> None:
+    value = torch.ones(1, 3, requires_grad=True)
+    result = SupCon(0.01, similarity)(value, torch.tensor([0]))
+    result.value.backward()
+    assert result.value.item() == 0
+    assert value.grad is not None and not value.grad.any()
+
+
+def test_contrast_does_not_hide_nan() -> None:
+    rows = torch.from_numpy(random_embeddings(4))
+    rows[1, 2, 0] = math.nan
+    for similarity in ("dot", "distance"):
+        loss = SupCon(0.01, similarity)
+        assert loss(rows, torch.tensor([0, 0, 1, 1])).value.isnan()
+
+
+def test_contrast_refuses_other_similarities() -> None:
+    with pytest.raises(ValueError, match="similarity is 'cosine', expected 'dot' or 'distance'"):
+        SupCon(0.01, "cosine")

@@ -15,16 +15,20 @@ from gait.compat.converters import by_foreign_name, by_model
 from gait.compat.experiments import Conversion, convert
 from gait.compat.foreign import ConversionWarning, Section
 from gait.compat.losses import loss_of, loss_sections
+from gait.config.experiment import ParameterGroup
 from gait.config.yaml import read_yaml, write_yaml
 from gait.engine.batch_norm import prepare
 from gait.engine.files import load_torch, save_torch
+from gait.engine.groups import freeze
 from gait.engine.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
 from gait.types import ModelOutput
 
 
 def build_model(model_cfg: dict[str, Any], dataset: str | None = None) -> nn.Module:
-    """Our model for the `model_cfg` of an OpenGait configuration.
+    """Our model for the `model_cfg` of an OpenGait configuration, ready to be trained.
+
+    What the section keeps from learning has no gradient.
 
     Args:
         model_cfg: the section as it stands in the YAML.
@@ -40,6 +44,8 @@ def build_model(model_cfg: dict[str, Any], dataset: str | None = None) -> nn.Mod
     )
     for key in cfg.unread():
         warnings.warn(f"{key}: is not used by {converter.model}", ConversionWarning, stacklevel=2)
+    recipe = converter.recipe(Section({"model_cfg": model_cfg}))
+    freeze(model, [ParameterGroup.model_validate(each) for each in recipe.get("parameters", [])])
     return model
 
 
@@ -140,19 +146,12 @@ def training_loss(
         ConfigError: a loss that is not supported, or that the model gives nothing to.
     """
     converter = by_model(type(model).__name__)
-<<<<<<< HEAD
     # As in training here: torch's own kernel loses digits that gradients of deep models miss.
     model = prepare(model, "local", 1, inputs[0].device)
-    rows = converter.inputs(inputs, True)
-    # Two views of a sequence may be two rows here.
-    labels = labels.repeat_interleave(len(rows[0]) // len(labels))
-    output: ModelOutput = model(rows)
-=======
     ours = converter.inputs(inputs, True)
     # Two views of a sequence may be two sequences here.
     views = len(ours[0]) // len(labels)
     output: ModelOutput = model(ours)
->>>>>>> h4
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}
     for cfg in loss_sections(loss_cfg):

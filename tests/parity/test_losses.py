@@ -48,7 +48,6 @@ def test_loss(name: str) -> None:
     goldens.assert_close(value.grad, case[f"grad_of_loss_mean_wrt_{field}"], 1e-4)
 
 
-<<<<<<< HEAD
 def test_binary_cross_entropy() -> None:
     case = CASES['BinaryCrossEntropyLoss (argument "logits" holds probabilities)']
     shape = case["inputs"]["logits"]["shape"]
@@ -62,7 +61,8 @@ def test_binary_cross_entropy() -> None:
     result.value.backward()
     assert value.grad is not None
     goldens.assert_close(value.grad, case["grad_of_loss_mean_wrt_logits"], 1e-4)
-=======
+
+
 @pytest.mark.parametrize("name", CONTRASTS)
 def test_supervised_contrast(name: str) -> None:
     case = CASES[name]
@@ -84,4 +84,3 @@ def test_supervised_contrast(name: str) -> None:
     result.value.backward()
     assert features.grad is not None
     goldens.assert_close(features.grad, case["grad_of_loss_mean_wrt_features"], 1e-4)
->>>>>>> h4

@@ -5,7 +5,6 @@ Each golden in `goldens/` is tried, and needs nothing here.
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from functools import cache
 from typing import Any
 
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 
 from gait.compat import opengait
 from gait.compat.converters import by_model
-from gait.compat.foreign import Section
 from gait.engine.batch_norm import set_training
 from tests.parity import goldens
 
@@ -102,7 +100,6 @@ def test_losses_and_gradients(name: str) -> None:
     inputs = [torch.cat(each) for each in zip(*drawn, strict=True)]
     model = built(golden)
     set_training(model, "fixed" if "fix_BN" in case["mode"] else "local")
-    _freeze(model, golden["model_cfg_used"])
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -133,13 +130,6 @@ def test_losses_and_gradients(name: str) -> None:
         assert found == pytest.approx(expected, rel=of_each, abs=rounding)
 
 
-def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:
-    """Leave out what the foreign recipe leaves out."""
-    recipe = by_model(type(model).__name__).recipe(Section({"model_cfg": model_cfg}))
-    for group in recipe.get("parameters", []):
-        for name, parameter in model.named_parameters():
-            if group.get("frozen") and any(fnmatch(name, each) for each in group["match"]):
-                parameter.requires_grad_(False)
 def _run_on(model: nn.Module) -> None:
     """Let frames look for matches beyond their sequence, as the published model does."""
     between: Any = model.between

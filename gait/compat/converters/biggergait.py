@@ -61,6 +61,7 @@ CONVERTERS = (
     Converter(
         foreign=("BiggerGait__DINOv2",),
         model="BiggerGait",
+        modalities=lambda settings: ["rgb"],
         settings=_settings,
         names=(
             (r"dinov2\.vit\.(.+)", r"Backbone.\1"),

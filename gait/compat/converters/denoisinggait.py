@@ -46,6 +46,7 @@ CONVERTERS = (
     Converter(
         foreign=("DenoisingGait",),
         model="DenoisingGait",
+        modalities=lambda settings: ["latent", "masks"],
         settings=_settings,
         names=(
             (r"within\.0\.(\w+)ers\.(\d)\.(.+)", r"AF.\1er\2.forward_block.\3"),

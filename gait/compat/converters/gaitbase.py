@@ -56,6 +56,9 @@ CONVERTERS = (
     Converter(
         foreign=("Baseline", "GaitBase"),
         model="GaitBase",
+        modalities=lambda settings: [
+            "depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"
+        ],
         settings=_settings,
         names=(
             (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),

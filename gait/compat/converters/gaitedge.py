@@ -39,6 +39,7 @@ CONVERTERS = (
     Converter(
         foreign=("GaitEdge",),
         model="GaitEdge",
+        modalities=lambda settings: ["ratio", "rgb", "masks"],
         settings=_settings,
         names=(*gaitgl.names(r"recogniser\."), *segmentation.names(r"segmenter\.")),
         fields={

@@ -100,6 +100,7 @@ CONVERTERS = (
     Converter(
         foreign=("GaitGraph1",),
         model="GaitGraph1",
+        modalities=lambda settings: ["pose"],
         settings=_settings(1),
         names=_NAMES,
         fields=_FIELDS,
@@ -109,6 +110,7 @@ CONVERTERS = (
     Converter(
         foreign=("GaitGraph2",),
         model="GaitGraph2",
+        modalities=lambda settings: ["pose"],
         settings=_settings(3),
         names=_NAMES,
         fields=_FIELDS,

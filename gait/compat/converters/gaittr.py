@@ -28,6 +28,7 @@ CONVERTERS = (
     Converter(
         foreign=("GaitTR",),
         model="GaitTR",
+        modalities=lambda settings: ["pose"],
         settings=_settings,
         names=(
             (r"bn\.(\w+)", r"data_bn.\1"),

@@ -69,6 +69,7 @@ CONVERTERS = (
     Converter(
         foreign=("LidarGaitPlusPlus",),
         model="LidarGaitPP",
+        modalities=lambda settings: ["points"],
         settings=_settings,
         names=(
             *_of_layers(r"stages\.0\.layers", "sa1"),

@@ -38,6 +38,7 @@ CONVERTERS = (
     Converter(
         foreign=("MultiScaleGaitGraph",),
         model="MsGG",
+        modalities=lambda settings: ["pose"],
         settings=_settings,
         names=(
             *(name for each in enumerate(_LEVELS) for name in _names_of(*each)),

@@ -66,6 +66,7 @@ CONVERTERS = (
     Converter(
         foreign=("Segmentation",),
         model="Segmentation",
+        modalities=lambda settings: ["rgb", "masks"],
         settings=_settings,
         names=names(r"segmenter\."),
         fields={"bce": ("probabilities", "masks")},

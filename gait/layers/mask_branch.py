@@ -67,10 +67,8 @@ class MaskBranch(nn.Module):
 
 def _ours(name: str) -> str:
     """Our name of a tensor of the published branch."""
-    for published, ours in (
-        ("bn_s", "norm"),
-        ("down_sampling", "reduce"),
-        ("up_sampling", "restore"),
-    ):
-        name = name.replace(published, ours)
-    return name
+    return (
+        name.replace("bn_s", "norm")
+        .replace("down_sampling", "reduce")
+        .replace("up_sampling", "restore")
+    )

@@ -146,7 +146,7 @@ class BiggerGait(nn.Module):
         return ModelOutput(torch.cat([each.embeddings for each in outputs], 2), fields)
 
     def _read(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised tokens of all layers [m, layers * c, h, w] and the walker's mask [m, 1, h, w]."""
+        """Normalised tokens of all layers by the patch, and the walker's mask [m, 1, h, w]."""
         images = F.interpolate(frames, self.frame_px, mode="bilinear")
         layers, _ = self.dinov2(images, range(1, self.dinov2.blocks + 1))
         tokens = torch.cat(layers, 1).permute(0, 2, 3, 1)

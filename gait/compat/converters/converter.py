@@ -39,6 +39,8 @@ class Converter:
             order of the loss's arguments.
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
+        terms: weights of output fields that are losses already; there the model adds them itself,
+            and no configuration names them.
         targets: loss prefixes whose labels are categories instead of identities.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
@@ -56,6 +58,7 @@ class Converter:
     names: tuple[tuple[str, str], ...]
     fields: Mapping[str, tuple[str, ...]]
     losses: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors

@@ -18,4 +18,4 @@ def steepness(maps: Tensor) -> Tensor:
     slopes = F.conv2d(planes, kernels.unsqueeze(1).to(maps.device))
     # The root's slope is infinite at zero, which is where most of a mask is.
     length = (slopes.square().sum(1) + 1e-8).sqrt()
-    return length.unflatten(0, maps.shape[:2])
+    return length.view(*maps.shape[:2], *length.shape[1:])

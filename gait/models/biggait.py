@@ -144,7 +144,9 @@ class BigGait(nn.Module):
         frames, lengths = fold_frames(inputs[0], lengths)
         ratios = inputs[1].flatten()
         pieces = zip(
-            frames.split(self.frames_at_once), ratios.split(self.frames_at_once), strict=True
+            torch.split(frames, self.frames_at_once),
+            torch.split(ratios, self.frames_at_once),
+            strict=True,
         )
         read = (self._read(*each) for each in pieces)
         fields: dict[str, Tensor] = {}
@@ -180,8 +182,8 @@ class BigGait(nn.Module):
             [
                 self._enlarged(piece)[where]
                 for piece, where in zip(
-                    tokens.split(self.frames_at_once),
-                    walker.split(self.frames_at_once),
+                    torch.split(tokens, self.frames_at_once),
+                    torch.split(walker, self.frames_at_once),
                     strict=True,
                 )
             ]
@@ -251,11 +253,10 @@ def on_canvas(frames: Tensor, ratios: Tensor) -> Tensor:
     pixels = torch.arange(width, device=frames.device) + 0.5
     x = 2 * (pixels - left.unsqueeze(1)) / widths.unsqueeze(1) - 1
     y = 2 * (torch.arange(height, device=frames.device) + 0.5) / height - 1
-    grid = torch.stack(torch.broadcast_tensors(x.unsqueeze(1), y.view(1, -1, 1)), 3).to(
-        frames.dtype
-    )
+    x, y = x.unsqueeze(1).expand(-1, height, -1), y.view(1, -1, 1).expand(len(x), -1, width)
+    grid = torch.stack([x, y], 3).to(frames.dtype)
     drawn = F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    return drawn * (x.abs() < 1).to(frames.dtype).view(-1, 1, 1, width)
+    return drawn * (x.abs() < 1).to(frames.dtype).unsqueeze(1)
 
 
 def box(ratios: Tensor, height: int, width: int) -> Tensor:

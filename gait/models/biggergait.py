@@ -127,7 +127,7 @@ class BiggerGait(nn.Module):
             lengths: frames of each packed sequence.
         """
         frames, lengths = fold_frames(inputs[0], lengths)
-        read = [self._read(each) for each in frames.split(self.frames_at_once)]
+        read = [self._read(each) for each in torch.split(frames, self.frames_at_once)]
         if self.training:
             # Batch normalisation sees all frames, however many went through the transformer.
             groups, masks = (torch.cat(each) for each in zip(*read, strict=True))

@@ -5,6 +5,7 @@ Each golden in `goldens/` is tried, and needs nothing here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -53,7 +54,21 @@ def test_state_maps_strictly_both_ways(name: str) -> None:
     assert all(torch.equal(returned[each], expected[each]) for each in expected)
 
 
+@pytest.fixture
+def joined_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let convolutions over frames run across the borders of packed sequences, as published.
+
+    That the sequences of a pack do not reach into each other here is tested with the models.
+    """
+
+    def joined(maps: Tensor, lengths: list[int], convolve: Callable[[Tensor], Tensor]) -> Tensor:
+        return convolve(maps.unsqueeze(0)).squeeze(0)
+
+    monkeypatch.setattr("gait.layers.spatiotemporal.across_frames", joined)
+
+
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("joined_sequences")
 def test_embeddings(name: str) -> None:
     golden = read(name)
     case = golden["eval"]

@@ -20,6 +20,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _nothing(cfg: Section) -> dict[str, Any]:
+    return {}
+
+
 def _embeddings(output: ModelOutput) -> Tensors:
     return {"embeddings": output.embeddings}
 
@@ -40,6 +44,8 @@ class Converter:
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
         targets: loss prefixes whose labels are categories instead of identities.
+        recipe: turns the whole foreign configuration into those keys of an experiment that follow
+            from the model there, such as learning rates of single layers.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
         inputs: turns the foreign model's input tensors into ours; in training they hold
@@ -57,6 +63,7 @@ class Converter:
     fields: Mapping[str, tuple[str, ...]]
     losses: Mapping[str, str] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
+    recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
     inference: Callable[[ModelOutput], Tensors] = _embeddings

@@ -55,7 +55,7 @@ class DeepResidual(nn.Module):
             for out_channels, number, stride in deeper:
                 self.frame_stages.append(stage(width, out_channels, number, stride))
                 width = out_channels if number else width
-        elif mode == "p3d" or mode == "3d":
+        else:
             self.clip_stages = ClipStages(width, channels[1:], blocks[1:], strides[1:], mode)
             width = self.clip_stages.out_channels
         self.out_channels = width

@@ -55,7 +55,7 @@ def across_frames(
         Maps [sum of lengths, c', h', w'].
     """
     if min(lengths) == max(lengths):
-        clips = maps.unflatten(0, (len(lengths), lengths[0]))
+        clips = maps.view(len(lengths), lengths[0], *maps.shape[1:])
         return convolve(clips).flatten(0, 1)
     # One clip, with a frame of zeros between sequences.
     ordinal = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))

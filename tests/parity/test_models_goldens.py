@@ -22,7 +22,11 @@ from tests.parity import goldens
 
 # Gradients that hang on activations which are zero but for rounding: in double precision they lie
 # between those of the published implementation and ours.
-GRADIENT_TOLERANCES = {"DeepGaitV2__p3d_1441": 3e-3}
+GRADIENT_TOLERANCES = {
+    "DeepGaitV2__p3d_1441": 3e-3,
+    # Small gradients through a softmax of correlations: one thread and two differ by 2 %.
+    "DenoisingGait__casiab": 3e-2,
+}
 
 NAMES = sorted(path.stem for path in goldens.FOLDER.glob("*__*.json"))
 
@@ -86,6 +90,8 @@ def test_embeddings(name: str) -> None:
         goldens.assert_close(given, expected, 1e-6)
     lengths = case["seqL"][0] if case["seqL"] else None
     model = built(golden).eval()
+    if name.startswith("DenoisingGait"):
+        _run_on(model)
     embedded = opengait.embed(model, inputs, lengths)
     converter = by_model(type(model).__name__)
     with torch.no_grad():
@@ -146,6 +152,15 @@ def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:
         for name, parameter in model.named_parameters():
             if group.get("frozen") and any(fnmatch(name, each) for each in group["match"]):
                 parameter.requires_grad_(False)
+
+
+def _run_on(model: nn.Module) -> None:
+    """Let frames look for matches beyond their sequence, as in the published model; ours do not."""
+    between: Any = model.between
+    within_sequence = between.forward
+    between.forward = lambda latents, masks, lengths: within_sequence(
+        latents, masks, [sum(lengths)]
+    )
 
 
 def _gradients(model: nn.Module) -> nn.Module:

@@ -16,6 +16,7 @@ from gait.compat.experiments import Conversion, convert
 from gait.compat.foreign import ConversionWarning, Section
 from gait.compat.losses import loss_of, loss_sections
 from gait.config.yaml import read_yaml, write_yaml
+from gait.engine.batch_norm import prepare
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
@@ -139,6 +140,8 @@ def training_loss(
         ConfigError: a loss that is not supported, or that the model gives nothing to.
     """
     converter = by_model(type(model).__name__)
+    # As in training here: torch's own kernel loses digits that gradients of deep models miss.
+    model = prepare(model, "local", 1, inputs[0].device)
     output: ModelOutput = model(converter.inputs(inputs, True))
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}

@@ -5,6 +5,8 @@ Each golden in `goldens/` is tried, and needs nothing here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fnmatch import fnmatch
 from functools import cache
 from typing import Any
 
@@ -14,7 +16,17 @@ from torch import Tensor, nn
 
 from gait.compat import opengait
 from gait.compat.converters import by_model
+from gait.compat.foreign import Section
+from gait.engine.batch_norm import set_training
 from tests.parity import goldens
+
+# Gradients that hang on activations which are zero but for rounding: in double precision they lie
+# between those of the published implementation and ours.
+GRADIENT_TOLERANCES = {
+    "DeepGaitV2__p3d_1441": 3e-3,
+    # Small gradients through a softmax of correlations: one thread and two differ by 2 %.
+    "DenoisingGait__casiab": 3e-2,
+}
 
 NAMES = sorted(path.stem for path in goldens.FOLDER.glob("*__*.json"))
 
@@ -53,7 +65,21 @@ def test_state_maps_strictly_both_ways(name: str) -> None:
     assert all(torch.equal(returned[each], expected[each]) for each in expected)
 
 
+@pytest.fixture
+def joined_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let convolutions over frames run across the borders of packed sequences, as published.
+
+    That the sequences of a pack do not reach into each other here is tested with the models.
+    """
+
+    def joined(maps: Tensor, lengths: list[int], convolve: Callable[[Tensor], Tensor]) -> Tensor:
+        return convolve(maps.unsqueeze(0)).squeeze(0)
+
+    monkeypatch.setattr("gait.layers.spatiotemporal.across_frames", joined)
+
+
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("joined_sequences")
 def test_embeddings(name: str) -> None:
     golden = read(name)
     case = golden["eval"]
@@ -84,8 +110,15 @@ def test_losses_and_gradients(name: str) -> None:
     golden = trained(name)
     case = golden["train"]
     kind = golden["eval"]["input_kind"]
-    inputs = goldens.inputs(case["input_seed"], kind, case["n"], case["frames_per_sequence"])
-    model = built(golden).train()
+    seeds = case["input_seed"]
+    drawn = [
+        goldens.inputs(seed, kind, case["n"], case["frames_per_sequence"])
+        for seed in (seeds if isinstance(seeds, list) else [seeds])
+    ]
+    inputs = [torch.cat(each) for each in zip(*drawn, strict=True)]
+    model = built(golden)
+    set_training(model, "fixed" if "fix_BN" in case["mode"] else "local")
+    _freeze(model, golden["model_cfg_used"])
     labels = torch.tensor(case["labels"])
     _, categories = torch.unique(
         torch.tensor([ord(each[1]) for each in case["types"]]), return_inverse=True
@@ -96,7 +129,9 @@ def test_losses_and_gradients(name: str) -> None:
         if isinstance(expected, dict):
             # Each sample's distance to itself is rounding, and of any size up to 1e-3.
             assert len(terms[key]) == expected["len"]
-            assert terms[key][:8].tolist() == pytest.approx(expected["values"], rel=1e-2)
+            found = terms[key][:8].tolist()
+            # A hinge is a difference of distances around 20.
+            assert found == pytest.approx(expected["values"], rel=1e-2, abs=1e-4)
             assert terms[key].mean().item() == pytest.approx(expected["mean"], rel=5e-4)
         else:
             assert terms[key].item() == pytest.approx(expected, rel=1e-4, abs=1e-7)
@@ -105,10 +140,18 @@ def test_losses_and_gradients(name: str) -> None:
     whole = torch.stack(norms).norm().item()
     assert whole == pytest.approx(case["grad_l2_total"], rel=1e-3)
     gradients = opengait.state_dict(_gradients(model))
-    # Small gradients through a softmax of correlations: one thread and two differ by 2 %.
-    tolerance = 3e-2 if name.startswith("DenoisingGait") else 1e-3
     for key, expected in case["grad_l2"].items():
+        tolerance = GRADIENT_TOLERANCES.get(name, 1e-3)
         assert gradients[key].double().norm().item() == pytest.approx(expected, rel=tolerance)
+
+
+def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:
+    """Leave out what the foreign recipe leaves out."""
+    recipe = by_model(type(model).__name__).recipe(Section({"model_cfg": model_cfg}))
+    for group in recipe.get("parameters", []):
+        for name, parameter in model.named_parameters():
+            if group.get("frozen") and any(fnmatch(name, each) for each in group["match"]):
+                parameter.requires_grad_(False)
 
 
 def _run_on(model: nn.Module) -> None:

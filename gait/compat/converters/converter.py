@@ -20,6 +20,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _nothing(cfg: Section) -> dict[str, Any]:
+    return {}
+
+
 def _embeddings(output: ModelOutput) -> Tensors:
     return {"embeddings": output.embeddings}
 
@@ -42,6 +46,8 @@ class Converter:
         terms: weights of output fields that are losses already; there the model adds them itself,
             and no configuration names them.
         targets: loss prefixes whose labels are categories instead of identities.
+        recipe: turns the whole foreign configuration into those keys of an experiment that follow
+            from the model there, such as learning rates of single layers.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
         inputs: turns the foreign model's input tensors into ours; in training they hold
@@ -60,6 +66,7 @@ class Converter:
     losses: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
+    recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
     inference: Callable[[ModelOutput], Tensors] = _embeddings

@@ -10,7 +10,7 @@ from gait.errors import ConfigError
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    backbone, width = _backbone(cfg.section("backbone_cfg"))
+    backbone, width = backbone_settings(cfg.section("backbone_cfg"))
     bins = list(cfg.need("bin_num"))
     embedding_channels = part_linear(cfg.section("SeparateFCs"), width, sum(bins))
     return {
@@ -21,7 +21,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     }
 
 
-def _backbone(cfg: Section) -> tuple[dict[str, Any], int]:
+def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
     """Our settings of a backbone, and its output channels."""
     kind = cfg.need("type")
     if kind == "ResNet9":
@@ -52,24 +52,26 @@ def _backbone(cfg: Section) -> tuple[dict[str, Any], int]:
 
 _TRUNK = "Backbone.forward_block"
 
+# Names of the tensors of a frame-by-frame backbone, and of a head on parts.
+BACKBONE = (
+    (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
+    (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
+    (r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)", rf"{_TRUNK}.layer\1.\2.downsample.\3"),
+    (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
+    (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
+)
+HEAD = (
+    (r"head\.part_linear\.weight", "FCs.fc_bin"),
+    (r"head\.neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
+    (r"head\.neck\.classifier\.weight", "BNNecks.fc_bin"),
+)
+
 CONVERTERS = (
     Converter(
         foreign=("Baseline", "GaitBase"),
         model="GaitBase",
         settings=_settings,
-        names=(
-            (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
-            (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
-            (
-                r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)",
-                rf"{_TRUNK}.layer\1.\2.downsample.\3",
-            ),
-            (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
-            (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
-            (r"head\.part_linear\.weight", "FCs.fc_bin"),
-            (r"head\.neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
-            (r"head\.neck\.classifier\.weight", "BNNecks.fc_bin"),
-        ),
+        names=(*BACKBONE, *HEAD),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
     ),
 )

@@ -166,6 +166,10 @@ def training_loss(
         result = registry.build("loss", component)(*values, of_batch.repeat_interleave(views))
         total = total + weight * result.value
         terms |= {f"scalar/{prefix}/{name}": term for name, term in result.terms.items()}
+    for name, weight in converter.terms.items():
+        value = output[name].mean()
+        total = total + weight * value
+        terms[f"scalar/{name}"] = value.detach()
     return total, terms
 
 

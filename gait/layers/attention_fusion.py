@@ -50,10 +50,13 @@ class AttentionFusion(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """One map [m, c, h, w] of `sources` maps of that shape."""
-        scores = self.scores(torch.cat(maps, 1))
+        scores: Tensor = self.scores(torch.cat(maps, 1))
+        n, _, h, w = scores.shape
         if self.interleaved:
-            weights = scores.unflatten(1, (-1, self.sources)).softmax(2).unbind(2)
+            weights = scores.reshape(n, -1, self.sources, h, w).softmax(2).unbind(2)
         else:
-            weights = scores.unflatten(1, (self.sources, -1)).softmax(1).unbind(1)
-        first, *others = (each * weight for each, weight in zip(maps, weights, strict=True))
-        return sum(others, first)
+            weights = scores.reshape(n, self.sources, -1, h, w).softmax(1).unbind(1)
+        fused = maps[0] * weights[0]
+        for each, weight in zip(maps[1:], weights[1:], strict=True):
+            fused = fused + each * weight
+        return fused

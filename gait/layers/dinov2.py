@@ -112,7 +112,7 @@ class DINOv2(nn.Module):
         side = round((table.shape[1] - 1) ** 0.5)
         if size == (side, side):
             return table
-        square = table[:, 1:].transpose(1, 2).unflatten(2, (side, side)).float()
+        square = table[:, 1:].transpose(1, 2).reshape(1, -1, side, side).float()
         if self.offset:
             scale = tuple((each + self.offset) / side for each in size)
             grid = F.interpolate(square, scale_factor=scale, mode="bicubic")
@@ -124,7 +124,7 @@ class DINOv2(nn.Module):
 
 def _map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Map [m, c, h, w] of tokens [m, 1 + h * w, c], whose first is no patch."""
-    return tokens[:, 1:].transpose(1, 2).unflatten(2, size)
+    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *size)
 
 
 def from_original(state: Mapping[str, Tensor]) -> Tensors:

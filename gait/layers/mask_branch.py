@@ -37,7 +37,8 @@ class MaskBranch(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The two channels [m, 2] of tokens [m, channels]."""
-        return self.reduce(self.norm(self.dropout(tokens))).softmax(1)
+        shares: Tensor = self.reduce(self.norm(self.dropout(tokens))).softmax(1)
+        return shares
 
     def load_pretrained(self, path: Path) -> None:
         """Take the weights of a trained branch: of a `model.pt`, or a published file of its own.
@@ -67,10 +68,8 @@ class MaskBranch(nn.Module):
 
 def _ours(name: str) -> str:
     """Our name of a tensor of the published branch."""
-    for published, ours in (
-        ("bn_s", "norm"),
-        ("down_sampling", "reduce"),
-        ("up_sampling", "restore"),
-    ):
-        name = name.replace(published, ours)
-    return name
+    return (
+        name.replace("bn_s", "norm")
+        .replace("down_sampling", "reduce")
+        .replace("up_sampling", "restore")
+    )

@@ -127,7 +127,7 @@ class BiggerGait(nn.Module):
             lengths: frames of each packed sequence.
         """
         frames, lengths = fold_frames(inputs[0], lengths)
-        read = [self._read(each) for each in frames.split(self.frames_at_once)]
+        read = [self._read(each) for each in torch.split(frames, self.frames_at_once)]
         if self.training:
             # Batch normalisation sees all frames, however many went through the transformer.
             groups, masks = (torch.cat(each) for each in zip(*read, strict=True))
@@ -146,7 +146,7 @@ class BiggerGait(nn.Module):
         return ModelOutput(torch.cat([each.embeddings for each in outputs], 2), fields)
 
     def _read(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised tokens of all layers [m, layers * c, h, w] and the walker's mask [m, 1, h, w]."""
+        """Normalised tokens of all layers by the patch, and the walker's mask [m, 1, h, w]."""
         images = F.interpolate(frames, self.frame_px, mode="bilinear")
         layers, _ = self.dinov2(images, range(1, self.dinov2.blocks + 1))
         tokens = torch.cat(layers, 1).permute(0, 2, 3, 1)

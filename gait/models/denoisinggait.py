@@ -95,7 +95,7 @@ class DenoisingGait(nn.Module):
         drawn = torch.rand(len(lengths), device=masks.device) < self.suppressed
         drawn = drawn.repeat_interleave(torch.tensor(lengths, device=masks.device))
         inside = 1 - F.max_pool2d(1 - masks, self.eroded_kernel, 1, self.eroded_kernel // 2)
-        steps = fields.unflatten(1, (-1, 2))
+        steps = fields.reshape(len(fields), -1, 2, *fields.shape[2:])
         long = (steps.norm(dim=2) > self.threshold).to(masks.dtype) * inside
         around = F.max_pool2d(long, 3, 1, 1) * drawn.view(-1, 1, 1, 1)
         return (steps * (1 - around).unsqueeze(2)).flatten(1, 2)

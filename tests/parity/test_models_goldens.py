@@ -5,6 +5,7 @@ Each golden in `goldens/` is tried, and needs nothing here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -60,7 +61,21 @@ def test_state_maps_strictly_both_ways(name: str) -> None:
     assert all(torch.equal(returned[each], expected[each]) for each in expected)
 
 
+@pytest.fixture
+def joined_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let convolutions over frames run across the borders of packed sequences, as published.
+
+    That the sequences of a pack do not reach into each other here is tested with the models.
+    """
+
+    def joined(maps: Tensor, lengths: list[int], convolve: Callable[[Tensor], Tensor]) -> Tensor:
+        return convolve(maps.unsqueeze(0)).squeeze(0)
+
+    monkeypatch.setattr("gait.layers.spatiotemporal.across_frames", joined)
+
+
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("joined_sequences")
 def test_embeddings(name: str) -> None:
     golden = read(name)
     case = golden["eval"]
@@ -113,7 +128,9 @@ def test_losses_and_gradients(name: str) -> None:
         if isinstance(expected, dict):
             # Each sample's distance to itself is rounding, and of any size up to 1e-3.
             assert len(terms[key]) == expected["len"]
-            assert terms[key][:8].tolist() == pytest.approx(expected["values"], rel=1e-2)
+            found = terms[key][:8].tolist()
+            # A hinge is a difference of distances around 20.
+            assert found == pytest.approx(expected["values"], rel=1e-2, abs=1e-4)
             assert terms[key].mean().item() == pytest.approx(expected["mean"], rel=5e-4)
         else:
             of_term = 1e-3 if key.endswith("mean_dist") else 1e-4

@@ -19,6 +19,8 @@ from gait.config.experiment import Experiment
 from gait.config.yaml import read_yaml
 from gait.errors import CheckpointError, ConfigError
 
+MODELS = Path(__file__).parents[2] / "config" / "models"
+
 SMALL = {
     "model": "Baseline",
     "backbone_cfg": {
@@ -281,9 +283,10 @@ def test_unused_model_settings_are_reported() -> None:
 
 @pytest.mark.parametrize("converter", converters(), ids=lambda each: each.model)
 def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
-    component = read_yaml(Path(__file__).parents[2] / f"config/models/{converter.model}.yaml")[0]
-    sizes = {"num_classes": 3, "height_px": 64, "width_px": 44, "num_joints": 17}
-    model = registry.build("model", component["model"], **sizes)
+    models = [read_yaml(path)[0]["model"] for path in MODELS.glob("*.yaml")]
+    component = next(each for each in models if each["name"] == converter.model)
+    sizes = {"num_classes": 3, "num_categories": 3, "num_joints": 17}
+    model = registry.build("model", component, height_px=64, width_px=44, **sizes)
     state = opengait.state_dict(model)
     assert len(converter.regroup(state)) == len(model.state_dict())
 

@@ -19,8 +19,10 @@ HEIGHT_PX, WIDTH_PX, CLASSES = 64, 44, 3
 
 
 def settings(name: str) -> dict[str, Any]:
-    component: dict[str, Any] = read_yaml(MODELS / f"{name}.yaml")[0]["model"]
-    return component
+    models: list[dict[str, Any]] = [
+        read_yaml(path)[0]["model"] for path in sorted(MODELS.glob("*.yaml"))
+    ]
+    return next(each for each in models if each["name"] == name)
 
 
 def built(name: str, **changes: Any) -> nn.Module:

@@ -44,6 +44,8 @@ class Converter:
         optional: loss prefixes that some configurations of the model do without.
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
+        terms: weights of output fields that are losses already; there the model adds them itself,
+            and no configuration names them.
         targets: loss prefixes whose labels are categories instead of identities.
         modalities: our `inputs` for the constructor arguments that `settings` gave.
         recipe: what the whole foreign configuration says beyond what all models have, such as
@@ -65,6 +67,7 @@ class Converter:
     fields: Mapping[str, tuple[str, ...]]
     optional: frozenset[str] = frozenset()
     losses: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
     recipe: Callable[[Section], dict[str, Any]] = _nothing

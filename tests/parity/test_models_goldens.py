@@ -94,10 +94,12 @@ def test_losses_and_gradients(name: str) -> None:
     model = built(golden)
     set_training(model, "fixed" if "fix_BN" in case["mode"] else "local")
     _freeze(model, golden["model_cfg_used"])
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     labels = torch.tensor(case["labels"])
-    _, categories = torch.unique(
-        torch.tensor([ord(each[1]) for each in case["types"]]), return_inverse=True
-    )
+    names = sorted(set(case["types"]))
+    categories = torch.tensor([names.index(each) for each in case["types"]])
     total, terms = opengait.training_loss(model, case["loss_cfg"], inputs, labels, categories)
     assert total.item() == pytest.approx(case["loss_sum"], rel=1e-4)
     for key, expected in case["losses"].items():
@@ -114,7 +116,9 @@ def test_losses_and_gradients(name: str) -> None:
     assert whole == pytest.approx(case["grad_l2_total"], rel=1e-3)
     gradients = opengait.state_dict(_gradients(model))
     for key, expected in case["grad_l2"].items():
-        assert gradients[key].double().norm().item() == pytest.approx(expected, rel=1e-3)
+        # That of a bias before a batch normalisation is rounding.
+        allowed = pytest.approx(expected, rel=1e-3, abs=1e-6 * whole)
+        assert gradients[key].double().norm().item() == allowed
 
 
 def _freeze(model: nn.Module, model_cfg: dict[str, Any]) -> None:

@@ -286,7 +286,7 @@ def test_unused_model_settings_are_reported() -> None:
 def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
     models = [read_yaml(path)[0]["model"] for path in MODELS.glob("*.yaml")]
     component = next(each for each in models if each["name"] == converter.model)
-    model = registry.build("model", component, num_classes=3, height_px=64, width_px=44)
+    model = registry.build("model", component, num_classes=3, num_categories=3)
     state = opengait.state_dict(model)
     assert len(state) == len(model.state_dict())
 

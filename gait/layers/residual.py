@@ -18,6 +18,15 @@ class Stem(nn.Sequential):
         )
 
 
+def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    """The way past a block: a 1x1 convolution where it changes the map's shape, or nothing."""
+    if stride == 1 and in_channels == out_channels:
+        return nn.Sequential()
+    return nn.Sequential(
+        Projection(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels)
+    )
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch normalisation around a shortcut.
 
@@ -33,10 +42,7 @@ class BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or in_channels != out_channels:
-            self.shortcut.append(Projection(in_channels, out_channels, stride))
-            self.shortcut.append(nn.BatchNorm2d(out_channels))
+        self.shortcut = shortcut(in_channels, out_channels, stride)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps [m, out_channels, h / stride, w / stride] of maps [m, in_channels, h, w]."""

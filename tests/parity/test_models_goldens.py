@@ -68,6 +68,7 @@ def joined_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
         return convolve(maps.unsqueeze(0)).squeeze(0)
 
     monkeypatch.setattr("gait.layers.spatiotemporal.across_frames", joined)
+    monkeypatch.setattr("gait.models.swingait.clip_by_clip", joined)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,6 +20,7 @@ import torch
 
 from gait.config.experiment import Frames
 from gait.data.dataset import TrainingSet
+from gait.data.inputs import ModelInput
 from gait.data.loader import training_loader
 from gait.data.samplers.triplet_sampler import TripletSampler
 from gait.data.store import PackedStore
@@ -71,7 +72,12 @@ def main() -> None:
         store = PackedStore(Path(folder))
         for recipe, transforms in RECIPES.items():
             training = TrainingSet(
-                store, store.subjects, TripletSampler(8, 16), Frames(count=30), transforms, seed=0
+                store,
+                store.subjects,
+                TripletSampler(8, 16),
+                Frames(count=30),
+                [ModelInput("silhouettes", transforms)],
+                seed=0,
             )
             batches = iter(training_loader(training, 0, options.iterations + 3, options.workers))
             for _ in range(3):

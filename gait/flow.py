@@ -25,6 +25,9 @@ from gait.prepare.raw_state import altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
 from gait.types import CatalogueRow
 
+# Dataset, model and save_name of an experiment.
+Key = tuple[str, str, str]
+
 
 class Flow:
     """The workflow's view of `config/` and `datasets/` below `root`.
@@ -234,31 +237,38 @@ class Flow:
 
         Weights that another experiment makes are there as soon as that one can run.
         """
-        seen = {(dataset, model, save_name)}
-        key: tuple[str, str, str] | None = (dataset, model, save_name)
-        while key is not None:
-            init = self.experiment(*key).experiment.init
-            if init is None or (self.root / init.weights).is_file():
-                return None
-            key = self._maker(init.weights)
-            if key is None or key in seen:
-                return f"the weights {init.weights} are not there"
-            seen.add(key)
+        return self._missing((dataset, model, save_name), frozenset())
+
+    def _missing(self, key: Key, above: frozenset[Key]) -> str | None:
+        for weights in self.experiment(*key).experiment.starts:
+            if (self.root / weights).is_file():
+                continue
+            maker = self._maker(weights)
+            if maker is None or maker in above | {key}:
+                return f"the weights {weights} are not there"
+            if (why := self._missing(maker, above | {key})) is not None:
+                return why
         return None
 
     def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:
-        """The weights file that training starts from, where there is one.
+        """The files of weights that training starts from.
 
         Raises:
-            ConfigError: it is not there, and nothing makes it.
+            ConfigError: one is not there, and nothing makes it.
         """
+        experiment = self.experiment(dataset, model, save_name).experiment
         if (why := self.missing(dataset, model, save_name)) is not None:
+            key = "weights" if experiment.weights else "init.weights" if experiment.init else ""
             raise ConfigError(
                 f"config/experiments/{dataset}/{model}/{save_name}.yaml: {why}; put the file "
-                "there or change init.weights"
+                f"there or change {key or 'init_from'}"
             )
-        init = self.experiment(dataset, model, save_name).experiment.init
-        return [] if init is None else [init.weights]
+        return experiment.starts
+
+    def other_indices(self, dataset: str, model: str, save_name: str) -> list[str]:
+        """The packed stores of further datasets that an experiment is trained on."""
+        others = self.experiment(dataset, model, save_name).experiment.train_on
+        return [str(self.folder(each) / "packed" / "index.csv") for each in others]
 
     def slice(self, stage: str, dataset: str, model: str, save_name: str) -> str:
         """The part of an experiment that a stage depends on, as canonical JSON.
@@ -350,7 +360,7 @@ class Flow:
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
         return load_experiment(self.root, dataset, model, save_name)[0]
 
-    def _maker(self, path: str) -> tuple[str, str, str] | None:
+    def _maker(self, path: str) -> Key | None:
         """The experiment whose weights file this is, if it is one."""
         match Path(path).parts:
             case ("results", dataset, model, save_name, "model.pt"):

@@ -26,12 +26,12 @@ KINDS = {
     "layout": "gait.prepare.layouts",
     "segmenter": "gait.prepare.segmenters",
     "optimizer": "torch.optim",
-    "scheduler": "torch.optim.lr_scheduler",
+    "scheduler": "gait.engine.schedulers",
 }
 
 # Supplied by the program, never by a configuration.
 DERIVED = {
-    "model": {"num_classes", "height_px", "width_px"},
+    "model": {"num_classes", "num_categories", "num_joints", "height_px", "width_px"},
     "optimizer": {"params"},
     "scheduler": {"optimizer"},
 }
@@ -70,7 +70,10 @@ def get(kind: str, name: str) -> Any:
     """The class registered as `name`; its module, and no other, is imported."""
     name = canonical(kind, name)
     _, path = _components(kind)[_normalised(name)]
-    module = KINDS[kind] if kind in ("optimizer", "scheduler") else f"{KINDS[kind]}.{path.stem}"
+    if _torch() in path.parents:
+        module = "torch.optim" if kind == "optimizer" else "torch.optim.lr_scheduler"
+    else:
+        module = f"{KINDS[kind]}.{path.stem}"
     return getattr(importlib.import_module(module), name)
 
 
@@ -149,18 +152,8 @@ def _components(kind: str) -> dict[str, tuple[str, Path]]:
             for node, path in classes
             if isinstance(node, ast.ClassDef) and _bases(node) & {"Optimizer", "Adam"}
         }
-    if kind == "scheduler":
-        # ReduceLROnPlateau waits for a metric that an iteration does not have.
-        path = _torch() / "optim" / "lr_scheduler.py"
-        return {
-            _normalised(node.name): (node.name, path)
-            for node in _parsed(path).body
-            if isinstance(node, ast.ClassDef)
-            and "LRScheduler" in _bases(node)
-            and node.name != "ReduceLROnPlateau"
-        }
+    components = _torch_schedulers() if kind == "scheduler" else {}
     folder = Path(__file__).parent.joinpath(*KINDS[kind].split(".")[1:])
-    components: dict[str, tuple[str, Path]] = {}
     for path in sorted(folder.glob("*.py")):
         if path.stem.startswith("_"):
             continue
@@ -172,6 +165,18 @@ def _components(kind: str) -> dict[str, tuple[str, Path]]:
             )
         components[key] = (_definition(path).name, path)
     return components
+
+
+def _torch_schedulers() -> dict[str, tuple[str, Path]]:
+    # ReduceLROnPlateau waits for a metric that an iteration does not have.
+    path = _torch() / "optim" / "lr_scheduler.py"
+    return {
+        _normalised(node.name): (node.name, path)
+        for node in _parsed(path).body
+        if isinstance(node, ast.ClassDef)
+        and "LRScheduler" in _bases(node)
+        and node.name != "ReduceLROnPlateau"
+    }
 
 
 def _bases(node: ast.ClassDef) -> set[str]:

@@ -73,19 +73,22 @@ class Batch:
     """A training or test batch on its way to the model.
 
     Attributes:
-        inputs: one tensor a modality; uint8 silhouettes [n, s, h, w], or [1, sum of lengths, h, w]
-            when `lengths` is given.
+        inputs: one tensor an input of the model, such as uint8 silhouettes [n, s, h, w]; packed
+            behind each other, [1, sum of lengths, ...], when `lengths` is given.
         labels: class index of each sequence, int64 [n].
         keys: the sequences, for messages.
         lengths: frames of each packed sequence, or None for a rectangular batch.
+        categories: category of each sequence, int64 [n], where the dataset has categories.
     """
 
     inputs: list[Tensor]
     labels: Tensor
     keys: list[SequenceKey]
     lengths: list[int] | None = None
+    categories: Tensor | None = None
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory; a loader that pins calls this."""
         inputs = [each.pin_memory() for each in self.inputs]
-        return Batch(inputs, self.labels.pin_memory(), self.keys, self.lengths)
+        categories = None if self.categories is None else self.categories.pin_memory()
+        return Batch(inputs, self.labels.pin_memory(), self.keys, self.lengths, categories)

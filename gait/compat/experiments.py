@@ -67,7 +67,8 @@ _ELSEWHERE = {
     "data_cfg.dataset_root": "data lie in data/<dataset>",
     "data_cfg.dataset_partition": "the partition is in datasets/<dataset>/partition.yaml",
     "data_cfg.test_dataset_name": _PROTOCOL,
-    "data_cfg.data_in_use": "a dataset here has the files that its pkl tree has",
+    "data_cfg.data_in_use": "an experiment names its modalities under inputs",
+    "data_cfg.self_supervised": "contrastive losses take no labels",
     "data_cfg.num_workers": "the number of loading processes is in config/config.yaml",
     "data_cfg.cache": "the packed store is memory-mapped",
     "evaluator_cfg.save_name": "the experiment's file names it",
@@ -96,7 +97,7 @@ class Conversion:
         dataset: the dataset's name there.
         model: the model's name here.
         save_name: the run's name there.
-        num_classes: number of classes of its classifier, 0 without one.
+        sizes: what our model derives from the data, as that configuration states it.
         notes: keys that are not carried, in the order of the configuration.
     """
 
@@ -104,7 +105,7 @@ class Conversion:
     dataset: str
     model: str
     save_name: str
-    num_classes: int
+    sizes: dict[str, int]
     notes: list[Note]
 
 
@@ -115,59 +116,88 @@ def convert(cfg: dict[str, Any]) -> Conversion:
         ConfigError: a model, loss, sampler or transform that is not supported, or a value out of
             range.
     """
-    top = Section(cfg, DEFAULTS)
-    if isinstance(cfg.get("data_cfg"), list):
-        raise ConfigError("data_cfg: training on several datasets cannot be converted")
+    data_cfg = cfg.get("data_cfg", {})
+    first, others = (data_cfg[0], data_cfg[1:]) if isinstance(data_cfg, list) else (data_cfg, [])
+    top = Section({**cfg, "data_cfg": first}, DEFAULTS)
     trainer, evaluator = top.section("trainer_cfg"), top.section("evaluator_cfg")
     converter = by_foreign_name(top.section("model_cfg").need("model"))
     dataset = top.section("data_cfg").take("dataset_name")
     settings = converter.settings(top.section("model_cfg"), dataset)
     save_name = trainer.take("save_name")
     notes: list[Note] = []
-    num_classes = settings.pop("num_classes", 0)
-    if num_classes:
+    sizes = {
+        name: int(settings.pop(name)) for name in sorted(registry.DERIVED["model"] & set(settings))
+    }
+    if "num_classes" in sizes:
         reason = "the number of classes is that of the training subjects"
         notes.append(Note("model_cfg.SeparateBNNecks.class_num", "elsewhere", reason))
+    inputs = converter.modalities(settings)
+    train, test = transforms_of(trainer, inputs), transforms_of(evaluator, inputs)
     sampler = trainer.section("sampler")
-    train_transforms, unread_train = transforms_of(trainer)
-    test_transforms, unread_test = transforms_of(evaluator)
+    frames = _frames(sampler)
+    if train.window is not None:
+        frames["count"] = train.window
     losses, unread_losses = _losses(top, converter)
     experiment: dict[str, Any] = {
         "seed": 0,
         "iterations": trainer.take("total_iter"),
+        "inputs": train.inputs,
+        "train_on": dict(_other_dataset(each) for each in others),
         "model": {"name": converter.model, **settings},
         "losses": losses,
         "optimizer": _torch("optimizer", top.section("optimizer_cfg"), "solver"),
         "scheduler": _torch("scheduler", top.section("scheduler_cfg"), "scheduler"),
-        "sampler": _sampler(sampler),
-        "frames": _frames(sampler),
-        "transforms": train_transforms,
+        "sampler": _sampler(sampler, train.two_views),
+        "frames": frames,
+        "transforms": _sampled_points(sampler) + train.transforms,
         "precision": "fp16" if trainer.take("enable_float16") else "fp32",
         "batch_norm": _batch_norm(trainer),
         "logging": _logging(trainer),
         "embedding": {
-            "transforms": test_transforms,
-            "frames_limit": _test_frames(evaluator.section("sampler")),
+            "transforms": _sampled_points(evaluator.section("sampler")) + test.transforms,
+            **_test_frames(evaluator.section("sampler"), test.window),
             "precision": "fp16" if evaluator.take("enable_float16") else "fp32",
         },
         "evaluation": {"distance": _distance(evaluator)},
     }
+    if train.inputs != test.inputs:
+        raise ConfigError(
+            f"evaluator_cfg.transform: reads {', '.join(test.inputs)}, training reads "
+            f"{', '.join(train.inputs)}; give both the same modalities"
+        )
+    experiment |= converter.recipe(top)
     _add_init(trainer, experiment, notes)
     validated(Experiment, experiment, "converted configuration")
     notes += [
         Note(key, "elsewhere", _ELSEWHERE[key])
         if key in _ELSEWHERE
         else Note(key, "ignored", _WITHOUT_EFFECT)
-        for key in [*top.unread(), *unread_losses, *unread_train, *unread_test]
+        for key in [*top.unread(), *unread_losses, *train.unread, *test.unread]
     ]
     return Conversion(
         experiment=experiment,
         dataset=dataset,
         model=converter.model,
         save_name=save_name,
-        num_classes=num_classes,
+        sizes=sizes,
         notes=notes,
     )
+
+
+def _other_dataset(cfg: Any) -> tuple[str, float]:
+    """A further dataset to train on, and by what its number of sequences counts."""
+    name = str(Section(cfg, DEFAULTS["data_cfg"], "data_cfg").take("dataset_name"))
+    # Ten times larger than all others together, it would hardly leave them a turn.
+    return name, 0.1 if "gaitlu" in name.lower() else 1.0
+
+
+def _sampled_points(cfg: Section) -> list[dict[str, Any]]:
+    """The transform that draws points of each cloud, where there are clouds."""
+    if "points_in_use" not in cfg:
+        return []
+    points = cfg.section("points_in_use")
+    points.take("pointcloud_index")
+    return [{"name": "RandomSamplePoints", "count": points.need("points_num")}]
 
 
 def _losses(top: Section, converter: Converter) -> tuple[dict[str, Any], list[str]]:
@@ -205,15 +235,18 @@ def _torch(kind: str, cfg: Section, key: str) -> dict[str, Any]:
     return {"name": name, **{each: cfg.take(each) for each in taken if each in cfg}}
 
 
-def _sampler(cfg: Section) -> dict[str, Any]:
+def _sampler(cfg: Section, two_views: bool) -> dict[str, Any]:
     kind, size = cfg.take("type"), cfg.take("batch_size")
-    if kind == "TripletSampler":
+    if kind == "TripletSampler" and not two_views:
         subjects, sequences = size
         return {"name": "TripletSampler", "subjects": subjects, "sequences": sequences}
     if kind == "CommonSampler":
-        return {"name": "CommonSampler", "batch": size}
+        return {"name": "BilateralSampler" if two_views else "CommonSampler", "batch": size}
+    if kind == "BilateralSampler":
+        return {"name": "BilateralSampler", "batch": size[0] * size[1]}
     raise ConfigError(
-        f"{cfg.at('type')}: expected 'TripletSampler' or 'CommonSampler', got {kind!r}"
+        f"{cfg.at('type')}: expected 'TripletSampler', 'CommonSampler' or 'BilateralSampler', "
+        f"got {kind!r}" + (" with the transform TwoView" if two_views else "")
     )
 
 
@@ -241,15 +274,17 @@ def _frames(cfg: Section) -> dict[str, Any]:
     return frames
 
 
-def _test_frames(cfg: Section) -> int | None:
-    sample_type = cfg.take("sample_type")
-    if not str(sample_type).startswith("all_"):
+def _test_frames(cfg: Section, window: int | None) -> dict[str, Any]:
+    """How much of a test sequence is used; a random window there is the middle one here."""
+    frames = _frames(cfg)
+    if window is not None or frames["number"] == "fixed":
+        return {"frames_exactly": window or frames["count"], "frames_limit": None}
+    if frames["number"] != "all":
         raise ConfigError(
-            f"{cfg.at('sample_type')}: expected all_ordered, got {sample_type!r}; test sequences "
-            "are used whole here"
+            f"{cfg.at('sample_type')}: expected all_ordered or a fixed number, got "
+            f"{frames['number']}"
         )
-    limit: int | None = cfg.take("frames_all_limit")
-    return limit
+    return {"frames_limit": frames.get("limit")}
 
 
 def _batch_norm(cfg: Section) -> str:
@@ -276,7 +311,10 @@ def _distance(cfg: Section) -> str:
 
 def _add_init(cfg: Section, experiment: dict[str, Any], notes: list[Note]) -> None:
     hint = cfg.take("restore_hint")
-    if isinstance(hint, str):
+    if isinstance(hint, list):
+        reason = "name the experiments that those weights are the results of under init_from"
+        notes.append(Note(cfg.at("restore_hint"), "elsewhere", reason))
+    elif isinstance(hint, str):
         resets = {name: bool(cfg.take(f"{name}_reset")) for name in ("optimizer", "scheduler")}
         reset = [name for name, wanted in resets.items() if wanted] + ["iteration"]
         strict = bool(cfg.take("restore_ckpt_strict"))

@@ -142,7 +142,10 @@ def training_loss(
     converter = by_model(type(model).__name__)
     # As in training here: torch's own kernel loses digits that gradients of deep models miss.
     model = prepare(model, "local", 1, inputs[0].device)
-    output: ModelOutput = model(converter.inputs(inputs, True))
+    rows = converter.inputs(inputs, True)
+    # Two views of a sequence may be two rows here.
+    labels = labels.repeat_interleave(len(rows[0]) // len(labels))
+    output: ModelOutput = model(rows)
     total = output.embeddings.new_zeros(())
     terms: dict[str, Tensor] = {}
     for cfg in loss_sections(loss_cfg):
@@ -212,12 +215,17 @@ def import_checkpoint(source: Path, config: Path, target: Path) -> None:
         load_state_dict(model, state)
     except CheckpointError as error:
         raise CheckpointError(f"{source}: {error}") from None
-    classes = [f"class {index}" for index in range(conversion.num_classes)]
+    classes = [f"class {index}" for index in range(conversion.sizes.get("num_classes", 0))]
     data = {
         "format": MODEL_FORMAT,
         "model": plain_state(model),
         "config": {"experiment": conversion.experiment},
-        "provenance": {"version": __version__, "imported": source.name, "classes": classes},
+        "provenance": {
+            "version": __version__,
+            "imported": source.name,
+            "classes": classes,
+            "sizes": conversion.sizes,
+        },
     }
     save_torch(data, target)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -15,6 +16,7 @@ from pydantic import (
 )
 
 from gait.config.schema import Strict
+from gait.types import SequenceKey
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
@@ -61,6 +63,13 @@ class Selection(Strict):
 
     condition: list[str] | None = None
     view: list[str] | None = None
+
+    def matches(self, key: SequenceKey) -> bool:
+        """Whether a sequence is selected."""
+        return all(
+            patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+            for name, patterns in ((key.condition, self.condition), (key.view, self.view))
+        )
 
 
 class Protocol(Strict):
@@ -165,6 +174,7 @@ class Dataset(Strict):
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
+    categories: dict[str, Selection] = Field(default_factory=dict)
     published: list[Published] = Field(default_factory=list)
     baselines: list[Annotated[str, Field(pattern=f"^{NAME}/{NAME}$")]] = Field(
         default_factory=list

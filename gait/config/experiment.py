@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
-from gait.config.dataset import Dataset
+from gait.config.dataset import NAME, Dataset
 from gait.config.schema import Component, Strict
+from gait.errors import nearest
+from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -31,6 +41,63 @@ class Loss(Component):
     @property
     def settings(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude={"weight", "field", "target"})
+
+
+class Augmentation(Component):
+    """A transform of one of the model's inputs, the first where none is named."""
+
+    input: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"input"})
+
+
+class ParameterGroup(Strict):
+    """What the optimiser does otherwise to some of the model's parameters.
+
+    Attributes:
+        match: shell-style patterns on the names of the parameters; a parameter belongs to the
+            first group that matches it.
+        frozen: the parameters keep their values.
+        lr: their learning rate; `lr_scale` multiplies the optimiser's instead.
+        weight_decay: their weight decay.
+    """
+
+    match: str | list[str]
+    frozen: bool = False
+    lr: NonNegativeFloat | None = None
+    lr_scale: NonNegativeFloat | None = None
+    weight_decay: NonNegativeFloat | None = None
+
+    @property
+    def patterns(self) -> list[str]:
+        return [self.match] if isinstance(self.match, str) else self.match
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if self.lr is not None and self.lr_scale is not None:
+            raise ValueError("a group takes lr or lr_scale, not both")
+        if self.frozen and (self.lr, self.lr_scale, self.weight_decay) != (None, None, None):
+            raise ValueError("a frozen group takes no lr, lr_scale or weight_decay")
+        return self
+
+
+class MovingAverage(Strict):
+    """A part of the model that follows another one, instead of being trained.
+
+    After each step, every parameter of `target` becomes m times itself plus 1 - m times its
+    counterpart in `source`; m rises from `momentum` to 1 along half a cosine over the run.
+
+    Attributes:
+        source, target: submodules of the model, by their dotted names.
+
+    Source: Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, arXiv 2006.07733, section 3.
+    """
+
+    source: str
+    target: str
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.99
 
 
 class Frames(Strict):
@@ -79,6 +146,28 @@ class Init(Strict):
     )
 
 
+class InitFrom(Strict):
+    """Another experiment whose result training starts from.
+
+    Attributes:
+        experiment: `<dataset>/<model>/<save_name>`.
+        part: only its tensors below this dotted name, which is taken off; all of them when empty.
+        into: the dotted name they get here; their own when empty.
+        strict: whether every one of those tensors has to fit one here; otherwise those that do
+            are used, and the others are named on the screen.
+    """
+
+    experiment: Annotated[str, Field(pattern=f"^{NAME}/{NAME}/{NAME}$")]
+    part: str = ""
+    into: str = ""
+    strict: bool = False
+
+    @property
+    def weights(self) -> str:
+        """Where that experiment's result lies."""
+        return f"results/{self.experiment}/model.pt"
+
+
 class Logging(Strict):
     """What a run writes while it trains, in iterations; changes no result."""
 
@@ -93,11 +182,14 @@ class Embedding(Strict):
 
     Attributes:
         frames_limit: only the first so many frames of a sequence; None for all.
+        frames_exactly: exactly so many frames from the middle of each sequence, which is repeated
+            where it is shorter; for models that want one length. None for all.
         frames_per_batch: sequences of equal length are batched up to this many frames.
     """
 
-    transforms: list[Component] = Field(default_factory=list)
+    transforms: list[Augmentation] = Field(default_factory=list)
     frames_limit: PositiveInt | None = 720
+    frames_exactly: PositiveInt | None = None
     frames_per_batch: PositiveInt = 2000
     precision: Precision = "fp32"
 
@@ -116,33 +208,111 @@ class Evaluation(Strict):
 
 
 class Experiment(Strict):
-    """One experiment, every value: `defaults.yaml` < model < experiment."""
+    """One experiment, every value: `defaults.yaml` < model < experiment.
+
+    Attributes:
+        inputs: what the model gets, one entry a tensor: a modality of the dataset, or several
+            joined on their channels, such as 'skeleton_maps+silhouettes'.
+        train_on: further datasets to train on together with this one; each iteration's batch
+            comes from one of them, drawn with a probability that goes with the cube root of the
+            number of its training sequences times its weight here.
+        parameters: groups of parameters that the optimiser treats otherwise.
+        weights: a `model.pt` to embed with as it is; nothing is trained.
+        init: a file that training starts from.
+        init_from: experiments that training starts from.
+    """
 
     seed: NonNegativeInt = 0
     iterations: NonNegativeInt
+    inputs: Annotated[list[str], Field(min_length=1)] = Field(
+        default_factory=lambda: [SILHOUETTES]
+    )
+    train_on: dict[str, PositiveFloat] = Field(default_factory=dict)
     model: Component
     losses: dict[str, Loss]
     optimizer: Component
     scheduler: Component
+    parameters: list[ParameterGroup] = Field(default_factory=list)
+    ema: MovingAverage | None = None
     sampler: Component
     frames: Frames
-    transforms: list[Component]
+    transforms: list[Augmentation]
     precision: Precision
     batch_norm: Literal["synchronised", "local", "fixed"]
     gradient_clip: PositiveFloat | None = None
+    weights: str | None = None
     init: Init | None = None
+    init_from: list[InitFrom] = Field(default_factory=list)
     logging: Logging
     embedding: Embedding
     evaluation: Evaluation
 
+    @field_validator("init_from", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """One experiment may be given by its name, and without a list."""
+        listed = value if isinstance(value, list) else [value]
+        return [{"experiment": each} if isinstance(each, str) else each for each in listed]
+
+    @field_validator("train_on", mode="before")
+    @classmethod
+    def _weighted(cls, value: Any) -> Any:
+        return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+
+    @field_validator("inputs")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for each in (modality for name in value for modality in name.split("+")):
+            if each not in MODALITIES:
+                raise ValueError(f"{each!r} is no modality; {nearest(each, MODALITIES)}")
+        if len(set(value)) < len(value):
+            raise ValueError("an input may be named once")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        starts = {
+            "weights": self.weights,
+            "init": self.init,
+            "init_from": self.init_from or None,
+        }
+        given = [name for name, value in starts.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
+        for name, transforms in (
+            ("transforms", self.transforms),
+            ("embedding.transforms", self.embedding.transforms),
+        ):
+            for each in transforms:
+                if each.input is not None and each.input not in self.inputs:
+                    raise ValueError(
+                        f"{name}: {each.name} is for the input {each.input!r}, expected one of "
+                        f"{', '.join(self.inputs)}"
+                    )
+        return self
+
+    @property
+    def starts(self) -> list[str]:
+        """The files of weights that training starts from, in the order they are read."""
+        if self.weights is not None:
+            return [self.weights]
+        if self.init is not None:
+            return [self.init.weights]
+        return [each.weights for each in self.init_from]
+
 
 class Resolved(Strict):
-    """An experiment with its identity and its dataset: all a stage needs to know."""
+    """An experiment with its identity and its dataset: all a stage needs to know.
+
+    Attributes:
+        others: the datasets of `train_on`, in its order.
+    """
 
     dataset: Dataset
     model: str
     save_name: str
     experiment: Experiment
+    others: list[Dataset] = Field(default_factory=list)
 
     @property
     def identity(self) -> str:
@@ -160,12 +330,23 @@ class Resolved(Strict):
         experiment = self.experiment.model_dump(
             mode="json", exclude={"logging", "embedding", "evaluation"}
         )
-        return {"experiment": experiment, "train": self.dataset.partition.train}
+        trained_on = {each.name: each.partition.train for each in (self.dataset, *self.others)}
+        return {
+            "experiment": experiment,
+            "train": trained_on,
+            "categories": [
+                each.model_dump(mode="json") for each in self.dataset.categories.values()
+            ],
+        }
 
     def embedding_slice(self) -> dict[str, Any]:
         """What embeddings depend on, given the weights."""
         settings = self.experiment.embedding.model_dump(mode="json")
-        return {"embedding": settings, "test": self.dataset.partition.test}
+        return {
+            "embedding": settings,
+            "inputs": self.experiment.inputs,
+            "test": self.dataset.partition.test,
+        }
 
     def scoring_slice(self) -> dict[str, Any]:
         """What metrics depend on, given the embeddings."""

@@ -97,6 +97,25 @@ def load_experiment(
     problems += _component_problems(merged, origins, path)
     experiment = _validated(Experiment, merged, origins, path, problems)
     assert definition is not None
+    others = []
+    for name in experiment.train_on:
+        try:
+            others.append(load_dataset(root, name)[0])
+        except ConfigError as error:
+            place = place_of(origins, "train_on", path)
+            problems += [f"{place}: train_on: {each}" for each in error.problems]
+    if dataset in experiment.train_on:
+        place = place_of(origins, "train_on", path)
+        problems.append(f"{place}: train_on: {dataset} is trained on anyway; remove it")
+    known = ["/".join(each) for each in experiment_names(root)]
+    problems += [
+        f"{place_of(origins, 'init_from', path)}: init_from: no experiment is named "
+        f"{each.experiment}; {nearest(each.experiment, known)}"
+        for each in experiment.init_from
+        if each.experiment not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
     unknown = set(experiment.evaluation.protocols or []) - set(definition.protocols)
     if unknown:
         place = origins.get("evaluation.protocols", path)
@@ -105,9 +124,10 @@ def load_experiment(
             f"{nearest(each, definition.protocols)}"
             for each in sorted(unknown)
         )
-    return Resolved(
-        dataset=definition, model=model, save_name=save_name, experiment=experiment
-    ), origins
+    resolved = Resolved(
+        dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
+    )
+    return resolved, origins
 
 
 def read_resolved(path: Path) -> Resolved:
@@ -177,6 +197,8 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
     for where, holder in (("transforms", data), ("embedding.transforms", embedding)):
         listed = holder.get("transforms") if isinstance(holder, dict) else None
         for index, transform in enumerate(listed if isinstance(listed, list) else []):
+            if isinstance(transform, dict):
+                transform = {key: transform[key] for key in transform.keys() - {"input"}}
             components.append(("transform", f"{where}.{index}", transform))
     return [
         f"{place_of(origins, where, file)}: {problem}"

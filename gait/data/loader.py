@@ -10,13 +10,17 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from gait.data.dataset import TestSet, TrainingSet
+from gait.data.dataset import JointTrainingSet, TestSet, TrainingSet
 from gait.processes import follow_parent
 from gait.types import Batch
 
 
 def training_loader(
-    training: TrainingSet, start: int, stop: int, workers: int = 0, pin: bool = False
+    training: TrainingSet | JointTrainingSet,
+    start: int,
+    stop: int,
+    workers: int = 0,
+    pin: bool = False,
 ) -> DataLoader[Batch]:
     """The batches of iterations `start` up to, and not including, `stop`, in order.
 
@@ -33,7 +37,7 @@ def test_loader(test: TestSet, workers: int = 0, pin: bool = False) -> DataLoade
 
 
 def _loader(
-    dataset: TrainingSet | TestSet, items: range, workers: int, pin: bool
+    dataset: TrainingSet | JointTrainingSet | TestSet, items: range, workers: int, pin: bool
 ) -> DataLoader[Batch]:
     return DataLoader(
         dataset,

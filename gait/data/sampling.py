@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gait.config.experiment import Frames
 
-DRAW, SLOT, TEST = 0, 1, 2
+DRAW, SLOT, TEST, DATASET = 0, 1, 2, 3
 
 
 def keyed(seed: int, position: int, purpose: int, slot: int = 0) -> np.random.Generator:
@@ -19,7 +19,8 @@ def keyed(seed: int, position: int, purpose: int, slot: int = 0) -> np.random.Ge
     Args:
         seed: the experiment's seed.
         position: the iteration, or the sequence's index at test time.
-        purpose: `DRAW` for the sampler, `SLOT` for a sequence of a training batch, `TEST`.
+        purpose: `DRAW` for the sampler, `SLOT` for a sequence of a training batch, `TEST` for a
+            test sequence, `DATASET` for the choice of one among several.
         slot: position in the global batch.
     """
     return np.random.default_rng([seed, position, purpose, slot])
@@ -60,3 +61,8 @@ def sample_frames(
         if frames.order == "all_ordered":
             positions.sort()
     return positions[: frames.limit]
+
+
+def middle(length: int, count: int) -> npt.NDArray[np.int64]:
+    """Exactly `count` positions from the middle of a sequence, repeated where it is shorter."""
+    return (max(length - count, 0) // 2 + np.arange(count)) % length

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from gait.errors import DataError, nearest
+from gait.modalities import MODALITIES, SILHOUETTES
 from gait.types import SequenceKey
 
 REMEDY = "make it again with `gait pack`"
+Array = npt.NDArray[Any]
 
 
 class Keys(Sequence[SequenceKey]):
@@ -38,54 +40,75 @@ class Keys(Sequence[SequenceKey]):
 
 
 class PackedStore:
-    """Random access to the frames of `packed/frames.npy`, found through `packed/index.csv`.
+    """Random access to the frames of a packed dataset, found through `packed/index.csv`.
 
-    Opening reads the index only. A pickled store carries no frames: whoever unpickles it maps the
-    file anew, so that worker processes share the page cache and nothing else.
+    `frames.npy` holds the silhouettes, `<modality>.npy` each further modality, frame by frame in
+    the same order. Opening reads the index only. A pickled store carries no frames: whoever
+    unpickles it maps the files anew, so that worker processes share the page cache and nothing
+    else.
 
     Attributes:
         keys: subject, condition and view of each sequence.
         lengths: frames of each sequence, int64.
         subjects: distinct subjects, sorted.
         subject_codes: position in `subjects` of each sequence's subject, int32.
-        height_px, width_px: size of every frame.
 
     Raises:
         DataError: a file is missing or torn, or the two do not belong together.
     """
 
     def __init__(self, packed: Path) -> None:
-        self._path = packed / "frames.npy"
-        self._frames = _map_frames(self._path)
+        self._folder = packed
+        self._arrays: dict[str, Array] = {}
         index = _read_index(packed / "index.csv")
         columns = [_encoded(index[name]) for name in SequenceKey._fields]
         self.keys = Keys(columns)
         self.subject_codes, self.subjects = columns[0]
         self._starts = index["start"].to_numpy(np.int64)
         self.lengths: npt.NDArray[np.int64] = index["frames"].to_numpy(np.int64)
-        self.height_px, self.width_px = (int(each) for each in self._frames.shape[1:])
         self._check(packed / "index.csv")
+        for modality in self.modalities or [SILHOUETTES]:
+            self._array(modality)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_frames"}
+        return {**vars(self), "_arrays": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._frames = _map_frames(self._path)
 
-    def read(self, index: int, frames: npt.NDArray[np.int64] | slice) -> npt.NDArray[np.uint8]:
-        """Frames of one sequence, uint8 [s, h, w]; no other frame is read from disk.
+    @property
+    def modalities(self) -> list[str]:
+        """What the store holds of each frame."""
+        found = {path.stem for path in self._folder.glob("*.npy")}
+        named = {SILHOUETTES if each == "frames" else each for each in found}
+        return sorted(named & MODALITIES.keys())
+
+    def frame_shape(self, modality: str = SILHOUETTES) -> tuple[int, ...]:
+        """Shape of one frame, such as (height, width)."""
+        return tuple(self._array(modality).shape[1:])
+
+    def dtype(self, modality: str = SILHOUETTES) -> np.dtype[Any]:
+        """Type of the values of a frame."""
+        return self._array(modality).dtype
+
+    def read(
+        self, index: int, frames: npt.NDArray[np.int64] | slice, modality: str = SILHOUETTES
+    ) -> Array:
+        """Frames of one sequence, such as silhouettes uint8 [s, h, w]; no others are read.
 
         Args:
             index: position of the sequence in the store.
             frames: positions within the sequence, in any order and with repeats, which gives a
                 copy; or a slice, which gives a view that cannot be written to.
+
+        Raises:
+            DataError: the store does not hold the modality, or its file is torn.
         """
         start = self._starts[index]
-        return self._frames[start : start + self.lengths[index]][frames]
+        return self._array(modality)[start : start + self.lengths[index]][frames]
 
     def indices_of(self, subjects: Iterable[str]) -> npt.NDArray[np.int64]:
         """Positions of all sequences of `subjects`, ascending.
@@ -98,26 +121,45 @@ class PackedStore:
         for subject in subjects:
             if subject not in position:
                 raise DataError(
-                    f"{self._path.parent}: holds no sequence of subject {subject!r}; "
+                    f"{self._folder}: holds no sequence of subject {subject!r}; "
                     f"{nearest(subject, self.subjects)} Change the dataset's partition.yaml, "
                     f"or {REMEDY}"
                 )
             wanted[position[subject]] = True
         return np.flatnonzero(wanted[self.subject_codes])
 
+    def _array(self, modality: str) -> Array:
+        """The mapped frames of a modality, as many as the index lists."""
+        if modality not in self._arrays:
+            if modality not in (self.modalities or [SILHOUETTES]):
+                raise DataError(
+                    f"{self._folder}: holds no {modality}, expected it for `inputs` of the "
+                    f"experiment; it holds {', '.join(self.modalities) or 'no frames at all'}; "
+                    f"{REMEDY} from pkl files <view>-{modality}.pkl, or change `inputs`"
+                )
+            path = self._folder / f"{'frames' if modality == SILHOUETTES else modality}.npy"
+            array = _mapped(path)
+            listed = int((self._starts + self.lengths).max())
+            if array.ndim and listed != len(array):
+                raise DataError(
+                    f"{self._folder / 'index.csv'}: lists {listed} frames, but {path} holds "
+                    f"{len(array)}: the two files do not belong together; {REMEDY}"
+                )
+            if not MODALITIES[modality].fits(str(array.dtype), array.shape):
+                raise DataError(
+                    f"{path}: holds {array.dtype} of shape {list(array.shape)}, expected "
+                    f"{MODALITIES[modality]}; {REMEDY}"
+                )
+            self._arrays[modality] = array
+        return self._arrays[modality]
+
     def _check(self, index: Path) -> None:
-        """The sequences must cover the frames exactly: no gap, no overlap, nothing left over."""
+        """The sequences must follow each other: no gap, no overlap, none twice."""
         if not len(self):
             raise DataError(f"{index}: lists no sequence, expected at least one; {REMEDY}")
         if self.lengths.min() < 1 or self._starts.min() < 0:
             raise DataError(
                 f"{index}: has a negative start or a sequence without frames; {REMEDY}"
-            )
-        listed, held = int((self._starts + self.lengths).max()), len(self._frames)
-        if listed != held:
-            raise DataError(
-                f"{index}: lists {listed} frames, but {self._path} holds {held}: the two files "
-                f"do not belong together; {REMEDY}"
             )
         order = np.argsort(self._starts)
         ends = (self._starts + self.lengths)[order]
@@ -131,18 +173,13 @@ class PackedStore:
             raise DataError(f"{index}: lists {twice} more than once; {REMEDY}")
 
 
-def _map_frames(path: Path) -> npt.NDArray[np.uint8]:
+def _mapped(path: Path) -> Array:
     try:
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path}: does not exist, expected the packed frames; {REMEDY}") from None
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{path}: is torn or no .npy file ({error}); {REMEDY}") from None
-    if frames.dtype != np.uint8 or frames.ndim != 3:
-        raise DataError(
-            f"{path}: holds {frames.dtype} of shape {list(frames.shape)}, expected uint8 "
-            f"[frames, height, width]; {REMEDY}"
-        )
     # A plain array: indexing an np.memmap costs several times as much.
     return np.asarray(frames)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from gait import __version__
-from gait.config.dataset import matching_subjects
+from gait.config.dataset import Dataset, matching_subjects
 from gait.config.experiment import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import CHECKPOINT_FORMAT
@@ -130,12 +130,30 @@ def fingerprint(resolved: Resolved, packed: Path) -> Fingerprint:
     """The digests that decide whether a checkpoint belongs to this run.
 
     Args:
-        packed: the packed store; only its index is read.
+        packed: the packed store; only its index is read. Those of other datasets lie beside it.
 
     Raises:
         DataError: the index cannot be read.
         CheckpointError: the weights to start from cannot be read.
     """
+    digests = [
+        _data_digest(packed if each is resolved.dataset else other_store(packed, each.name), each)
+        for each in (resolved.dataset, *resolved.others)
+    ]
+    data = digests[0] if len(digests) == 1 else _text_digest(" ".join(digests))
+    settings = resolved.training_slice()
+    settings["experiment"].pop("iterations")
+    starts = [_digest(Path(each)) for each in resolved.experiment.starts]
+    text = json.dumps([settings, starts, data], sort_keys=True, separators=(",", ":"))
+    return Fingerprint(data, _text_digest(text))
+
+
+def other_store(packed: Path, dataset: str) -> Path:
+    """The packed store of another dataset, beside that of one."""
+    return packed.parent.parent / dataset / packed.name
+
+
+def _data_digest(packed: Path, dataset: Dataset) -> str:
     index = packed / "index.csv"
     columns = ["subject", "condition", "view", "frames", "sha256"]
     try:
@@ -144,17 +162,13 @@ def fingerprint(resolved: Resolved, packed: Path) -> Fingerprint:
         raise DataError(
             f"{index}: cannot be read ({str(error).splitlines()[0]}); run the pack step again"
         ) from error
-    subjects = matching_subjects(
-        sorted(table["subject"].unique()), resolved.dataset.partition.train
-    )
+    subjects = matching_subjects(sorted(table["subject"].unique()), dataset.partition.train)
     rows = table[table["subject"].isin(subjects)].sort_values(columns[:3])
-    data = hashlib.sha256(rows.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
-    settings = resolved.training_slice()
-    settings["experiment"].pop("iterations")
-    init = resolved.experiment.init
-    start = None if init is None else _digest(Path(init.weights))
-    text = json.dumps([settings, start, data], sort_keys=True, separators=(",", ":"))
-    return Fingerprint(data, hashlib.sha256(text.encode()).hexdigest())
+    return _text_digest(rows.to_csv(index=False, lineterminator="\n"))
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:
@@ -164,5 +178,5 @@ def _digest(path: Path) -> str:
     except OSError as error:
         raise CheckpointError(
             f"{path}: the weights to start from cannot be read ({error.strerror}); see "
-            "init.weights of the experiment"
+            "weights, init or init_from of the experiment"
         ) from error

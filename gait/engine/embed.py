@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from gait import registry
 from gait.config.dataset import absence, matching_subjects
 from gait.config.experiment import Embedding, Precision, Resolved
 from gait.data.dataset import TestSet
+from gait.data.inputs import derived_sizes, model_inputs
 from gait.data.loader import test_loader
 from gait.data.store import PackedStore
 from gait.engine.distributed import World, session
@@ -52,17 +52,19 @@ def embed(
         test = test_set(resolved, store, world)
         if missed := absence(store.subjects, resolved.dataset.partition.test, "test"):
             world.say(missed)
-        size = {"height_px": test.height_px, "width_px": test.width_px}
-        # Imported weights do not tell what they were trained on.
-        trained = {name: weights.provenance.get(name, size[name]) for name in size}
-        if size != trained:
-            raise CheckpointError(
-                f"{model}: was trained on frames of {trained['height_px']} x "
-                f"{trained['width_px']} pixels, the test frames have {test.height_px} x "
-                f"{test.width_px}; make embedding.transforms cut as `transforms` does"
+        sizes = derived_sizes(test.inputs, test.shapes)
+        # Imported weights do not tell all of the sizes that they were trained on.
+        differing = [name for name in sizes if weights.sizes.get(name, sizes[name]) != sizes[name]]
+        if differing:
+            found = " and ".join(
+                f"{name} {weights.sizes[name]} (the test frames have {sizes[name]})"
+                for name in differing
             )
-        classes = weights.provenance["classes"]
-        network = build_model(resolved.experiment, num_classes=len(classes), **size)
+            raise CheckpointError(
+                f"{model}: was trained on frames of {found}; make embedding.transforms cut as "
+                "`transforms` does"
+            )
+        network = build_model(resolved.experiment, {**sizes, **weights.sizes})
         load_strictly(network, weights.model, model)
         settings = resolved.experiment.embedding
         network.to(world.device)
@@ -76,11 +78,12 @@ def test_set(resolved: Resolved, store: PackedStore, world: World) -> TestSet:
     return TestSet(
         store,
         matching_subjects(store.subjects, resolved.dataset.partition.test),
-        [registry.build("transform", each.settings) for each in settings.transforms],
+        model_inputs(resolved.experiment.inputs, settings.transforms),
         settings.frames_limit,
         settings.frames_per_batch,
         world.rank,
         world.size,
+        settings.frames_exactly,
     )
 
 
@@ -117,7 +120,7 @@ def write_embeddings(
         _embed_share(model, test, parts[world.rank], len(own), world, settings.precision, workers)
         world.barrier()
         if world.is_first:
-            _merge(parts, everyone, counts, store, settings.frames_limit, path)
+            _merge(parts, everyone, counts, store, settings, path)
         world.barrier()
 
 
@@ -148,7 +151,7 @@ def _embed_share(
     with torch.inference_mode():
         for batch in test_loader(test, workers, pin=world.device.type == "cuda"):
             with autocast(precision, world.device):
-                output = model(on_device(batch, world.device), batch.lengths)
+                output = model(on_device(batch, test.inputs, world.device), batch.lengths)
             following = HostCopy(output.embeddings.float())
             if arriving is not None:
                 store_rows(arriving)
@@ -164,7 +167,7 @@ def _merge(
     indices: npt.NDArray[np.int64],
     counts: list[int],
     store: PackedStore,
-    frames_limit: int | None,
+    settings: Embedding,
     path: Path,
 ) -> None:
     """Write the rows of all processes as one archive, in the order of the store."""
@@ -187,8 +190,10 @@ def _merge(
     keys = [store.keys[index] for index in sequences.tolist()]
     texts = {name: np.array([getattr(key, name) for key in keys]) for name in keys[0]._fields}
     frames = store.lengths[sequences]
-    if frames_limit is not None:
-        frames = np.minimum(frames, frames_limit)
+    if settings.frames_exactly is not None:
+        frames = np.full_like(frames, settings.frames_exactly)
+    elif settings.frames_limit is not None:
+        frames = np.minimum(frames, settings.frames_limit)
     arrays: dict[str, npt.NDArray[np.generic]] = {**texts, "frames": frames.astype(np.int32)}
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # Written as np.savez does, but never whole in memory.

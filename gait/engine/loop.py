@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +18,21 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gait import __version__, registry
 from gait.config.experiment import Resolved
-from gait.data.dataset import TrainingSet
+from gait.data.dataset import JointTrainingSet, TrainingSet
+from gait.data.inputs import ModelInput
 from gait.data.loader import training_loader
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.checkpoint import Checkpoints, Fingerprint
 from gait.engine.distributed import PREEMPTED, StopRequest, World
+from gait.engine.groups import parameter_groups
 from gait.engine.history import History, Window, duration
 from gait.engine.host import HostCopy
+from gait.engine.moving_average import Follower
 from gait.engine.repeatable import seed_iteration
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import rank1_pct
-from gait.engine.weights import load_strictly, plain_state, warm_start
+from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import TrainingError
 from gait.types import Batch, SequenceKey
 
@@ -49,7 +53,9 @@ class Loop:
     """One run of the loop: everything that changes while it goes on, and is in a checkpoint.
 
     Args:
-        network: the model on its device, with its initial weights.
+        inputs: what the model gets.
+        network: the model on its device, with its initial weights; what is frozen has no
+            gradient.
         mark: what the weights depend on.
         output: where checkpoints, history and summaries go.
         stop: asked after each iteration whether to save and leave.
@@ -60,7 +66,8 @@ class Loop:
         self,
         resolved: Resolved,
         store: PackedStore,
-        training: TrainingSet,
+        training: TrainingSet | JointTrainingSet,
+        inputs: Sequence[ModelInput],
         network: nn.Module,
         mark: Fingerprint,
         output: Path,
@@ -72,6 +79,7 @@ class Loop:
         self._settings = settings = resolved.experiment
         self._store = store
         self._training = training
+        self._inputs = inputs
         self._network = network
         self._mark = mark
         self._output = output
@@ -84,12 +92,19 @@ class Loop:
         self._step = TrainingStep(network, settings.losses, world, counts, settings.precision)
         self._step.to(world.device)
         self._learning = self._step.learning
+        optimizer = settings.optimizer.settings
+        groups = parameter_groups(
+            network, self._step.losses, settings.parameters, optimizer.get("lr")
+        )
         self._optimizer: torch.optim.Optimizer = registry.build(
-            "optimizer", settings.optimizer.settings, params=self._learning
+            "optimizer", optimizer, params=groups
         )
         self._scheduler: torch.optim.lr_scheduler.LRScheduler = registry.build(
             "scheduler", settings.scheduler.settings, optimizer=self._optimizer
         )
+        self._follower: Follower | None = None
+        if settings.ema is not None:
+            self._follower = Follower(network, settings.ema, settings.iterations)
         fp16 = settings.precision == "fp16"
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=fp16)
         self._window = Window()
@@ -143,8 +158,8 @@ class Loop:
         if state is not None:
             self._restore(state)
             said.append(f"going on after iteration {self._iteration}")
-        elif self._settings.init is not None:
-            state, unused = warm_start(self._network, self._settings.init)
+        else:
+            state, unused = start(self._network, self._settings)
             said += unused
             if "optimizer" in state:
                 self._optimizer.load_state_dict(state["optimizer"])
@@ -231,7 +246,10 @@ class Loop:
         seed_iteration(self._settings.seed, self._iteration, self._world.rank)
         self._optimizer.zero_grad(set_to_none=True)
         targets = {"identity": batch.labels.to(device, non_blocking=True)}
-        loss, values = forward(on_device(batch, device), targets, batch.lengths)
+        if batch.categories is not None:
+            targets["category"] = batch.categories.to(device, non_blocking=True)
+        inputs = on_device(batch, self._inputs, device)
+        loss, values = forward(inputs, targets, batch.lengths)
         self._scaler.scale(loss).backward()
         if self._settings.gradient_clip is not None:
             self._scaler.unscale_(self._optimizer)
@@ -244,6 +262,8 @@ class Loop:
         # keyed by it; the schedule goes on only when the weights did.
         if self._scaler.get_scale() >= scale:
             self._scheduler.step()
+            if self._follower is not None:
+                self._follower.follow(self._iteration)
         self._iteration += 1
         self._arriving.append(_Step(self._iteration, HostCopy(values), batch.keys, lr))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gait import registry
 from gait.config.experiment import Experiment, Loss, Precision
+from gait.data.inputs import ModelInput
 from gait.engine.distributed import World
 from gait.errors import ConfigError
 from gait.types import Batch, ModelOutput
@@ -117,25 +118,22 @@ class TrainingStep(nn.Module):
         return self._world.gather_rows(rows, counts)
 
 
-def build_model(
-    experiment: Experiment, *, num_classes: int, height_px: int, width_px: int
-) -> nn.Module:
-    """The model with its initial weights, which depend on the seed only."""
+def build_model(experiment: Experiment, sizes: Mapping[str, int]) -> nn.Module:
+    """The model with its initial weights, which depend on the seed only.
+
+    Args:
+        sizes: what follows from the data, by the names in `registry.DERIVED`.
+    """
     torch.manual_seed(experiment.seed)
-    model: nn.Module = registry.build(
-        "model",
-        experiment.model.settings,
-        num_classes=num_classes,
-        height_px=height_px,
-        width_px=width_px,
-    )
+    model: nn.Module = registry.build("model", experiment.model.settings, **sizes)
     return model
 
 
-def on_device(batch: Batch, device: torch.device) -> list[Tensor]:
-    """The inputs of a batch where the model is; what came as uint8 becomes float in 0..1."""
-    moved = (each.to(device, non_blocking=True) for each in batch.inputs)
-    return [each.float().div_(255) if each.dtype == torch.uint8 else each for each in moved]
+def on_device(batch: Batch, inputs: Sequence[ModelInput], device: torch.device) -> list[Tensor]:
+    """The inputs of a batch where the model is, as the model takes them."""
+    return [
+        each.on_device(values, device) for each, values in zip(inputs, batch.inputs, strict=True)
+    ]
 
 
 def autocast(precision: Precision, device: torch.device) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gait.config.experiment import Init, Resolved
+from gait.config.experiment import Experiment, Init, InitFrom, Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.errors import CheckpointError
 
@@ -31,6 +31,12 @@ class Weights:
     model: dict[str, Tensor]
     config: dict[str, Any]
     provenance: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the model's parameters were derived from, by the names in `registry.DERIVED`."""
+        sizes: dict[str, int] = self.provenance["sizes"]
+        return sizes
 
 
 def plain_state(module: nn.Module) -> dict[str, Tensor]:
@@ -76,40 +82,38 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: Path | 
     model.load_state_dict(dict(state))
 
 
-def warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
-    """Give `model` the weights that the experiment starts from.
+def start(model: nn.Module, experiment: Experiment) -> tuple[dict[str, Any], list[str]]:
+    """Give `model` the weights that the experiment starts from, where it names any.
 
     Returns:
         The parts of the training state that are to be restored, by name ('optimizer',
         'scheduler', 'iteration'), and sentences about weights that were not used.
 
     Raises:
-        CheckpointError: the file cannot be read, does not fit while `init.strict`, or lacks a part
-            that `init.reset` does not name.
+        CheckpointError: a file cannot be read, does not fit, or lacks a part of the training
+            state that is to be restored.
     """
+    if experiment.init is not None:
+        return _warm_start(model, experiment.init)
+    said: list[str] = []
+    for each in experiment.init_from:
+        said += _take_over(model, each)
+    return {}, said
+
+
+def _warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]:
     path = Path(init.weights)
-    data = load_torch(path)
-    if data.get("format") not in (MODEL_FORMAT, CHECKPOINT_FORMAT):
-        raise CheckpointError(
-            f"{path}: expected a model.pt or a checkpoint of this software, {_found(data)}; "
-            "convert foreign weights with `gait import-checkpoint`"
-        )
+    data = _start_data(path)
     state: dict[str, Tensor] = data["model"]
+    said = []
     if init.strict:
         try:
             load_strictly(model, state, path)
         except CheckpointError as error:
             raise CheckpointError(f"{error}; set init.strict: false to use what fits") from None
-        said = []
     else:
         said = [f"{path}: not used: {each}" for each in _differences(model, state)]
-        fitting = {**model.state_dict()}
-        fitting.update(
-            (name, value)
-            for name, value in state.items()
-            if name in fitting and fitting[name].shape == value.shape
-        )
-        model.load_state_dict(fitting)
+        _load_fitting(model, state)
     wanted = {"optimizer", "scheduler", "iteration"} - set(init.reset)
     missing = sorted(wanted - set(data))
     if missing:
@@ -118,6 +122,57 @@ def warm_start(model: nn.Module, init: Init) -> tuple[dict[str, Any], list[str]]
             "start from a checkpoint instead of a model.pt"
         )
     return {name: data[name] for name in sorted(wanted)}, said
+
+
+def _take_over(model: nn.Module, init: InitFrom) -> list[str]:
+    """Give `model` a part of another experiment's result."""
+    path = Path(init.weights)
+    below = f"{init.part}." if init.part else ""
+    into = f"{init.into}." if init.into else ""
+    state = {
+        into + name.removeprefix(below): value
+        for name, value in _start_data(path)["model"].items()
+        if name.startswith(below)
+    }
+    own = model.state_dict()
+    unfit = [
+        name for name, value in state.items() if name not in own or own[name].shape != value.shape
+    ]
+    if len(unfit) == len(state):
+        wanted = [name for name in own if name.startswith(into)]
+        raise CheckpointError(
+            f"{path}: none of its tensors{f' below {init.part}' if below else ''} fits the model"
+            f"{f' below {init.into}' if into else ''}; it has {_listed(list(state)[:3]) or 'none'}"
+            f", the model {_listed(wanted[:3]) or 'none'}; change init_from"
+        )
+    if unfit and init.strict:
+        raise CheckpointError(
+            f"{path}: does not fit the model: {_listed(unfit)}; set init_from.strict: false to "
+            "use what fits"
+        )
+    _load_fitting(model, state)
+    return [f"{path}: not used: {_listed(unfit)}"] if unfit else []
+
+
+def _load_fitting(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give `model` those tensors of `state` that it has, in the same shape."""
+    fitting = {**model.state_dict()}
+    fitting.update(
+        (name, value)
+        for name, value in state.items()
+        if name in fitting and fitting[name].shape == value.shape
+    )
+    model.load_state_dict(fitting)
+
+
+def _start_data(path: Path) -> dict[str, Any]:
+    data = load_torch(path)
+    if data.get("format") not in (MODEL_FORMAT, CHECKPOINT_FORMAT):
+        raise CheckpointError(
+            f"{path}: expected a model.pt or a checkpoint of this software, {_found(data)}; "
+            "convert foreign weights with `gait import-checkpoint`"
+        )
+    return data
 
 
 def check_same_model(weights: Weights, resolved: Resolved, path: Path) -> None:

@@ -42,4 +42,8 @@ class HorizontalPooling(nn.Module):
                 )
         flat = maps.flatten(2)
         scales = [flat.view(*flat.shape[:2], each, -1) for each in self.bins]
-        return torch.cat([strips.mean(3) + strips.amax(3) for strips in scales], 2)
+        return torch.cat([self.described(strips) for strips in scales], 2)
+
+    def described(self, strips: Tensor) -> Tensor:
+        """One value [n, c, p] for the pixels of each strip [n, c, p, pixels]."""
+        return strips.mean(3) + strips.amax(3)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class Projection(nn.Conv2d):
-    """A 1x1 convolution without bias, with the parameters and names of `torch.nn.Conv2d`.
+    """A 1x1 convolution, with the parameters and names of `torch.nn.Conv2d`.
 
     On a CPU, oneDNN's gradient of strided 1x1 convolutions writes beyond its memory when layers
     are narrow (torch 2.13: 8 channels, two threads); a product over channels does not.
@@ -15,14 +15,22 @@ class Projection(nn.Conv2d):
     Args:
         in_channels: channels c of the maps.
         out_channels: channels of the result.
-        stride: step between the pixels that are kept, in both directions.
+        stride: step between the pixels that are kept, in both directions or for each.
+        bias: add a learnt number to each channel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, 1, stride, bias=False)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int | tuple[int, int] = 1,
+        *,
+        bias: bool = False,
+    ) -> None:
+        super().__init__(in_channels, out_channels, 1, stride, bias=bias)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps [m, out_channels, h / stride, w / stride] of maps [m, c, h, w]."""
+        """Maps [m, out_channels, h / stride, w / stride] of maps [m, in_channels, h, w]."""
         rows, columns = self.stride
         pixels = maps[:, :, ::rows, ::columns].permute(0, 2, 3, 1)
-        return F.linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return F.linear(pixels, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)

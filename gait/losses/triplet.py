@@ -42,7 +42,7 @@ class Triplet(nn.Module):
         """
         distances = _distances(value.float().permute(2, 0, 1).contiguous())
         with torch.no_grad():
-            counts, hardest = _violations(distances, labels, self.margin)
+            counts, hardest = _violations(_without_self(distances), labels, self.margin)
             number = counts.clamp(min=0).sum((1, 2))
         # Each violating triplet adds d(anchor, positive) - d(anchor, negative) + margin, so the
         # sum weights each distance by the triplets it is in. Rows of `counts` sum to zero, which
@@ -73,6 +73,16 @@ def _distances(parts: Tensor) -> Tensor:
     distances = torch.where(zero, 1, squared).sqrt() * ~zero
     itself = torch.eye(parts.shape[1], dtype=torch.bool, device=parts.device)
     return torch.where(itself, distances.detach(), distances)
+
+
+def _without_self(distances: Tensor) -> Tensor:
+    """Distances with each sample at zero from itself: these decide which triplets violate.
+
+    Where a negative is as far as the margin, rounding would decide instead, and the mean over the
+    violating triplets and its gradient would change by percents when samples are few.
+    """
+    itself = torch.eye(distances.shape[1], dtype=torch.bool, device=distances.device)
+    return distances.masked_fill(itself, 0)
 
 
 def _violations(distances: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor]:

@@ -45,3 +45,18 @@ def test_loss(name: str) -> None:
     result.value.backward()
     assert value.grad is not None
     goldens.assert_close(value.grad, case[f"grad_of_loss_mean_wrt_{field}"], 1e-4)
+
+
+def test_binary_cross_entropy() -> None:
+    case = CASES['BinaryCrossEntropyLoss (argument "logits" holds probabilities)']
+    shape = case["inputs"]["logits"]["shape"]
+    value = goldens.tensor(goldens.uniform("public-v1|losses|bce", shape)).requires_grad_()
+    masks = goldens.tensor(goldens.uniform("public-v1|losses|bce_t", shape) > 0.5)
+    result = loss_in(case)(value, masks, torch.arange(2))
+    assert result.value.item() == pytest.approx(case["loss"], rel=1e-5)
+    assert set(result.terms) == set(case["info"])
+    for term, expected in case["info"].items():
+        np.testing.assert_allclose(result.terms[term].numpy(), expected, rtol=1e-5)
+    result.value.backward()
+    assert value.grad is not None
+    goldens.assert_close(value.grad, case["grad_of_loss_mean_wrt_logits"], 1e-4)

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from gait.config.experiment import Init
 from gait.engine import files
 from gait.engine.checkpoint import Checkpoints, Fingerprint, fingerprint
 from gait.engine.files import load_torch, save_torch
-from gait.engine.weights import check_same_model, read_model, warm_start, write_model
+from gait.engine.weights import check_same_model, read_model, start, write_model
 from gait.errors import CheckpointError, DataError
 from tests.engine_fixtures import resolved, write_store
 
@@ -148,7 +147,7 @@ def test_the_fingerprint_follows_the_weights_to_start_from(tmp_path: Path) -> No
     packed, weights = tmp_path / "packed", tmp_path / "start.pt"
     write_store(packed)
     experiment = resolved(init={"weights": str(weights)})
-    with pytest.raises(CheckpointError, match=r"start\.pt.*init\.weights"):
+    with pytest.raises(CheckpointError, match=r"start\.pt.*init or init_from"):
         fingerprint(experiment, packed)
     marks = []
     for content in (b"one", b"two"):
@@ -190,25 +189,25 @@ def test_a_warm_start_lists_what_does_not_fit(tmp_path: Path) -> None:
     source = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3))
     write_model(tmp_path / "w.pt", source, resolved(), {})
     target = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4, bias=False), nn.Linear(4, 1))
-    init = Init(weights=str(tmp_path / "w.pt"))
+    init = {"weights": str(tmp_path / "w.pt")}
     with pytest.raises(CheckpointError) as caught:
-        warm_start(target, init)
+        start(target, resolved(init=init).experiment)
     message = str(caught.value)
     assert "missing: 2.weight, 2.bias" in message and "unexpected: 1.bias" in message
     assert "1.weight [3, 3] instead of [4, 3]" in message and "init.strict: false" in message
-    restored, said = warm_start(target, init.model_copy(update={"strict": False}))
+    restored, said = start(target, resolved(init={**init, "strict": False}).experiment)
     assert restored == {} and len(said) == 3
     assert torch.equal(target[0].weight, source[0].weight)
 
 
 def test_a_warm_start_from_a_model_has_no_optimiser_to_restore(tmp_path: Path) -> None:
     write_model(tmp_path / "w.pt", nn.Linear(1, 1), resolved(), {})
-    init = Init(weights=str(tmp_path / "w.pt"), reset=["iteration"])
+    init = {"weights": str(tmp_path / "w.pt"), "reset": ["iteration"]}
     with pytest.raises(CheckpointError, match="holds no optimizer and no scheduler to restore"):
-        warm_start(nn.Linear(1, 1), init)
+        start(nn.Linear(1, 1), resolved(init=init).experiment)
 
 
 def test_foreign_weights_are_pointed_to_their_converter(tmp_path: Path) -> None:
     save_torch({"model": {}, "iteration": 1}, tmp_path / "foreign.pt")
     with pytest.raises(CheckpointError, match="import-checkpoint"):
-        warm_start(nn.Linear(1, 1), Init(weights=str(tmp_path / "foreign.pt")))
+        start(nn.Linear(1, 1), resolved(init={"weights": str(tmp_path / "foreign.pt")}).experiment)

@@ -248,7 +248,7 @@ def test_ordered_frames_and_a_checkpoint_to_start_from() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("model_cfg.model", "GaitSett", "did you mean 'GaitSet'.*supported: Baseline, GaitBase"),
+        ("model_cfg.model", "GaitSett", "did you mean 'GaitSet'.*supported: Baseline, .*GaitSet"),
         ("model_cfg.SeparateFCs.parts_num", 31, r"SeparateFCs\.parts_num: expected 62, got 31"),
         ("model_cfg.SeparateFCs.norm", True, r"SeparateFCs\.norm: expected False, got True"),
         ("loss_cfg.type", "FocalLoss", r"loss_cfg\.type: 'FocalLoss' is no loss"),
@@ -256,13 +256,12 @@ def test_ordered_frames_and_a_checkpoint_to_start_from() -> None:
         ("trainer_cfg.sampler.type", "Bilateral", r"sampler\.type: expected 'TripletSampler'"),
         ("trainer_cfg.sampler.sample_type", "some_ordered", "expected fixed, unfixed or all"),
         ("trainer_cfg.sampler.sample_type", "fixed_ordered", "frames_skip_num: is missing"),
-        ("trainer_cfg.transform", [{"type": "BaseRgbTransform"}], "cannot be converted"),
-        ("trainer_cfg.transform", [{"type": "BaseSilTransform"}] * 2, "expected one entry"),
+        ("trainer_cfg.transform", [{"type": "BaseSilTransfrom"}], "did you mean 'BaseSil"),
+        ("trainer_cfg.transform", [{"type": "BaseSilTransform"}] * 2, "expected 1 entries"),
         ("trainer_cfg.total_iter", -1, "iterations: .*greater than or equal to 0, got -1"),
         ("evaluator_cfg.metric", "dot", r"evaluator_cfg\.metric: expected 'euc' or 'cos'"),
-        ("evaluator_cfg.sampler", {"sample_type": "fixed_ordered"}, "expected all_ordered"),
+        ("evaluator_cfg.sampler", {"sample_type": "unfixed_unordered"}, "or a fixed number"),
         ("optimizer_cfg.solver", "SDG", "no optimizer is named 'SDG'; did you mean 'SGD'"),
-        ("data_cfg", [{}, {}], "several datasets"),
     ],
 )
 def test_what_cannot_be_converted_says_why(path: str, value: Any, message: str) -> None:
@@ -288,7 +287,7 @@ def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
     component = next(each for each in models if each["name"] == converter.model)
     model = registry.build("model", component, num_classes=3, num_categories=3)
     state = opengait.state_dict(model)
-    assert len(state) == len(model.state_dict())
+    assert len(converter.regroup(state)) == len(model.state_dict())
 
 
 def test_loading_lists_everything_that_does_not_fit_and_changes_nothing() -> None:

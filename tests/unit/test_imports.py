@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "processes"}
+BASE = {"types", "errors", "files", "processes", "modalities", "skeleton"}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
     "processes": set(),
+    "modalities": set(),
     "files": {"errors"},
+    "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},
     "layers": BELOW_STAGES,

@@ -14,10 +14,11 @@ import torch
 from gait.config.experiment import Frames
 from gait.data import loader
 from gait.data.dataset import TestSet, TrainingSet
+from gait.data.inputs import ModelInput
 from gait.data.samplers.common_sampler import CommonSampler
 from gait.data.samplers.triplet_sampler import TripletSampler
 from gait.data.store import PackedStore
-from gait.data.transforms import Silhouettes, Transform
+from gait.data.transforms import Silhouettes
 from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
@@ -26,11 +27,13 @@ from gait.errors import ConfigError, DataError
 from gait.types import Batch, SequenceKey
 from tests.unit.packed import population, write_packed
 
-AUGMENT: list[Transform] = [
-    CutSides(),
-    RandomHorizontalFlip(0.5),
-    RandomRotate(0.5),
-    RandomErasing(0.5),
+WHOLE = [ModelInput("silhouettes")]
+CUT = [ModelInput("silhouettes", [CutSides()])]
+AUGMENT = [
+    ModelInput(
+        "silhouettes",
+        [CutSides(), RandomHorizontalFlip(0.5), RandomRotate(0.5), RandomErasing(0.5)],
+    )
 ]
 FRAMES = [
     Frames(count=6),
@@ -49,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PackedStore:
 
 
 def training(store: PackedStore, frames: Frames = FRAMES[0], **settings: Any) -> TrainingSet:
-    given: dict[str, Any] = {"sampler": SAMPLER, "transforms": AUGMENT, "seed": 3} | settings
+    given: dict[str, Any] = {"sampler": SAMPLER, "inputs": AUGMENT, "seed": 3} | settings
     return TrainingSet(store, ["005", "002", "003", "001"], frames=frames, **given)
 
 
@@ -78,7 +81,7 @@ def test_a_fixed_number_gives_a_rectangular_batch(store: PackedStore) -> None:
     batch = made[0]
     assert (made.num_classes, made.class_names) == (4, ["001", "002", "003", "005"])
     assert (made.global_size, made.slots) == (15, range(15))
-    assert (made.height_px, made.width_px) == (64, 44)
+    assert made.shapes == [(64, 44)]
     assert batch.inputs[0].shape == (15, 6, 64, 44)
     assert batch.inputs[0].dtype == torch.uint8
     assert batch.lengths is None
@@ -89,7 +92,7 @@ def test_a_fixed_number_gives_a_rectangular_batch(store: PackedStore) -> None:
 
 
 def test_whole_sequences_are_packed_as_they_are(store: PackedStore) -> None:
-    batch = training(store, Frames(number="all", limit=9), transforms=[CutSides()])[4]
+    batch = training(store, Frames(number="all", limit=9), inputs=CUT)[4]
     assert batch.lengths is not None
     assert batch.inputs[0].shape == (1, sum(batch.lengths), 64, 44)
     index = {key: position for position, key in enumerate(store.keys)}
@@ -131,9 +134,7 @@ def test_an_item_depends_on_seed_and_iteration_only(store: PackedStore, frames: 
 
 def test_frames_and_augmentation_differ_between_slots_of_one_sequence(tmp_path: Path) -> None:
     write_packed(tmp_path, {SequenceKey("001", "nm-01", "090"): 20})
-    only = TrainingSet(
-        PackedStore(tmp_path), ["001"], CommonSampler(4), FRAMES[0], [CutSides()], seed=0
-    )
+    only = TrainingSet(PackedStore(tmp_path), ["001"], CommonSampler(4), FRAMES[0], CUT, seed=0)
     batch = only[0]
     assert len(set(batch.keys)) == 1
     assert len({part.numpy().tobytes() for part in batch.inputs[0]}) == 4
@@ -201,7 +202,7 @@ def test_training_subjects_that_are_not_there(
 
 def test_a_test_set_without_subjects(store: PackedStore) -> None:
     with pytest.raises(DataError, match=r"the test set has no subject.*`test`"):
-        TestSet(store, [], [CutSides()], None, 50)
+        TestSet(store, [], CUT, None, 50)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 4, 40])
@@ -210,9 +211,7 @@ def test_every_test_sequence_is_embedded_once(
     store: PackedStore, world: int, limit: int | None, budget: int
 ) -> None:
     subjects = ["001", "004", "006"]
-    sets = [
-        TestSet(store, subjects, [CutSides()], limit, budget, rank, world) for rank in range(world)
-    ]
+    sets = [TestSet(store, subjects, CUT, limit, budget, rank, world) for rank in range(world)]
     index = {key: position for position, key in enumerate(store.keys)}
     seen: list[SequenceKey] = []
     for made in sets:
@@ -222,7 +221,7 @@ def test_every_test_sequence_is_embedded_once(
         assert lengths == sorted(lengths, reverse=True)
         for batch, indices in zip(batches, made.indices, strict=True):
             n, s, h, w = batch.inputs[0].shape
-            assert (h, w) == (64, 44) == (made.height_px, made.width_px)
+            assert [(h, w)] == [(64, 44)] == made.shapes
             assert n * s <= budget or n == 1
             assert batch.lengths is None
             assert [index[key] for key in batch.keys] == indices.tolist()
@@ -238,7 +237,9 @@ def test_every_test_sequence_is_embedded_once(
 
 def test_test_batches_do_not_depend_on_the_number_of_processes(store: PackedStore) -> None:
     def batches(world: int) -> list[list[int]]:
-        sets = [TestSet(store, store.subjects, [], None, 40, rank, world) for rank in range(world)]
+        sets = [
+            TestSet(store, store.subjects, WHOLE, None, 40, rank, world) for rank in range(world)
+        ]
         return sorted(indices.tolist() for made in sets for indices in made.indices)
 
     assert batches(1) == batches(2) == batches(5)
@@ -248,26 +249,26 @@ def test_test_batches_fill_the_budget_and_are_dealt_evenly(tmp_path: Path) -> No
     lengths = {SequenceKey(f"{each:03d}", "nm-01", "000"): 5 + each // 40 for each in range(200)}
     write_packed(tmp_path, lengths, height_px=4, width_px=4)
     store = PackedStore(tmp_path)
-    alone = TestSet(store, store.subjects, [], None, 60)
+    alone = TestSet(store, store.subjects, WHOLE, None, 60)
     # 40 sequences of each length of 5 to 9 frames, by at most 12, 10, 8, 7, 6 in a batch.
     assert [len(each) for each in alone.indices] == [6] * 6 + [4] + [7] * 5 + [5] + [8] * 5 + [
         10
     ] * 4 + [12] * 3 + [4]
     loads = []
     for rank in range(3):
-        share = TestSet(store, store.subjects, [], None, 60, rank, 3)
+        share = TestSet(store, store.subjects, WHOLE, None, 60, rank, 3)
         loads.append(sum(int(store.lengths[each].sum()) for each in share.indices))
     assert sum(loads) == sum(lengths.values())
     assert max(loads) - min(loads) <= 60
 
 
 def test_random_test_transforms_depend_on_the_sequence_only(store: PackedStore) -> None:
-    transforms: list[Transform] = [CutSides(), RandomRotate(1.0)]
+    inputs = [ModelInput("silhouettes", [CutSides(), RandomRotate(1.0)])]
 
     def embedded(budget: int, world: int) -> dict[SequenceKey, bytes]:
         found: dict[SequenceKey, bytes] = {}
         for rank in range(world):
-            made = TestSet(store, store.subjects, transforms, None, budget, rank, world)
+            made = TestSet(store, store.subjects, inputs, None, budget, rank, world)
             for batch in loader.test_loader(made):
                 found |= {
                     key: each.numpy().tobytes()
@@ -279,7 +280,7 @@ def test_random_test_transforms_depend_on_the_sequence_only(store: PackedStore) 
 
 
 def test_a_test_loader_can_be_gone_through_again(store: PackedStore) -> None:
-    made = loader.test_loader(TestSet(store, ["001"], [CutSides()], None, 20), workers=1)
+    made = loader.test_loader(TestSet(store, ["001"], CUT, None, 20), workers=1)
     assert all(same(*pair) for pair in zip(list(made), list(made), strict=True))
 
 
@@ -288,4 +289,4 @@ def test_a_transform_of_another_type_is_refused(store: PackedStore) -> None:
         return frames / 255
 
     with pytest.raises(DataError, match="float64"):
-        training(store, transforms=[divided])
+        training(store, inputs=[ModelInput("silhouettes", [divided])])

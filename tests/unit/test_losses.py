@@ -97,6 +97,15 @@ def test_triplet_without_violations_is_zero_with_zero_gradient() -> None:
     assert embeddings.grad is not None and not embeddings.grad.any()
 
 
+def test_triplet_rounding_does_not_decide_what_violates() -> None:
+    # Embeddings of length 5, whose distance to themselves is rounding of up to 0.001.
+    first = torch.randn(1, 100, 50, generator=torch.Generator().manual_seed(0)) / 2
+    second = first.clone()
+    second[:, 0] += 0.2005
+    result = Triplet(0.2)(torch.cat([first, second]), torch.tensor([0, 1]))
+    assert not result.terms["loss_num"].any()
+
+
 def test_triplet_of_one_identity_is_zero() -> None:
     result = Triplet()(torch.from_numpy(random_embeddings(3)), torch.zeros(3, dtype=torch.int64))
     assert result.value.item() == 0

@@ -32,7 +32,8 @@ def test_reads_what_was_packed(packed: Path) -> None:
     assert store.keys[-1] == SequenceKey("010", "bg-01", "090")
     assert store.keys[1:] == list(LENGTHS)[1:]
     assert store.lengths.tolist() == [4, 3, 5]
-    assert (store.height_px, store.width_px) == (6, 4)
+    assert store.modalities == ["silhouettes"]
+    assert store.frame_shape() == (6, 4)
     assert store.subjects == ["002", "010"]
     assert store.subject_codes.tolist() == [1, 0, 1]
     np.testing.assert_array_equal(store.read(1, slice(None)), frames[4:7])
@@ -131,7 +132,9 @@ def test_torn_frames(packed: Path, size: int) -> None:
 
 def test_frames_of_another_type(packed: Path) -> None:
     np.save(packed / "frames.npy", np.zeros((12, 6, 4), dtype=np.float32))
-    with pytest.raises(DataError, match=r"holds float32 of shape \[12, 6, 4\], expected uint8"):
+    with pytest.raises(
+        DataError, match=r"holds float32 of shape \[12, 6, 4\], expected silhouettes uint8"
+    ):
         PackedStore(packed)
     np.save(packed / "frames.npy", np.array([{}] * 12), allow_pickle=True)
     with pytest.raises(DataError, match=r"no \.npy file"):

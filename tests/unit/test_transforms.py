@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 
 from gait import registry
-from gait.data.transforms import Silhouettes, Transform, output_size
+from gait.data.transforms import Silhouettes, Transform, apply
 from gait.data.transforms._warp import warp
 from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_affine import RandomAffine
 from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
+from gait.data.transforms.random_part_blur import RandomPartBlur
+from gait.data.transforms.random_part_dilate import RandomPartDilate
 from gait.data.transforms.random_perspective import RandomPerspective
 from gait.data.transforms.random_rotate import RandomRotate
-from gait.errors import ConfigError, DataError
+from gait.errors import ConfigError
 
 RANDOM: dict[str, Callable[[float], Transform]] = {
     "flip": RandomHorizontalFlip,
@@ -267,26 +269,56 @@ def test_erasing_gives_up_where_nothing_fits() -> None:
     np.testing.assert_array_equal(transform(frames, rng()), frames)
 
 
-def test_output_size() -> None:
-    assert output_size([], 64, 64) == (64, 64)
-    assert output_size([CutSides(), RandomRotate(1.0)], 128, 128) == (128, 88)
-
-    def broken(frames: Silhouettes, rng: np.random.Generator) -> Silhouettes:
-        return (frames / 255).astype(np.float32)
-
-    with pytest.raises(DataError, match=r"into float32 \[2, 64, 64\], expected uint8 \[2, h, w\]"):
-        output_size([broken], 64, 64)
-
-
 def test_the_registry_builds_each_by_name() -> None:
-    assert registry.names("transform") == [
-        "CutSides",
-        "RandomAffine",
-        "RandomErasing",
-        "RandomHorizontalFlip",
-        "RandomPerspective",
-        "RandomRotate",
-    ]
+    assert {"CutSides", "RandomErasing", "RandomPartBlur"} <= set(registry.names("transform"))
     erasing = registry.build("transform", {"name": "RandomErasing", "probability": 0.3})
     assert isinstance(erasing, RandomErasing)
     assert registry.check("transform", {"name": "RandomRotate", "degree": 3})
+
+
+def test_dilating_a_band_changes_nothing_else_and_no_neighbour() -> None:
+    frames = np.zeros((3, 64, 44), np.uint8)
+    frames[1, 20:30, 20:24] = 255
+    grown = RandomPartDilate(1.0, top=(12, 16), bottom=(36, 40))(frames, rng())
+    assert not grown[[0, 2]].any() and not grown[:, :12].any() and not grown[:, 40:].any()
+    assert (grown >= frames).all() and grown.sum() > frames.sum()
+    kernels = {
+        cv2.dilate(frames[1], cv2.getStructuringElement(shape, (size, size))).tobytes()
+        for shape in (cv2.MORPH_RECT, cv2.MORPH_CROSS, cv2.MORPH_ELLIPSE)
+        for size in (3, 5)
+    }
+    found = {
+        RandomPartDilate(1.0, (12, 16), (36, 40))(frames, rng(seed))[1].tobytes()
+        for seed in range(60)
+    }
+    assert found == kernels
+
+
+def test_blurring_a_band_is_a_gaussian_and_a_threshold() -> None:
+    frames = np.where(noise(2, 64, 44) > 128, 255, 0).astype(np.uint8)
+    transform = RandomPartBlur(1.0, top=(10, 10), bottom=(30, 30))
+    blurred = transform(frames, rng())
+    np.testing.assert_array_equal(blurred[:, :10], frames[:, :10])
+    np.testing.assert_array_equal(blurred[:, 30:], frames[:, 30:])
+    for before, after in zip(frames[:, 10:30], blurred[:, 10:30], strict=True):
+        expected = cv2.GaussianBlur(before.astype(np.float64) / 255, (3, 3), 0) > 0.2
+        np.testing.assert_array_equal(after, np.where(expected, 255, 0))
+
+
+@pytest.mark.parametrize("band", [{"top": [16, 12]}, {"top": [12, 40]}, {"bottom": [36]}])
+def test_a_band_needs_rows(band: dict[str, list[int]]) -> None:
+    with pytest.raises(ConfigError, match=r"RandomPartDilate: expected top: \[lowest, highest\]"):
+        registry.build("transform", {"name": "RandomPartDilate", **band})
+    low = np.zeros((1, 32, 22), np.uint8)
+    with pytest.raises(ConfigError, match="frames are 32 rows high"):
+        RandomPartDilate(1.0)(low, rng())
+
+
+def test_the_channels_of_maps_are_moved_alike() -> None:
+    maps = np.stack([noise(4, 64, 64), noise(4, 64, 64)], axis=1)
+    transforms: list[Transform] = [RandomRotate(1.0), CutSides()]
+    both = apply(transforms, maps, rng(3))
+    assert both.shape == (4, 2, 64, 44)
+    for channel in range(2):
+        alone = apply(transforms, np.ascontiguousarray(maps[:, channel]), rng(3))
+        np.testing.assert_array_equal(both[:, channel], alone)

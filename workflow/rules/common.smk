@@ -93,6 +93,10 @@ def get_weights(wildcards):
     return told(flow.initial_weights, *wildcards)
 
 
+def get_other_indices(wildcards):
+    return told(flow.other_indices, *wildcards)
+
+
 def get_slice(stage):
     return lambda wildcards: told(flow.slice, stage, *wildcards)
 

@@ -23,6 +23,7 @@ rule train:
     input:
         index=f"{DATA}/{{dataset}}/packed/index.csv",
         frames=ancient(f"{DATA}/{{dataset}}/packed/frames.npy"),
+        others=get_other_indices,
         weights=get_weights,
     output:
         model=f"{RESULT}/model.pt",

@@ -41,11 +41,13 @@ class Converter:
         names: (pattern of our tensor names, foreign name); the first that matches counts.
         fields: the output fields that each loss prefix of the foreign model stands for, in the
             order of the loss's arguments.
+        optional: loss prefixes that some configurations of the model do without.
         losses: our loss for the prefixes where it is another than the foreign loss's type says; it
             takes the same parameters.
         targets: loss prefixes whose labels are categories instead of identities.
-        recipe: turns the whole foreign configuration into those keys of an experiment that follow
-            from the model there, such as learning rates of single layers.
+        modalities: our `inputs` for the constructor arguments that `settings` gave.
+        recipe: what the whole foreign configuration says beyond what all models have, such as
+            learning rates of parts: further entries of our experiment.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
         inputs: turns the foreign model's input tensors into ours; in training they hold
@@ -61,8 +63,10 @@ class Converter:
     settings: Callable[[Section, str | None], dict[str, Any]]
     names: tuple[tuple[str, str], ...]
     fields: Mapping[str, tuple[str, ...]]
+    optional: frozenset[str] = frozenset()
     losses: Mapping[str, str] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
+    modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
     recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors

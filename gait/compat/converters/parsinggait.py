@@ -44,5 +44,6 @@ CONVERTERS = (
             *HEAD,
         ),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
+        modalities=lambda settings: ["parsing"],
     ),
 )

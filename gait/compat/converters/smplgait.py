@@ -21,5 +21,6 @@ CONVERTERS = (
             *HEAD,
         ),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
+        modalities=lambda settings: ["silhouettes", "smpl"],
     ),
 )

@@ -26,6 +26,11 @@ class Sampler(Protocol):
         """Sequences in a global batch, whatever the number of processes."""
         ...
 
+    @property
+    def together(self) -> int:
+        """How many sequences in a row have to stay in one process's share of the batch."""
+        ...
+
     def bind(self, labels: Labels) -> BoundSampler:
         """What draws from a training set; whatever depends on the set only is computed here.
 

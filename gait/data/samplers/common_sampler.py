@@ -20,6 +20,10 @@ class CommonSampler:
     def size(self) -> int:
         return self.batch
 
+    @property
+    def together(self) -> int:
+        return 1
+
     def bind(self, labels: Labels) -> _Uniform:
         return _Uniform(len(labels), self.batch)
 

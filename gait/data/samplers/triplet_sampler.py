@@ -27,6 +27,10 @@ class TripletSampler:
     def size(self) -> int:
         return self.subjects * self.sequences
 
+    @property
+    def together(self) -> int:
+        return 1
+
     def bind(self, labels: Labels) -> _Grouped:
         counts = np.bincount(labels)
         if len(counts) < self.subjects:

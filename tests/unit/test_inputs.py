@@ -1,0 +1,199 @@
+"""What models get: several modalities, joined or apart, put in range on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gait.config.experiment import Augmentation, Frames
+from gait.data.dataset import JointTrainingSet, TestSet, TrainingSet
+from gait.data.inputs import ModelInput, derived_sizes, model_inputs
+from gait.data.samplers.bilateral_sampler import BilateralSampler
+from gait.data.samplers.triplet_sampler import TripletSampler
+from gait.data.sampling import middle
+from gait.data.store import PackedStore
+from gait.data.transforms.cut_sides import CutSides
+from gait.data.transforms.random_rotate import RandomRotate
+from gait.errors import ConfigError, DataError
+from tests.unit.packed import population, write_packed
+
+SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "skeleton_maps": ("uint8", (2, 64, 64)),
+    "parsing": ("uint8", (64, 64)),
+    "pose": ("float64", (17, 3)),
+    "rgb": ("uint8", (3, 32, 16)),
+    "ratio": ("float32", ()),
+}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> PackedStore:
+    packed = tmp_path_factory.mktemp("packed")
+    write_packed(packed, population(subjects=4, sequences=4))
+    frames = len(np.load(packed / "frames.npy", mmap_mode="r"))
+    rng = np.random.default_rng(5)
+    for name, (dtype, shape) in SHAPES.items():
+        values = rng.uniform(0, 200, (frames, *shape)).astype(dtype)
+        np.save(packed / f"{name}.npy", values)
+    return PackedStore(packed)
+
+
+def test_a_store_tells_what_it_holds(store: PackedStore) -> None:
+    assert store.modalities == sorted(["silhouettes", *SHAPES])
+    assert store.frame_shape("pose") == (17, 3)
+    with pytest.raises(DataError, match=r"holds no depth, expected it for `inputs`"):
+        store.read(0, slice(None), "depth")
+
+
+def test_every_modality_is_read_at_the_same_frames(store: PackedStore) -> None:
+    inputs = [ModelInput(name) for name in ("silhouettes", "ratio", "rgb", "pose")]
+    training = TrainingSet(
+        store, store.subjects, TripletSampler(2, 3), Frames(count=4), inputs, seed=1
+    )
+    batch = training[0]
+    assert [tuple(each.shape) for each in batch.inputs] == [
+        (6, 4, 64, 64),
+        (6, 4),
+        (6, 4, 3, 32, 16),
+        (6, 4, 17, 3),
+    ]
+    index = {key: position for position, key in enumerate(store.keys)}
+    for slot, key in enumerate(batch.keys):
+        whole = store.read(index[key], slice(None))
+        frames = [
+            int(np.flatnonzero((whole == each.numpy()).all((1, 2)))[0])
+            for each in batch.inputs[0][slot]
+        ]
+        for given, name in zip(batch.inputs[1:], ("ratio", "rgb", "pose"), strict=True):
+            expected = store.read(index[key], np.array(frames), name)
+            np.testing.assert_array_equal(
+                given[slot].numpy(), expected.astype(given.numpy().dtype)
+            )
+
+
+def test_joined_maps_are_cut_to_the_narrower_and_moved_alike(store: PackedStore) -> None:
+    joined = ModelInput("skeleton_maps+silhouettes", [CutSides(), RandomRotate(1.0)])
+    maps = joined.read(store, 1, slice(3), np.random.default_rng(2))
+    assert maps.shape == (3, 3, 64, 44) and maps.dtype == np.uint8
+    alone = ModelInput("silhouettes", [CutSides(), RandomRotate(1.0)])
+    np.testing.assert_array_equal(
+        maps[:, 2], alone.read(store, 1, slice(3), np.random.default_rng(2))
+    )
+    with pytest.raises(ConfigError, match="give them as inputs of their own"):
+        ModelInput("silhouettes+rgb").read(store, 0, slice(2), np.random.default_rng(0))
+
+
+def test_values_are_put_in_range(store: PackedStore) -> None:
+    def given(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        values = torch.from_numpy(np.array(store.read(0, slice(2), name)))
+        return values, ModelInput(name).on_device(values, CPU)
+
+    for name in ("silhouettes", "skeleton_maps"):
+        values, found = given(name)
+        torch.testing.assert_close(found, values.float() / 255)
+    values, found = given("parsing")
+    assert torch.equal(found, values.float())
+    values, found = given("rgb")
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    torch.testing.assert_close(found, (values.float() / 255 - mean) / std)
+    assert given("pose")[1].dtype == torch.float32
+
+
+def test_sizes_follow_from_the_frames(store: PackedStore) -> None:
+    inputs = [ModelInput("silhouettes", [CutSides()]), ModelInput("pose"), ModelInput("ratio")]
+    shapes = [each.frame(store)[1] for each in inputs]
+    assert derived_sizes(inputs, shapes) == {"height_px": 64, "width_px": 44, "num_joints": 17}
+
+
+def test_a_transform_belongs_to_the_input_it_names(store: PackedStore) -> None:
+    listed = [Augmentation(name="CutSides", input="silhouettes", columns=2)]
+    rgb, silhouettes = model_inputs(["rgb", "silhouettes"], listed)
+    assert rgb.frame(store)[1] == (3, 32, 16)
+    assert silhouettes.frame(store)[1] == (64, 60)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_two_views_stay_together_and_differ(store: PackedStore, world: int) -> None:
+    def share(rank: int, of: int) -> Any:
+        return TrainingSet(
+            store,
+            store.subjects,
+            BilateralSampler(5),
+            Frames(count=3),
+            [ModelInput("silhouettes")],
+            0,
+            rank,
+            of,
+        )[7]
+
+    shares = [share(rank, world) for rank in range(world)]
+    keys = [key for each in shares for key in each.keys]
+    assert keys == share(0, 1).keys and len(keys) == 10
+    for each in shares:
+        assert each.keys[::2] == each.keys[1::2]
+        assert (each.inputs[0][::2] != each.inputs[0][1::2]).any()
+
+
+def test_a_batch_comes_from_one_of_several_datasets(store: PackedStore, tmp_path: Path) -> None:
+    write_packed(tmp_path, population(subjects=3, sequences=40))
+    large = PackedStore(tmp_path)
+
+    def member(source: PackedStore, rank: int = 0, of: int = 1) -> TrainingSet:
+        inputs = [ModelInput("silhouettes")]
+        sampler = TripletSampler(2, 2)
+        return TrainingSet(source, source.subjects, sampler, Frames(count=2), inputs, 0, rank, of)
+
+    weights = {"small": 1.0, "large": 1.0}
+    joint = JointTrainingSet({"small": member(store), "large": member(large)}, weights, seed=0)
+    assert joint.num_classes == 7
+    chosen = [int(joint[iteration].labels.min()) >= 4 for iteration in range(300)]
+    # 16 and 120 sequences: cube roots 2.52 and 4.93.
+    assert np.mean(chosen) == pytest.approx(4.93 / 7.45, abs=0.08)
+    halves = [
+        JointTrainingSet(
+            {"small": member(store, rank, 2), "large": member(large, rank, 2)}, weights, seed=0
+        )
+        for rank in range(2)
+    ]
+    for iteration in range(5):
+        together = torch.cat([each[iteration].labels for each in halves])
+        assert torch.equal(together, joint[iteration].labels)
+
+
+def test_datasets_of_different_sizes_are_refused(store: PackedStore, tmp_path: Path) -> None:
+    write_packed(tmp_path, population(2, 2), height_px=32, width_px=32)
+    members = {
+        name: TrainingSet(
+            each, each.subjects, TripletSampler(2, 2), Frames(), [ModelInput("silhouettes")], 0
+        )
+        for name, each in (("one", store), ("other", PackedStore(tmp_path)))
+    }
+    with pytest.raises(ConfigError, match=r"train_on: frames of one .* need one size"):
+        JointTrainingSet(members, {"one": 1, "other": 1}, seed=0)
+
+
+def test_exactly_so_many_frames_from_the_middle(store: PackedStore) -> None:
+    assert middle(9, 4).tolist() == [2, 3, 4, 5]
+    assert middle(3, 5).tolist() == [0, 1, 2, 0, 1]
+    test = TestSet(store, store.subjects, [ModelInput("pose")], None, 40, frames_exactly=8)
+    assert {test[each].inputs[0].shape[1] for each in range(len(test))} == {8}
+    assert sum(len(each) for each in test.indices) == len(store)
+
+
+def test_a_sequence_without_a_category_is_named(store: PackedStore) -> None:
+    categories = np.zeros(len(store), dtype=np.int64)
+    inputs, frames = [ModelInput("silhouettes")], Frames(count=2)
+    sampler = TripletSampler(2, 2)
+    training = TrainingSet(
+        store, store.subjects, sampler, frames, inputs, 0, categories=categories
+    )
+    assert training[0].categories is not None and not training[0].categories.any()
+    categories[3] = -1
+    with pytest.raises(DataError, match=f"{store.keys[3]} and 0 more belong to none"):
+        TrainingSet(store, store.subjects, sampler, frames, inputs, 0, categories=categories)

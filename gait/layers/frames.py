@@ -64,3 +64,29 @@ def across_frames(
     apart = maps.new_zeros(count, *maps.shape[2:], maps.shape[1]).permute(0, 3, 1, 2)
     apart = apart.index_copy(0, places, maps)
     return convolve(apart.unsqueeze(0)).squeeze(0).index_select(0, places)
+
+
+def clip_by_clip(maps: Tensor, lengths: list[int], compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply a computation that looks along time as far as it likes, each sequence by itself.
+
+    Sequences of equal length are computed as one batch.
+
+    Args:
+        maps: maps of folded frames, [sum of lengths, ...].
+        lengths: number of frames of each sequence.
+        compute: gives clips [n, s, ...] of clips [n, s, ...].
+
+    Returns:
+        Maps of folded frames, [sum of lengths, ...], in the order of those given.
+    """
+    if min(lengths) == max(lengths):
+        return compute(maps.view(len(lengths), lengths[0], *maps.shape[1:])).flatten(0, 1)
+    groups: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        groups.setdefault(length, []).append(index)
+    pieces = list(torch.split(maps, lengths))
+    for indices in groups.values():
+        clips = compute(torch.stack([pieces[index] for index in indices]))
+        for index, clip in zip(indices, clips, strict=True):
+            pieces[index] = clip
+    return torch.cat(pieces)

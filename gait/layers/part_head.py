@@ -21,6 +21,7 @@ class PartHead(nn.Module):
         embedding_channels: channels of each part's embedding.
         bins: strips of the horizontal pooling.
         after_neck: compare the normalised features after the neck, not those before it.
+        more_parts: parts that `of_parts` gets beside those of the pooling.
 
     Source: Fan et al., OpenGait: Revisiting Gait Recognition Toward Better Practicality,
     CVPR 2023, arXiv 2211.06597, section 4.
@@ -34,19 +35,25 @@ class PartHead(nn.Module):
         bins: Sequence[int] = (16,),
         *,
         after_neck: bool = False,
+        more_parts: int = 0,
     ) -> None:
         super().__init__()
         self.after_neck = after_neck
         self.pooling = HorizontalPooling(bins)
-        self.part_linear = PartLinear(self.pooling.parts, channels, embedding_channels)
-        self.neck = PartBNNeck(self.pooling.parts, embedding_channels, num_classes)
+        parts = self.pooling.parts + more_parts
+        self.part_linear = PartLinear(parts, channels, embedding_channels)
+        self.neck = PartBNNeck(parts, embedding_channels, num_classes)
 
     def forward(self, maps: Tensor) -> ModelOutput:
         """Embeddings [n, embedding_channels, p] of maps [n, c, h, w].
 
         Fields: 'before_neck', which triplet losses read, like the embeddings; 'logits' [n, k, p].
         """
-        before = self.part_linear(self.pooling(maps)).float()
+        return self.of_parts(self.pooling(maps))
+
+    def of_parts(self, parts: Tensor) -> ModelOutput:
+        """What `forward` gives, of parts [n, c, p] instead of maps."""
+        before = self.part_linear(parts).float()
         after, logits = self.neck(before)
         embeddings = after.float() if self.after_neck else before
         return ModelOutput(embeddings, {"before_neck": before, "logits": logits.float()})

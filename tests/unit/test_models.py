@@ -31,6 +31,7 @@ def built(name: str, **changes: Any) -> nn.Module:
         "model",
         settings(name) | changes,
         num_classes=CLASSES,
+        num_categories=CLASSES,
         height_px=HEIGHT_PX,
         width_px=WIDTH_PX,
     )

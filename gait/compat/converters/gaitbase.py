@@ -1,4 +1,4 @@
-"""Baseline of OpenGait, the network that its paper calls GaitBase."""
+"""Baseline of OpenGait, the network that its paper calls GaitBase, and ScoNet, built on it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,34 @@ from gait.compat.foreign import Section
 from gait.errors import ConfigError
 
 
-def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
+def network_settings(
+    cfg: Section, dataset: str | None = None, more_parts: int = 0
+) -> dict[str, Any]:
+    """Our settings of a backbone with a head on horizontal parts.
+
+    Args:
+        more_parts: parts of the head beside those of the horizontal pooling.
+    """
     backbone, width = backbone_settings(cfg.section("backbone_cfg"))
     bins = list(cfg.need("bin_num"))
-    embedding_channels = part_linear(cfg.section("SeparateFCs"), width, sum(bins))
+    parts = sum(bins) + more_parts
+    embedding_channels = part_linear(cfg.section("SeparateFCs"), width, parts)
     return {
-        "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, sum(bins)),
+        "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, parts),
         "backbone": backbone,
         "embedding_channels": embedding_channels,
         "bins": bins,
     }
+
+
+def _diagnosis(cfg: Section, dataset: str | None) -> dict[str, Any]:
+    settings = network_settings(cfg)
+    return {"num_categories": settings.pop("num_classes"), **settings}
+
+
+def _modalities(settings: dict[str, Any]) -> list[str]:
+    """Three channels are those of a depth image in colours: the model is LidarGait then."""
+    return ["depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"]
 
 
 def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
@@ -70,11 +88,17 @@ CONVERTERS = (
     Converter(
         foreign=("Baseline", "GaitBase"),
         model="GaitBase",
-        modalities=lambda settings: [
-            "depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"
-        ],
-        settings=_settings,
+        settings=network_settings,
         names=(*BACKBONE, *HEAD),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
+        modalities=_modalities,
+    ),
+    Converter(
+        foreign=("ScoNet",),
+        model="ScoNet",
+        settings=_diagnosis,
+        names=(*BACKBONE, *HEAD),
+        fields={"triplet": ("before_neck",), "softmax": ("logits",)},
+        targets=frozenset({"softmax"}),
     ),
 )

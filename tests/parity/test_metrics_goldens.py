@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gait.config.dataset import Protocol
+from gait.config.protocol import Protocol
 from gait.evaluation import score_embeddings
 from gait.evaluation.distance import part_distance
 from gait.evaluation.ranking import rank

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gait.config.dataset import Dataset, Protocol
+from gait.config.dataset import Dataset
+from gait.config.protocol import Protocol
 from gait.errors import DataError
 from gait.evaluation import ProtocolScore, score_embeddings
 from gait.evaluation import distance as distance_module

@@ -154,9 +154,7 @@ def _protocol(
             minp_pct=_value(grid.minp_pct, grid.matched),
             rank1_ci_pct=interval(*draws[probe]),
             n_gallery=len(selected.gallery),
-            **_counts(
-                outcomes.compared[members].any(axis=1), (outcomes.first[members] > 0).any(axis=1)
-            ),
+            **_counts(outcomes.compared[members], outcomes.first[members] > 0),
         )
         cells = _cells(grid, selected)
         probes[probe] = ProbeScore(summary, cmc[:_CMC_RANKS], cells, selected.notes[probe])
@@ -188,16 +186,17 @@ def _mean(
         minp_pct=_plain_mean([each.minp_pct for each in summaries]),
         rank1_ci_pct=interval(values, valid),
         n_gallery=int(enrolled.sum()),
-        **_counts(compared[probed], met[probed]),
+        **_counts(compared[probed, np.newaxis], met[probed, np.newaxis]),
     )
 
 
 def _counts(compared: Bools, met: Bools) -> dict[str, int]:
-    """Counts of probes from which of them were compared, and which met their subject."""
+    """Counts of probes; arrays [probes, groups]: which were compared, which met their subject."""
+    ever_compared, ever_met = compared.any(axis=1), met.any(axis=1)
     return {
         "n_probe": len(compared),
-        "n_unmatched": int((compared & ~met).sum()),
-        "n_not_compared": int((~compared).sum()),
+        "n_unmatched": int((ever_compared & ~ever_met).sum()),
+        "n_not_compared": int((~ever_compared).sum()),
     }
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 
 from gait.config.protocol import Keys, Names, Protocol, Selection
 from gait.config.schema import Strict
+from gait.errors import ConfigError
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
@@ -42,7 +43,7 @@ class Partition(Strict):
     """Subjects of the training and the test set, and lists of sequences that protocols name.
 
     Attributes:
-        train: names, and ranges as `matching_subjects` reads them; as is `test`.
+        train: names, and ranges as `named_subjects` reads them; as is `test`.
         sequences: keys `<subject>/<condition>/<view>` by the name of their list. The protocols
             that name a list hold a copy, and only that is written back.
     """
@@ -53,10 +54,7 @@ class Partition(Strict):
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        train, test = (
-            {subject for pattern in patterns for subject in _expanded(pattern)}
-            for patterns in (self.train, self.test)
-        )
+        train, test = named_subjects(self.train), named_subjects(self.test)
         both = sorted(train & test) or (["*"] if train and test and "*" in train | test else [])
         if both:
             raise ValueError(f"the training and the test set share subjects, such as {both[0]}")
@@ -172,14 +170,22 @@ class Dataset(Strict):
         return self
 
 
-def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
-    """The subjects named by `patterns`, in the order of `subjects`.
+def named_subjects(patterns: list[str]) -> set[str]:
+    """Every subject that patterns name.
 
-    A pattern is a name, '*' for all, or a range of numbers: '001-074', '00001-10305/2' for every
-    second one, 'a01b-a99b' with the same text around all of them. Numbers are padded with zeros
-    to the length of the first one.
+    A pattern is a name, '*' for all subjects, which stands for itself here, or a range of numbers:
+    '001-074', '00001-10305/2' for every second one, 'a01b-a99b' with the same text around all of
+    them. Numbers are padded with zeros to the length of the first one.
+
+    Raises:
+        ConfigError: a range holds nothing.
     """
-    wanted = {subject for pattern in patterns for subject in _expanded(pattern)}
+    return {subject for pattern in patterns for subject in _expanded(pattern)}
+
+
+def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
+    """Those of `subjects` that patterns name, see `named_subjects`, in their order."""
+    wanted = named_subjects(patterns)
     return [subject for subject in subjects if "*" in wanted or subject in wanted]
 
 
@@ -189,7 +195,7 @@ def absence(subjects: list[str], patterns: list[str], which: str) -> str:
     Args:
         which: the set they are missing from, 'training' or 'test'.
     """
-    wanted = {subject for pattern in patterns for subject in _expanded(pattern)} - {"*"}
+    wanted = named_subjects(patterns) - {"*"}
     absent = sorted(wanted - set(subjects))
     if not absent:
         return ""
@@ -203,13 +209,13 @@ _RANGE = re.compile(
 
 
 def _expanded(pattern: str) -> Iterator[str]:
-    """The subjects of a range, see `matching_subjects`; anything else stands for itself."""
+    """The subjects of a range, see `named_subjects`; anything else stands for itself."""
     parts = _RANGE.fullmatch(pattern)
     if parts is None or len(parts["first"]) > len(parts["last"]):
         yield pattern
         return
     first, last, step = int(parts["first"]), int(parts["last"]), int(parts["step"] or 1)
     if first > last or step < 1:
-        raise ValueError(f"the range {pattern} holds nothing; expected <first>-<last>[/<step>]")
+        raise ConfigError(f"the range {pattern} holds nothing; expected <first>-<last>[/<step>]")
     for number in range(first, last + 1, step):
         yield f"{parts['before']}{number:0{len(parts['first'])}d}{parts['after']}"

@@ -44,13 +44,13 @@ class Partition(Strict):
 
     Attributes:
         train: names, and ranges as `named_subjects` reads them; as is `test`.
-        sequences: keys `<subject>/<condition>/<view>` by the name of their list. The protocols
-            that name a list hold a copy, and only that is written back.
+        sequences: keys `<subject>/<condition>/<view>` by the name of their list. A dataset moves
+            them to where its protocols name them.
     """
 
     train: Names
     test: Names
-    sequences: dict[str, Keys] = Field(default_factory=dict, exclude=True)
+    sequences: dict[str, Keys] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -154,6 +154,12 @@ class Dataset(Strict):
             return value
         lists = info.data["partition"].sequences
         return {name: protocol.with_lists(lists) for name, protocol in value.items()}
+
+    @model_validator(mode="after")
+    def _lists_only_there(self) -> Self:
+        partition = self.partition.model_copy(update={"sequences": {}})
+        object.__setattr__(self, "partition", partition)
+        return self
 
     @model_validator(mode="after")
     def _published_rows_exist(self) -> Self:

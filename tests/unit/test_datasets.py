@@ -115,9 +115,6 @@ def test_listed_sequences_are_test_sequences_of_as_many_subjects_as_known() -> N
         known = {key.split("/")[0] for key in chosen.sequences}
         assert len(known) == people
         assert known <= named_subjects(definition.partition.test)
-    assert {each.split("/")[2] for each in dataset("Gait3D").partition.sequences["probes"]} == {
-        f"seq{i}" for i in range(4)
-    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,10 +128,7 @@ def test_it_survives_the_way_through_a_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "dataset.yaml"
     path.write_text(write_yaml(definition.model_dump(mode="json")), encoding="utf-8")
     again = Dataset.model_validate(read_yaml(path)[0])
-    assert again.protocols == definition.protocols
-    assert again.partition.train == definition.partition.train
-    assert again.partition.test == definition.partition.test
-    assert again.published == definition.published
+    assert again == definition
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,7 +21,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from gait.config.dataset import Protocol, Selection
+from gait.config.protocol import Probes, Protocol, Selection
 from gait.evaluation import score_embeddings
 
 VIEWS = [f"{degrees:03d}" for degrees in range(0, 181, 18)]
@@ -30,7 +30,7 @@ ROWS = {"NM": ["nm-05", "nm-06"], "BG": ["bg-01", "bg-02"], "CL": ["cl-01", "cl-
 SINGLE_VIEW = Protocol(
     title="rank-1 over all pairs of views, identical views excluded",
     gallery=Selection(condition=ENROLLED),
-    probes={row: Selection(condition=names) for row, names in ROWS.items()},
+    probes={row: Probes(condition=names) for row, names in ROWS.items()},
     cells="view_pair",
     exclude="identical_view",
     round_cells=2,
@@ -113,7 +113,7 @@ def oumvlp(channels: int, parts: int) -> None:
     protocol = Protocol(
         title="rank-1 over all pairs of views, identical views excluded",
         gallery=Selection(condition=["01"]),
-        probes={"NM": Selection(condition=["00"])},
+        probes={"NM": Probes(condition=["00"])},
         cells="view_pair",
         exclude="identical_view",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -11,15 +11,19 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from gait.config.protocol import Keys, Names, Protocol, Selection
 from gait.config.schema import Strict
-from gait.types import SequenceKey
+from gait.errors import ConfigError
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
+# The protocol of published figures that only a challenge can measure.
+SUBMISSION = "submission"
 
 
 class Pretreat(Strict):
@@ -36,85 +40,24 @@ class Pretreat(Strict):
 
 
 class Partition(Strict):
-    """Subjects of the training and the test set: names, and ranges such as '001-074'."""
+    """Subjects of the training and the test set, and lists of sequences that protocols name.
 
-    train: list[str]
-    test: list[str]
+    Attributes:
+        train: names, and ranges as `named_subjects` reads them; as is `test`.
+        sequences: keys `<subject>/<condition>/<view>` by the name of their list. A dataset moves
+            them to where its protocols name them.
+    """
+
+    train: Names
+    test: Names
+    sequences: dict[str, Keys] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        train, test = (
-            {subject for pattern in patterns for subject in _expanded(pattern)}
-            for patterns in (self.train, self.test)
-        )
+        train, test = named_subjects(self.train), named_subjects(self.test)
         both = sorted(train & test) or (["*"] if train and test and "*" in train | test else [])
         if both:
             raise ValueError(f"the training and the test set share subjects, such as {both[0]}")
-        return self
-
-
-class Selection(Strict):
-    """Sequences, by shell-style patterns on their condition and view; None for any.
-
-    A pattern is matched against the whole name, upper and lower case apart: `*` is any text, `?`
-    any character, `[ab]` one of those. A sequence is selected when its condition matches any of
-    the condition patterns and its view any of the view patterns.
-    """
-
-    condition: list[str] | None = None
-    view: list[str] | None = None
-
-    def matches(self, key: SequenceKey) -> bool:
-        """Whether a sequence is selected."""
-        return all(
-            patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
-            for name, patterns in ((key.condition, self.condition), (key.view, self.view))
-        )
-
-
-class Protocol(Strict):
-    """How a dataset is scored.
-
-    Attributes:
-        title: what the table's caption calls it.
-        gallery: the enrolled sequences of the test subjects.
-        probes: the sequences to identify, by the name of the row they are reported in; a sequence
-            may belong to several rows.
-        cells: 'view_pair' scores each pair of probe view and gallery view, then averages over
-            gallery views and probe views; 'probe_view' scores each probe view against all gallery
-            views and averages; 'pooled' scores all at once. A cell in which nothing can be
-            compared is empty and takes no part in the averages.
-        exclude: gallery items not compared with a probe. 'identical_view' leaves out cells (or
-            items) of the probe's own view; 'same_subject_view' only those of its own subject;
-            'none' compares everything but the sequence itself.
-        unmatched: a probe whose subject is absent from what it is compared with (its cell's
-            gallery) counts as a 'miss' of the ranks or is left out of them ('skip'). Mean average
-            precision and mean inverse negative penalty are averages over the probes with a match
-            either way, and unmatched probes are counted.
-        ranks: the ranks reported; 1 and 5 always are. A gallery smaller than a rank is searched
-            whole.
-        round_cells: decimals each cell's percentage is rounded to before averaging, as published
-            tables of some datasets do; None for exact averages.
-    """
-
-    title: str
-    gallery: Selection
-    probes: dict[str, Selection] = Field(min_length=1)
-    cells: Literal["view_pair", "probe_view", "pooled"]
-    exclude: Literal["identical_view", "same_subject_view", "none"]
-    unmatched: Literal["miss", "skip"] = "miss"
-    ranks: list[PositiveInt] = Field(default_factory=lambda: [1, 5])
-    round_cells: NonNegativeInt | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if "mean" in self.probes:
-            raise ValueError("probes: 'mean' is the row of their averages; choose another name")
-        if self.cells == "view_pair" and self.exclude == "same_subject_view":
-            raise ValueError(
-                "exclude: same_subject_view leaves no match in the cells of identical views; with "
-                "cells: view_pair choose identical_view or none"
-            )
         return self
 
 
@@ -123,7 +66,8 @@ class Published(Strict):
 
     Attributes:
         model: the model it is compared with, by its name in `config/models`.
-        protocol: one of the dataset's protocols.
+        protocol: one of the dataset's protocols, or 'submission' for what nobody but the
+            organisers of a challenge can measure.
         rank1_pct: percent by the protocol's probe names; probes without a figure are left out.
     """
 
@@ -164,7 +108,13 @@ class Population(Strict):
 
 
 class Dataset(Strict):
-    """A dataset: what it looks like raw, how it is cut, how it is scored."""
+    """A dataset: what it looks like raw, how it is cut, how it is scored.
+
+    Attributes:
+        layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
+        protocols: how it is scored; none where what is given out cannot be.
+        categories: for classification, the sequences of each class, in the order of the classes.
+    """
 
     name: str
     title: str
@@ -174,7 +124,7 @@ class Dataset(Strict):
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
-    categories: dict[str, Selection] = Field(default_factory=dict)
+    categories: dict[str, Selection] | None = Field(default=None, min_length=2)
     published: list[Published] = Field(default_factory=list)
     baselines: list[Annotated[str, Field(pattern=f"^{NAME}/{NAME}$")]] = Field(
         default_factory=list
@@ -195,12 +145,30 @@ class Dataset(Strict):
             raise ValueError(f"the name {wrong[0]!r} of a protocol must match {NAME}")
         return value
 
+    @field_validator("protocols")
+    @classmethod
+    def _lists_in_place(
+        cls, value: dict[str, Protocol], info: ValidationInfo
+    ) -> dict[str, Protocol]:
+        if "partition" not in info.data:
+            return value
+        lists = info.data["partition"].sequences
+        return {name: protocol.with_lists(lists) for name, protocol in value.items()}
+
+    @model_validator(mode="after")
+    def _lists_only_there(self) -> Self:
+        partition = self.partition.model_copy(update={"sequences": {}})
+        object.__setattr__(self, "partition", partition)
+        return self
+
     @model_validator(mode="after")
     def _published_rows_exist(self) -> Self:
-        unknown = {each.protocol for each in self.published} - set(self.protocols)
-        if unknown:
+        known = {*self.protocols, SUBMISSION}
+        if unknown := {each.protocol for each in self.published} - known:
             raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
         for each in self.published:
+            if each.protocol not in self.protocols:
+                continue
             if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].probes)):
                 raise ValueError(
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
@@ -208,12 +176,22 @@ class Dataset(Strict):
         return self
 
 
-def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
-    """The subjects named by `patterns`, in the order of `subjects`.
+def named_subjects(patterns: list[str]) -> set[str]:
+    """Every subject that patterns name.
 
-    A pattern is a name, a range of equally long numbers such as '001-074', or '*' for all.
+    A pattern is a name, '*' for all subjects, which stands for itself here, or a range of numbers:
+    '001-074', '00001-10305/2' for every second one, 'a01b-a99b' with the same text around all of
+    them. Numbers are padded with zeros to the length of the first one.
+
+    Raises:
+        ConfigError: a range holds nothing.
     """
-    wanted = {subject for pattern in patterns for subject in _expanded(pattern)}
+    return {subject for pattern in patterns for subject in _expanded(pattern)}
+
+
+def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
+    """Those of `subjects` that patterns name, see `named_subjects`, in their order."""
+    wanted = named_subjects(patterns)
     return [subject for subject in subjects if "*" in wanted or subject in wanted]
 
 
@@ -223,7 +201,7 @@ def absence(subjects: list[str], patterns: list[str], which: str) -> str:
     Args:
         which: the set they are missing from, 'training' or 'test'.
     """
-    wanted = {subject for pattern in patterns for subject in _expanded(pattern)} - {"*"}
+    wanted = named_subjects(patterns) - {"*"}
     absent = sorted(wanted - set(subjects))
     if not absent:
         return ""
@@ -231,9 +209,19 @@ def absence(subjects: list[str], patterns: list[str], which: str) -> str:
     return f"the data lack {len(absent)} of {len(wanted)} {which} subjects: {named}"
 
 
-def _expanded(pattern: str) -> list[str]:
-    """The subjects of a range such as '001-074'; anything else stands for itself."""
-    ends = re.fullmatch(r"(\d+)-(\d+)", pattern)
-    if ends is None or len(ends[1]) != len(ends[2]):
-        return [pattern]
-    return [f"{each:0{len(ends[1])}d}" for each in range(int(ends[1]), int(ends[2]) + 1)]
+_RANGE = re.compile(
+    r"(?P<before>\D*)(?P<first>\d+)(?P<after>\D*)-(?P=before)(?P<last>\d+)(?P=after)(/(?P<step>\d+))?"
+)
+
+
+def _expanded(pattern: str) -> Iterator[str]:
+    """The subjects of a range, see `named_subjects`; anything else stands for itself."""
+    parts = _RANGE.fullmatch(pattern)
+    if parts is None or len(parts["first"]) > len(parts["last"]):
+        yield pattern
+        return
+    first, last, step = int(parts["first"]), int(parts["last"]), int(parts["step"] or 1)
+    if first > last or step < 1:
+        raise ConfigError(f"the range {pattern} holds nothing; expected <first>-<last>[/<step>]")
+    for number in range(first, last + 1, step):
+        yield f"{parts['before']}{number:0{len(parts['first'])}d}{parts['after']}"

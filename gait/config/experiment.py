@@ -335,7 +335,7 @@ class Resolved(Strict):
             "experiment": experiment,
             "train": trained_on,
             "categories": [
-                each.model_dump(mode="json") for each in self.dataset.categories.values()
+                each.model_dump(mode="json") for each in (self.dataset.categories or {}).values()
             ],
         }
 

@@ -168,6 +168,6 @@ def _categories(dataset: Dataset, store: PackedStore) -> NDArray[np.int64] | Non
     of_sequence = np.full(len(store), -1)
     keys: list[Any] = list(store.keys)
     for number, selection in enumerate(dataset.categories.values()):
-        chosen = [selection.matches(key) for key in keys]
+        chosen = [selection.selects(key) for key in keys]
         of_sequence[np.array(chosen, dtype=bool)] = number
     return of_sequence

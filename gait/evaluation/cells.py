@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.config.dataset import Protocol
+from gait.config.protocol import Protocol
 from gait.evaluation.protocols import Outcomes, Selected, Sequences
 
 Reals = NDArray[np.float64]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.config.dataset import Protocol, Selection
+from gait.config.protocol import Protocol, Selection, matches
 from gait.errors import DataError
 from gait.evaluation.distance import Floats, Indices, Metric, distance_blocks
 from gait.evaluation.ranking import Ranking, rank
@@ -44,12 +44,32 @@ class Sequences:
         conditions, index = np.unique(self.condition, return_inverse=True)
         chosen = _matching(conditions.tolist(), selection.condition)[index]
         chosen &= _matching(self.views, selection.view)[self.view]
+        chosen &= _matching(self.subjects, selection.subject)[self.subject]
+        if selection.sequences is not None:
+            listed = set(selection.sequences)
+            chosen &= np.array([key in listed for key in self.keys()], bool)
         return np.flatnonzero(chosen)
+
+    def keys(self) -> list[str]:
+        """`<subject>/<condition>/<view>` of each sequence."""
+        names = zip(self.subject, self.condition.tolist(), self.view, strict=True)
+        return [f"{self.subjects[i]}/{name}/{self.views[j]}" for i, name, j in names]
+
+    def seen(self, view_part: str | None) -> Sequences:
+        """The same with that part of each view's name that tells views apart in its place."""
+        if view_part is None:
+            return self
+        parts = [
+            view if (found := re.match(view_part, view)) is None else found[0]
+            for view in self.views
+        ]
+        views, index = np.unique(parts, return_inverse=True)
+        return replace(self, views=views.tolist(), view=index[self.view])
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The sequences a protocol compares.
+    """A gallery and the probes that are compared with it.
 
     Attributes:
         gallery: rows of the gallery, by group, in the order of the embeddings within a group.
@@ -57,6 +77,7 @@ class Selected:
         groups: name of each group: a view, or 'all'.
         probes: rows of all probes, each once, in the order of the embeddings.
         members: for each probe row of the table, the places of its sequences in `probes`.
+        notes: for each of those rows why it is empty, or what it lacks; else an empty text.
     """
 
     gallery: Indices
@@ -64,6 +85,7 @@ class Selected:
     groups: list[str]
     probes: Indices
     members: dict[str, Indices]
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +101,52 @@ class Outcomes:
     compared: NDArray[np.bool_]
 
 
-def select(name: str, protocol: Protocol, sequences: Sequences) -> Selected:
-    """The gallery, cut into the groups that are ranked apart, and the probes.
+def select(name: str, protocol: Protocol, sequences: Sequences) -> list[Selected]:
+    """Each gallery, cut into the groups that are ranked apart, with its probes.
 
     Raises:
-        DataError: the gallery, or all probes, are missing; the message names what is there.
+        DataError: a gallery, or all probes, are missing; the message names what is there.
     """
-    gallery = sequences.select(protocol.gallery)
     rows = {probe: sequences.select(chosen) for probe, chosen in protocol.probes.items()}
-    probes = np.unique(np.concatenate(list(rows.values())))
-    if len(gallery) == 0:
-        raise _absent(name, "gallery", [protocol.gallery], sequences)
-    if len(probes) == 0:
+    galleries: list[Selection] = []
+    place = {}
+    for probe in rows:
+        wanted = protocol.gallery_of(probe)
+        if wanted not in galleries:
+            galleries.append(wanted)
+        place[probe] = galleries.index(wanted)
+    enrolled = [sequences.select(each) for each in galleries]
+    if protocol.shared == "probe":
+        probes = np.concatenate(list(rows.values()))
+        enrolled = [np.setdiff1d(each, probes) for each in enrolled]
+    elif protocol.shared == "gallery":
+        gallery = np.concatenate(enrolled)
+        rows = {probe: np.setdiff1d(each, gallery) for probe, each in rows.items()}
+    for number, wanted in enumerate(galleries):
+        needed = any(len(rows[probe]) for probe in rows if place[probe] == number)
+        if len(enrolled[number]) == 0 and (needed or len(galleries) == 1):
+            raise _absent(name, "gallery", [wanted], sequences)
+    if not any(len(each) for each in rows.values()):
         raise _absent(name, "probes", list(protocol.probes.values()), sequences)
+    seen = sequences.seen(protocol.view_part)
+    chosen = []
+    for number, gallery in enumerate(enrolled):
+        mine = {probe: each for probe, each in rows.items() if place[probe] == number}
+        noted = {
+            probe: _note(protocol, probe, sequences, len(each)) for probe, each in mine.items()
+        }
+        chosen.append(_grouped(protocol, seen, gallery, mine, noted))
+    return chosen
+
+
+def _grouped(
+    protocol: Protocol,
+    sequences: Sequences,
+    gallery: Indices,
+    rows: dict[str, Indices],
+    notes: dict[str, str],
+) -> Selected:
+    probes = np.unique(np.concatenate(list(rows.values())))
     groups, starts = ["all"], [0, len(gallery)]
     if protocol.cells == "view_pair":
         views = sequences.view[gallery]
@@ -100,7 +155,7 @@ def select(name: str, protocol: Protocol, sequences: Sequences) -> Selected:
         groups = [sequences.views[view] for view in present]
         starts = [0, *np.cumsum(counts).tolist()]
     members = {probe: np.searchsorted(probes, chosen) for probe, chosen in rows.items()}
-    return Selected(gallery, starts, groups, probes, members)
+    return Selected(gallery, starts, groups, probes, members, notes)
 
 
 def compare(
@@ -147,27 +202,44 @@ def _rank_group(
 
 
 def _matching(names: list[str], patterns: list[str] | None) -> NDArray[np.bool_]:
-    """Which names match any of the patterns; all of them without patterns."""
-    if patterns is None:
-        return np.ones(len(names), bool)
-    chosen = [any(fnmatchcase(name, each) for each in patterns) for name in names]
-    return np.array(chosen, bool)
+    return np.array([matches(name, patterns) for name in names], bool)
 
 
 def _absent(name: str, what: str, wanted: list[Selection], sequences: Sequences) -> DataError:
     conditions = np.unique(sequences.condition).tolist()
     return DataError(
         f"protocol {name}: none of the {len(sequences.subject)} embedded sequences belongs to the "
-        f"{what} ({' or '.join(described(each) for each in wanted)}); there are the conditions "
+        f"{what} ({' or '.join(_described(each) for each in wanted)}); there are the conditions "
         f"{_few(conditions)} and the views {_few(sequences.views)}; change {what} in dataset.yaml"
     )
 
 
-def described(selection: Selection) -> str:
+def _described(selection: Selection) -> str:
     """A selection in words, for messages."""
-    named = (("condition", selection.condition), ("view", selection.view))
-    texts = [f"{what} {', '.join(given)}" for what, given in named if given is not None]
+    named = (
+        ("subject", selection.subject),
+        ("condition", selection.condition),
+        ("view", selection.view),
+        ("key", selection.sequences),
+    )
+    texts = [f"{what} {_few(given)}" for what, given in named if given is not None]
     return " with ".join(texts) or "any sequence"
+
+
+def _note(protocol: Protocol, probe: str, sequences: Sequences, number: int) -> str:
+    """Why a row is empty, or which of the sequences that are listed for it are not there."""
+    if number == 0:
+        return f"no sequence with {_described(protocol.probes[probe])}"
+    notes = []
+    for what, selection in (
+        ("probes", protocol.probes[probe]),
+        ("gallery", protocol.gallery_of(probe)),
+    ):
+        listed = selection.sequences or []
+        if absent := sorted(set(listed) - set(sequences.keys())) if listed else []:
+            lacking = f"{len(absent)} of the {len(listed)} sequences listed for the {what}"
+            notes.append(f"{lacking} are not there: {_few(absent, 3)}")
+    return "; ".join(notes)
 
 
 def _few(names: list[str], most: int = 12) -> str:

@@ -61,7 +61,7 @@ class ProbeScore:
 
     Attributes:
         cmc_pct: cumulative match characteristic, percent at rank 1, 2, ...; empty without a value.
-        note: why the row is empty, else an empty text.
+        note: why the row is empty, or which listed sequences it lacks; else an empty text.
     """
 
     summary: Summary

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gait.config.dataset import Protocol
 from gait.config.experiment import Resolved
+from gait.config.protocol import Protocol
 from gait.errors import DataError
 from gait.evaluation.bootstrap import interval, replicates
 from gait.evaluation.cells import Bools, Grid, Reals, average, cut
@@ -24,7 +24,6 @@ from gait.evaluation.protocols import (
     Sequences,
     Texts,
     compare,
-    described,
     select,
 )
 from gait.evaluation.results import Cells, ProbeScore, ProtocolScore, Summary
@@ -112,39 +111,40 @@ def _scored(
     chosen = {name: select(name, each, sequences) for name, each in protocols.items()}
     results = {}
     for name, protocol in protocols.items():
-        outcomes = compare(embeddings, sequences, chosen[name], protocol, distance)
-        if not outcomes.compared.any():
-            seen = sequences.views[sequences.view[chosen[name].probes[0]]]
+        seen = sequences.seen(protocol.view_part)
+        rounds = [
+            (each, compare(embeddings, seen, each, protocol, distance)) for each in chosen[name]
+        ]
+        if not any(outcomes.compared.any() for _, outcomes in rounds):
+            first = next(each for each, _ in rounds if len(each.probes)).probes[0]
             raise DataError(
                 f"protocol {name}: exclude: {protocol.exclude} leaves nothing to compare, as with "
-                f"probes and gallery of the one view {seen}; set exclude: none in dataset.yaml or "
-                "embed sequences of further views"
+                f"probes and gallery of the one view {seen.views[seen.view[first]]}; set exclude: "
+                "none in dataset.yaml or embed sequences of further views"
             )
         # The name in the key keeps a protocol's interval free of the protocols beside it.
         generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        results[name] = _protocol(
-            protocol, sequences, chosen[name], outcomes, bootstrap, generator
-        )
+        results[name] = _protocol(protocol, seen, rounds, bootstrap, generator)
     return results
 
 
 def _protocol(
     protocol: Protocol,
     sequences: Sequences,
-    selected: Selected,
-    outcomes: Outcomes,
+    rounds: list[tuple[Selected, Outcomes]],
     bootstrap: int,
     generator: np.random.Generator,
 ) -> ProtocolScore:
     ranks = sorted({1, 5, *protocol.ranks})
     most = max(_CMC_RANKS, ranks[-1])
+    place = {probe: each for each in rounds for probe in each[0].members}
     grids = {
-        probe: cut(protocol, sequences, selected, outcomes, probe, most)
-        for probe in protocol.probes
+        probe: cut(protocol, sequences, *place[probe], probe, most) for probe in protocol.probes
     }
     draws = replicates(grids, bootstrap, generator)
     probes = {}
     for probe, grid in grids.items():
+        selected, outcomes = place[probe]
         curve, valid = average(grid.cmc_pct, grid.scored)
         cmc = curve.tolist() if valid.all() else []
         members = selected.members[probe]
@@ -154,23 +154,30 @@ def _protocol(
             minp_pct=_value(grid.minp_pct, grid.matched),
             rank1_ci_pct=interval(*draws[probe]),
             n_gallery=len(selected.gallery),
-            **_counts(outcomes, members),
+            **_counts(outcomes.compared[members], outcomes.first[members] > 0),
         )
-        note = "" if len(members) else f"no sequence with {described(protocol.probes[probe])}"
-        probes[probe] = ProbeScore(summary, cmc[:_CMC_RANKS], _cells(grid, selected), note)
-    return ProtocolScore(probes, _mean(probes, draws, ranks, selected, outcomes))
+        cells = _cells(grid, selected)
+        probes[probe] = ProbeScore(summary, cmc[:_CMC_RANKS], cells, selected.notes[probe])
+    return ProtocolScore(probes, _mean(probes, draws, ranks, sequences, rounds))
 
 
 def _mean(
     probes: dict[str, ProbeScore],
     draws: dict[str, tuple[Reals, Bools]],
     ranks: list[int],
-    selected: Selected,
-    outcomes: Outcomes,
+    sequences: Sequences,
+    rounds: list[tuple[Selected, Outcomes]],
 ) -> Summary:
     summaries = [each.summary for each in probes.values()]
     values = np.mean([value for value, _ in draws.values()], axis=0)
     valid = np.all([each for _, each in draws.values()], axis=0)
+    # A sequence counts once, whichever rows and galleries it stands in.
+    enrolled, probed, compared, met = (np.zeros(len(sequences.subject), bool) for _ in range(4))
+    for selected, outcomes in rounds:
+        enrolled[selected.gallery] = True
+        probed[selected.probes] = True
+        compared[selected.probes] |= outcomes.compared.any(axis=1)
+        met[selected.probes] |= (outcomes.first > 0).any(axis=1)
     return Summary(
         rank_pct={
             rank: _plain_mean([each.rank_pct[rank] for each in summaries]) for rank in ranks
@@ -178,18 +185,18 @@ def _mean(
         map_pct=_plain_mean([each.map_pct for each in summaries]),
         minp_pct=_plain_mean([each.minp_pct for each in summaries]),
         rank1_ci_pct=interval(values, valid),
-        n_gallery=len(selected.gallery),
-        **_counts(outcomes, np.arange(len(selected.probes))),
+        n_gallery=int(enrolled.sum()),
+        **_counts(compared[probed, np.newaxis], met[probed, np.newaxis]),
     )
 
 
-def _counts(outcomes: Outcomes, members: np.ndarray[Any, np.dtype[np.intp]]) -> dict[str, int]:
-    compared = outcomes.compared[members].any(axis=1)
-    met = (outcomes.first[members] > 0).any(axis=1)
+def _counts(compared: Bools, met: Bools) -> dict[str, int]:
+    """Counts of probes; arrays [probes, groups]: which were compared, which met their subject."""
+    ever_compared, ever_met = compared.any(axis=1), met.any(axis=1)
     return {
-        "n_probe": len(members),
-        "n_unmatched": int((compared & ~met).sum()),
-        "n_not_compared": int((~compared).sum()),
+        "n_probe": len(compared),
+        "n_unmatched": int((ever_compared & ~ever_met).sum()),
+        "n_not_compared": int((~ever_compared).sum()),
     }
 
 

@@ -91,7 +91,8 @@ def scan(
 
     Args:
         raw: the dataset's raw folder, only read.
-        layouts: names of the layouts that the dataset may have.
+        layouts: names of the layouts that the dataset may have; without any there is nothing to
+            find, and the message says what is expected instead.
         obtain: how the data can be had, for messages.
         catalogue: a table made earlier, if it is there. Archives that did not change since are
             not listed again, which takes long; what they hold beside sequences is then not
@@ -106,6 +107,8 @@ def scan(
         registry.canonical("layout", name): registry.build("layout", {"name": name})
         for name in layouts
     }
+    if not known:
+        raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
     listed = known_rows(catalogue)
@@ -149,8 +152,22 @@ def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:
 
 def _wanted(known: dict[str, Layout], obtain: str) -> str:
     expected = ", or ".join(f"{layout.looked_for} ({name})" for name, layout in known.items())
+    return f"expected there {expected}{_how(obtain)}"
+
+
+def _only_pkl(raw: Path, obtain: str) -> str:
+    """What a dataset whose raw files no layout reads has to be given as."""
+    got = "" if raw.exists() else ", nor is it there"
+    return (
+        f"{raw}: no layout reads the raw files of this dataset{got}; expected a pkl tree, "
+        f"{raw.with_name('pkl')}/<subject>/<condition>/<view>/*.pkl, without a folder "
+        f"{raw.name} beside it{_how(obtain)}"
+    )
+
+
+def _how(obtain: str) -> str:
     how = f"; how to obtain it: {' '.join(obtain.split()).rstrip('.')}" if obtain else ""
-    return f"expected there {expected}{how}; meanwhile `{WITHOUT_DATA}` works without it"
+    return f"{how}; meanwhile `{WITHOUT_DATA}` works without it"
 
 
 def _nothing_found(

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gait.config.dataset import Dataset, Protocol
+from gait.config.dataset import Dataset
 from gait.config.experiment import Experiment, Resolved
+from gait.config.protocol import Protocol
 from gait.report.metrics import Metrics
 from gait.report.tables import Row, report_rows, write_table
 

@@ -180,6 +180,15 @@ def test_missing_raw_folder_is_one_helpful_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "sequences.csv").exists()
 
 
+def test_a_dataset_without_layouts_wants_a_pkl_tree(tmp_path: Path) -> None:
+    sentence = rf"{tmp_path}/pkl/<subject>/<condition>/<view>/\*\.pkl, without a folder raw"
+    with pytest.raises(DataError, match=rf"nor is it there; .*{sentence}.* obtain it: ask;"):
+        scan(tmp_path / "raw", [], "ask")
+    make(tmp_path, "raw/001/nm-01/090/1.png")
+    with pytest.raises(DataError, match=rf"of this dataset; expected .*{sentence}"):
+        scan(tmp_path / "raw", [])
+
+
 def test_empty_raw_folder(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     with pytest.raises(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gait.config.dataset import absence, matching_subjects
+from gait.config.dataset import absence, matching_subjects, named_subjects
 from gait.config.load import (
     describe,
     experiment_names,
@@ -167,6 +167,28 @@ def test_subjects_by_name_and_range() -> None:
     assert matching_subjects(subjects, ["001-074"]) == ["001", "002", "074"]
     assert matching_subjects(subjects, ["alice", "075"]) == ["075", "alice"]
     assert matching_subjects(subjects, ["*"]) == subjects
+
+
+def test_subjects_by_rule() -> None:
+    assert named_subjects(["00001-00007/3"]) == {"00001", "00004", "00007"}
+    assert named_subjects(["8-11"]) == {"8", "9", "10", "11"}
+    assert named_subjects(["098-101", "998-1000"]) == {
+        *("098", "099", "100", "101"),
+        *("998", "999", "1000"),
+    }
+    assert named_subjects(["D_09-D_10", "1train-2train"]) == {"D_09", "D_10", "1train", "2train"}
+    # No ranges: the text around the numbers differs, or the numbers get shorter.
+    assert named_subjects(["a1-b2", "0010-20"]) == {"a1-b2", "0010-20"}
+    for wrong in ("074-001", "001-009/0"):
+        with pytest.raises(ConfigError, match=f"the range {wrong} holds nothing"):
+            named_subjects([wrong])
+
+
+def test_long_lists_may_be_written_as_one_text(root: Path) -> None:
+    path = root / "datasets/SynthGait/partition.yaml"
+    path.write_text("train: >-\n  001-003\n  005\ntest: [anna]\n", encoding="utf-8")
+    partition = load_dataset(root, "SynthGait")[0].partition
+    assert (partition.train, partition.test) == (["001-003", "005"], ["anna"])
 
 
 def test_named_subjects_that_the_data_lack_are_told() -> None:

@@ -1,0 +1,156 @@
+"""Every dataset that the repository defines can be used, and is cut as its authors cut it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gait.config.dataset import NAME, Dataset, Partition, named_subjects
+from gait.config.load import dataset_names, load_dataset
+from gait.config.protocol import category_of
+from gait.config.yaml import read_yaml, write_yaml
+from gait.errors import DataError
+from gait.prepare.catalogue import scan
+from gait.types import SequenceKey
+
+REPOSITORY = Path(__file__).parents[2]
+NAMES = dataset_names(REPOSITORY)
+
+# Subjects that train and that test, as the authors or the published framework have them; the
+# probes of GREW and HID2022, whose subjects are secret, count as one.
+SIZES = {
+    "CASIA-B": (74, 50),
+    "CASIA-B-star": (74, 50),
+    "CASIA-E": (200, 814),
+    "CCGR": (571, 400),
+    "CCGR-MINI": (571, 400),
+    "CCPG": (100, 100),
+    "FreeGait": (500, 695),
+    "GREW": (20000, 6001),
+    "Gait3D": (3000, 1000),
+    "Gait3D-Parsing": (3000, 1000),
+    "GaitLU-1M": (100, 0),
+    "HID2022": (500, 506),
+    "OUMVLP": (5153, 5154),
+    "OUMVLP-Pose": (5153, 5154),
+    "OUMVLP-Pose17": (5153, 5154),
+    "SUSTech1K": (250, 800),
+    "Scoliosis1K": (745, 748),
+    "SynthGait": (20, 12),
+}
+OTHER_PARTITIONS = {
+    "HID2022/partition-2023.yaml": (0, 860),
+    "Scoliosis1K/partition-114.yaml": (745, 748),
+    "Scoliosis1K/partition-118.yaml": (744, 749),
+    "Scoliosis1K/partition-1116.yaml": (745, 748),
+}
+UNSCORED = {"CCGR", "GaitLU-1M", "HID2022", "Scoliosis1K"}
+
+
+@cache
+def dataset(name: str) -> Dataset:
+    return load_dataset(REPOSITORY, name)[0]
+
+
+def test_every_dataset_is_known_here() -> None:
+    assert set(SIZES) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_partitions_have_the_known_sizes(name: str) -> None:
+    partition = dataset(name).partition
+    train, test = named_subjects(partition.train), named_subjects(partition.test)
+    assert (len(train), len(test)) == SIZES[name]
+    assert not train & test
+    assert all(re.fullmatch(NAME, each) for each in train | test)
+
+
+@pytest.mark.parametrize("path", OTHER_PARTITIONS)
+def test_other_partitions_have_the_known_sizes(path: str) -> None:
+    partition = Partition.model_validate(read_yaml(REPOSITORY / "datasets" / path)[0])
+    sizes = len(named_subjects(partition.train)), len(named_subjects(partition.test))
+    assert sizes == OTHER_PARTITIONS[path]
+
+
+def test_partitions_by_rule() -> None:
+    oumvlp = dataset("OUMVLP").partition
+    train, test = named_subjects(oumvlp.train), named_subjects(oumvlp.test)
+    assert {"00001", "10305"} <= train and {"00002", "10306", "10307"} <= test
+    ccgr = dataset("CCGR").partition
+    assert {"1", "134", "164", "600"} <= named_subjects(
+        ccgr.train
+    ) and "135" not in named_subjects(ccgr.train)
+    assert {"201", "999", "1014"} <= named_subjects(dataset("CASIA-E").partition.test)
+    grew = dataset("GREW").partition
+    assert {"00001train", "20000train"} <= named_subjects(grew.train)
+    assert {"00001", "06000", "probe"} <= named_subjects(grew.test)
+
+
+def test_datasets_of_the_same_subjects_are_cut_alike() -> None:
+    for one, other in (
+        ("CASIA-B", "CASIA-B-star"),
+        ("OUMVLP", "OUMVLP-Pose"),
+        ("OUMVLP", "OUMVLP-Pose17"),
+        ("Gait3D", "Gait3D-Parsing"),
+    ):
+        assert dataset(one).partition == dataset(other).partition
+        assert dataset(one).protocols == dataset(other).protocols
+    assert dataset("CCGR").partition.train == dataset("CCGR-MINI").partition.train
+
+
+def test_listed_sequences_are_test_sequences_of_as_many_subjects_as_known() -> None:
+    for name, which, number, people in (
+        ("Gait3D", "probes", 1000, 1000),
+        ("FreeGait", "probes", 3571, 641),
+        ("CCGR-MINI", "gallery", 795, 399),
+    ):
+        definition = dataset(name)
+        (protocol,) = definition.protocols.values()
+        chosen = protocol.gallery if which == "gallery" else protocol.probes["all"]
+        assert chosen is not None and chosen.sequences is not None
+        assert len(chosen.sequences) == len(set(chosen.sequences)) == number
+        known = {key.split("/")[0] for key in chosen.sequences}
+        assert len(known) == people
+        assert known <= named_subjects(definition.partition.test)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_can_be_scored_unless_known_better(name: str) -> None:
+    assert bool(dataset(name).protocols) == (name not in UNSCORED)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_survives_the_way_through_a_file(name: str, tmp_path: Path) -> None:
+    definition = dataset(name)
+    path = tmp_path / "dataset.yaml"
+    path.write_text(write_yaml(definition.model_dump(mode="json")), encoding="utf-8")
+    again = Dataset.model_validate(read_yaml(path)[0])
+    assert again == definition
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is_and_how_to_obtain_it(name: str, tmp_path: Path) -> None:
+    readme = (REPOSITORY / "datasets" / name / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith(f"# {name}") or readme.startswith("# CASIA-B*\n")
+    definition = dataset(name)
+    assert not definition.title.endswith(".") and definition.licence.endswith(".")
+    with pytest.raises(DataError) as raised:
+        scan(tmp_path / name / "raw", definition.layouts, definition.obtain)
+    text = str(raised.value)
+    assert "\n" not in text and " ".join(definition.obtain.split()).rstrip(".") in text
+    if not definition.layouts:
+        assert f"{tmp_path / name / 'pkl'}/<subject>/<condition>/<view>/*.pkl" in text
+        assert f"data/{name}/pkl/" in readme
+
+
+def test_the_classes_of_scoliosis() -> None:
+    categories = dataset("Scoliosis1K").categories
+    assert categories is not None
+    assert list(categories) == ["negative", "neutral", "positive"]
+    for condition, expected in (("Positive", 2), ("neutral", 1), ("negative", 0)):
+        assert category_of(categories, SequenceKey("00000", condition, "000_180")) == expected
+    with pytest.raises(DataError, match=r"00000/healthy/000.*negative, neutral, positive"):
+        category_of(categories, SequenceKey("00000", "healthy", "000"))

@@ -1,0 +1,78 @@
+"""Re-ranking equals a walk through sets of neighbours; the other figures count as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gait.evaluation import rerank as module
+from gait.evaluation.classification import classification_score, predicted
+from gait.evaluation.rerank import rerank
+from gait.evaluation.segmentation import mean_iou
+
+
+def slow(distance: np.ndarray, probes: int, k1: int, k2: int, weight: float) -> np.ndarray:
+    scaled = (distance / distance.max(axis=0)).T.astype(np.float64)
+    order = np.argsort(scaled, axis=1, kind="stable")
+    number = len(scaled)
+
+    def mutual(i: int, k: int) -> set[int]:
+        return {int(j) for j in order[i, : k + 1] if i in order[j, : k + 1]}
+
+    vectors = np.zeros_like(scaled)
+    for i in range(number):
+        chosen = mutual(i, k1)
+        for j in mutual(i, k1):
+            others = mutual(j, round(k1 / 2))
+            if len(others & mutual(i, k1)) > 2 / 3 * len(others):
+                chosen |= others
+        columns = sorted(chosen)
+        vectors[i, columns] = np.exp(-scaled[i, columns])
+        vectors[i] /= vectors[i].sum()
+    if k2 > 1:
+        vectors = np.array([vectors[order[i, :k2]].mean(axis=0) for i in range(number)])
+    common = np.minimum(vectors[:probes, None], vectors[None, probes:]).sum(axis=2)
+    jaccard = 1 - common / (2 - common)
+    return (1 - weight) * jaccard + weight * scaled[:probes, probes:]
+
+
+@pytest.mark.parametrize(
+    ("number", "probes", "k1", "k2"),
+    [(60, 25, 6, 6), (60, 1, 20, 6), (5, 2, 6, 6), (40, 39, 3, 1)],
+)
+@pytest.mark.parametrize("pairs", [1, 1 << 22])
+def test_equals_a_slow_walk(
+    number: int, probes: int, k1: int, k2: int, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAIRS_AT_ONCE", pairs)
+    points = np.random.default_rng(number).standard_normal((number, 3))
+    distance = np.linalg.norm(points[:, None] - points, axis=2).astype(np.float32)
+    got = rerank(distance, probes, k1, k2, 0.3)
+    assert got.shape == (probes, number - probes)
+    np.testing.assert_allclose(got, slow(distance, probes, k1, k2, 0.3), atol=2e-6)
+
+
+def test_sequences_at_one_place_are_no_trouble() -> None:
+    assert np.isfinite(rerank(np.zeros((6, 6), np.float32), 2)).all()
+
+
+def test_a_category_that_nobody_sees_takes_no_part_in_the_means() -> None:
+    score = classification_score(np.array([0, 0, 2]), np.array([0, 2, 2]))
+    assert score.accuracy_pct == pytest.approx(200 / 3)
+    assert (score.precision_pct, score.recall_pct) == (75.0, 75.0)
+    assert classification_score(np.array([0]), np.array([1])).precision_pct == 0.0
+
+
+def test_the_parts_of_a_prediction_are_averaged() -> None:
+    logits = np.array([[[3.0, 0.0], [0.0, 2.0], [2.0, 2.0]]], np.float32)
+    assert predicted(logits).tolist() == [2]
+
+
+def test_intersection_over_union_of_nothing_and_of_other_shapes() -> None:
+    masks = np.zeros((3, 4, 4), bool)
+    masks[1:, :2] = True
+    other = masks.copy()
+    other[2] = ~masks[2]
+    assert mean_iou(masks, other).tolist() == [1.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match=r"\(3, 4, 4\) and \(2, 4, 4\)"):
+        mean_iou(masks, other[:2])

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "processes"}
+BASE = {"types", "errors", "files", "modalities", "processes"}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
+    "modalities": set(),
     "processes": set(),
     "files": {"errors"},
     "registry": BASE,

@@ -1,0 +1,62 @@
+"""What a sequence can be given as: the modalities, and what one frame of each looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """One way to describe a sequence, as an array with the frames along its first axis.
+
+    Attributes:
+        name: as in file names, and in a model's `inputs`.
+        dtypes: the types an array may have, by NumPy's name; ours is the first.
+        frame_shape: the shape of one frame; a letter stands for a size that is free, and is the
+            same in all frames of a dataset.
+    """
+
+    name: str
+    dtypes: tuple[str, ...]
+    frame_shape: tuple[int | str, ...]
+
+    def fits(self, dtype: str, shape: tuple[int, ...]) -> bool:
+        """Whether an array of that type and shape, frames first, may hold this modality."""
+        return (
+            dtype in self.dtypes
+            and len(shape) == len(self.frame_shape) + 1
+            and all(
+                size == wanted if isinstance(wanted, int) else size > 0
+                for size, wanted in zip(shape[1:], self.frame_shape, strict=True)
+            )
+        )
+
+    def __str__(self) -> str:
+        shape = ", ".join(map(str, ("frames", *self.frame_shape)))
+        return f"{self.name} {' or '.join(self.dtypes)} [{shape}]"
+
+
+SILHOUETTES = "silhouettes"
+POSE = "pose"
+SKELETON_MAPS = "skeleton_maps"
+
+_REAL = ("float32", "float64", "float16")
+
+# Letters: h height, w width, v joints, p points. A joint is x, y and its confidence; a point
+# x, y and z in metres; colour channels come red, green, blue.
+MODALITIES: dict[str, Modality] = {
+    each.name: each
+    for each in (
+        Modality(SILHOUETTES, ("uint8",), ("h", "w")),
+        Modality("parsing", ("uint8",), ("h", "w")),
+        Modality(POSE, _REAL, ("v", 3)),
+        Modality(SKELETON_MAPS, ("uint8",), (2, "h", "w")),
+        Modality("depth", ("uint8",), (3, "h", "w")),
+        Modality("rgb", ("uint8",), (3, "h", "w")),
+        Modality("ratio", _REAL, ()),
+        Modality("smpl", _REAL, (85,)),
+        # As many points in each frame: clouds of differing size cannot be one array.
+        Modality("points", _REAL, ("p", 3)),
+        Modality("latent", _REAL, (4, "h", "w")),
+    )
+}

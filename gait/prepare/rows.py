@@ -11,7 +11,16 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.types import CatalogueRow, SequenceKey
 
-COLUMNS = ("subject", "condition", "view", "kind", "source", "background", "fingerprint")
+COLUMNS = (
+    "subject",
+    "condition",
+    "view",
+    "kind",
+    "source",
+    "background",
+    "fingerprint",
+    "pose",
+)
 
 
 def read_rows(path: Path) -> list[CatalogueRow]:
@@ -39,7 +48,7 @@ def rows_text(rows: Iterable[CatalogueRow]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(
-        (*row.key, row.kind, row.source, row.background, row.fingerprint) for row in rows
+        (*row.key, row.kind, row.source, row.background, row.fingerprint, row.pose) for row in rows
     )
     return stream.getvalue()
 

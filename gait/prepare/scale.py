@@ -84,3 +84,15 @@ def _weights(taps: _Taps, first: int, end: int) -> tuple[int, NDArray[np.float64
         places.ravel(), taps.weights[start:stop].ravel(), shape[0] * shape[1]
     ).astype(np.float64, copy=False)
     return start, weights.reshape(shape)[:, _TAPS:-_TAPS]
+
+
+@lru_cache(maxsize=512)
+def area_weights(source_px: int, target_px: int) -> NDArray[np.float64]:
+    """How much of each source pixel lies in each target pixel, in whole parts, [target, source].
+
+    A source pixel has `target_px` parts, so each row sums to `source_px`.
+    """
+    target, source = np.arange(target_px)[:, None], np.arange(source_px)
+    first = np.maximum(target * source_px, source * target_px)
+    end = np.minimum((target + 1) * source_px, (source + 1) * target_px)
+    return np.maximum(end - first, 0).astype(np.float64, copy=False)

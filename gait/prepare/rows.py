@@ -21,6 +21,8 @@ COLUMNS = (
     "fingerprint",
     "pose",
 )
+# Tables of former versions end before the pose.
+_FORMER_COLUMNS = COLUMNS[:-1]
 
 
 def read_rows(path: Path) -> list[CatalogueRow]:
@@ -34,7 +36,7 @@ def read_rows(path: Path) -> list[CatalogueRow]:
             header, *rows = [tuple(row) for row in csv.reader(stream)] or [()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}); run gait rearrange again") from error
-    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    if header not in (COLUMNS, _FORMER_COLUMNS) or any(len(row) != len(header) for row in rows):
         raise DataError(
             f"{path}: expected the columns {','.join(COLUMNS)} in every row, got "
             f"{','.join(header) or 'an empty file'}; run gait rearrange again"

@@ -95,4 +95,4 @@ def area_weights(source_px: int, target_px: int) -> NDArray[np.float64]:
     target, source = np.arange(target_px)[:, None], np.arange(source_px)
     first = np.maximum(target * source_px, source * target_px)
     end = np.minimum((target + 1) * source_px, (source + 1) * target_px)
-    return np.maximum(end - first, 0).astype(np.float64, copy=False)
+    return np.asarray(np.maximum(end - first, 0), np.float64)

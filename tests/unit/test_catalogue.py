@@ -121,6 +121,15 @@ def test_rows_survive_the_table(tmp_path: Path) -> None:
     assert rows_digest(rows) == rows_digest(list(rows)) != rows_digest(rows[:1])
 
 
+def test_a_table_of_a_former_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "subject,condition,view,kind,source,background,fingerprint\n"
+        "001,nm-01,090,video,a.avi,,ff\n"
+    )
+    (row,) = read_rows(tmp_path / "t.csv")
+    assert (row.fingerprint, row.pose) == ("ff", "")
+
+
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "subject,condition\n"])
 def test_foreign_table_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t.csv"

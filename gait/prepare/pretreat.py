@@ -53,7 +53,6 @@ _MASK_COLUMNS = (
     "fingerprint",
 )
 
-_NO_SILHOUETTE = "no silhouette in that frame"
 _OTHER_LENGTH = "pose of another length than the video"
 _BROKEN_POSE = "unusable pose file"
 
@@ -100,8 +99,9 @@ def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: in
     """Align every sequence of a shard and write its pkl files and, last, the shard's manifest.
 
     A sequence with a pose gets its pose and its skeleton maps as well, for exactly the frames
-    that have an aligned silhouette. A pose that cannot be used, or has another number of frames
-    than the video, is reported on stderr and in the manifest, and does not stop the others.
+    that have an aligned silhouette. Of a sequence whose pose cannot be used, or has another
+    number of frames than the video, nothing is kept: it is reported on stderr and in the
+    manifest, and does not stop the others.
 
     A sequence is left alone when its sources, the settings and its pkl files are as a former run
     left them. A run that was cut short continues after the last subject it had finished.
@@ -129,7 +129,8 @@ def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: in
     for task, frames in _sources(waiting, raw):
         rows = _pretreat(task, frames, root, size_px)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
-        journal.record(rows, "" if _bad_poses(rows) else task.state)
+        has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
+        journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
         summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
         unfinished[task.key.subject] -= 1
@@ -147,11 +148,6 @@ def _sum_up(sequences: Iterable[tuple[ManifestRow, ...]], summary: ShardSummary)
     for rows in sequences:
         row = rows[0]
         summary.add(row.frames_read, row.frames_kept, row.dropped)
-        summary.bad_poses += _bad_poses(rows)
-
-
-def _bad_poses(rows: tuple[ManifestRow, ...]) -> int:
-    return sum(row.modality == POSE and not row.pkl for row in rows)
 
 
 def _tasks(shard: Path, raw: Path, root: Path, settings: str) -> list[_Task]:
@@ -241,56 +237,53 @@ def _pretreat(
         dropped.update(block.problems)
         frames_seen += len(block.frames) + block.problems.total()
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
-    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
     found: dict[str, NDArray[Any]] = {}
-    rows = [row]
     if any(map(len, kept)):
         found[SILHOUETTES] = np.concatenate(kept)
         if task.pose is not None:
-            pose, pose_row = _pose(task.pose, np.concatenate(numbers), row)
-            rows.append(pose_row)
-            if pose is not None:
+            pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))
+            if pose is None:
+                # Whatever else the sequence has, nobody knows that it is of the same walk.
+                dropped[problem] += len(found.pop(SILHOUETTES))
+            else:
                 found[POSE] = pose
                 found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(pose, size_px)
-                rows.append(
-                    replace(row, frames_read=len(pose), modality=SKELETON_MAPS, dropped={})
-                )
+    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
     for modality in (SILHOUETTES, POSE, SKELETON_MAPS):
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
+    if not found:
+        return (row,)
     return tuple(
-        _written(each, found[each.modality], root) if each.modality in found else each
-        for each in rows
+        _written(replace(row, modality=modality), frames, root)
+        for modality, frames in found.items()
     )
 
 
-def _pose(
-    path: Path, numbers: NDArray[np.integer], row: ManifestRow
-) -> tuple[NDArray[np.float32] | None, ManifestRow]:
-    """The joints in the frames of these numbers, and the row of the pose without its pkl.
-
-    There are none when the file is not one of as many frames as the silhouettes' `row` counts.
-    """
+def _joints(
+    path: Path, key: SequenceKey, frames_read: int, numbers: NDArray[np.integer]
+) -> tuple[NDArray[np.float32] | None, str]:
+    """The joints in the frames of these numbers, or none and the reason, which is reported."""
     try:
         pose = load_pose(path)
     except DataError as error:
-        print(f"{row.key}: {error}", file=sys.stderr)
-        return None, replace(row, frames_read=1, dropped={_BROKEN_POSE: 1}, modality=POSE)
-    count = len(pose)
-    if count != row.frames_read or numbers.max() >= count:
+        print(f"{key}: {error}", file=sys.stderr)
+        return None, _BROKEN_POSE
+    if len(pose) != frames_read or numbers.max() >= len(pose):
         print(
-            f"{row.key}: {path}: expected the joints in each of the {row.frames_read} frames of "
-            f"the video, got those in {count}; estimate them from the same video or remove the "
-            "file",
+            f"{key}: {path}: expected the joints in each of the {frames_read} frames of the "
+            f"video, got those in {len(pose)}; estimate them from that video, or remove the file",
             file=sys.stderr,
         )
-        return None, replace(row, frames_read=count, dropped={_OTHER_LENGTH: count}, modality=POSE)
-    dropped = {_NO_SILHOUETTE: count - len(numbers)} if len(numbers) < count else {}
-    return pose[numbers], replace(row, frames_read=count, dropped=dropped, modality=POSE)
+        return None, _OTHER_LENGTH
+    return pose[numbers], ""
 
 
 def _written(row: ManifestRow, frames: NDArray[Any], root: Path) -> ManifestRow:
-    """The row with its pkl, which is written unless it is there."""
+    """The row with its pkl, which is written unless it is there.
+
+    Each modality has the drops of its source: what a frame lacks, it lacks in all of them.
+    """
     pkl = pkl_name(row.key, row.modality)
     write_pkl(root / pkl, frames, row.modality)
     digest = hashlib.sha256(frames.data).hexdigest()

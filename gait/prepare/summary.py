@@ -22,7 +22,6 @@ class ShardSummary:
         empty: of these, without a usable frame.
         broken: of these, those whose video cannot be read to its end.
         short: of these, with fewer than 5 frames, kept nevertheless.
-        bad_poses: of these, with a pose that cannot be used or has another length.
         frames_read: frames of the sources.
         frames_kept: frames with a silhouette.
         dropped: number of the other frames, by reason; 1 for a video without any frame.
@@ -35,7 +34,6 @@ class ShardSummary:
     empty: int = 0
     broken: int = 0
     short: int = 0
-    bad_poses: int = 0
     frames_read: int = 0
     frames_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -63,8 +61,6 @@ class ShardSummary:
             parts.append(f"{self.broken:,} broken videos")
         if self.short:
             parts.append(f"{self.short:,} with fewer than {FEW_FRAMES} frames")
-        if self.bad_poses:
-            parts.append(f"{self.bad_poses:,} with a pose that does not fit")
         if self.frames_done:
             parts.append(f"{self.frames_done / self.seconds:,.0f} frames/s")
         return "; ".join(parts)

@@ -314,6 +314,12 @@ def test_altered_files_of_a_rendered_tree(tmp_path: Path) -> None:
     }
 
 
+def test_a_replaced_or_added_pose_counts_as_altered(tmp_path: Path) -> None:
+    render(tmp_path)
+    make(tmp_path, "001-nm-01-090.pose.npz")
+    assert altered_files(tmp_path) == {"001-nm-01-090.pose.npz"}
+
+
 @pytest.mark.parametrize("content", [None, "name,bytes\nx,1\n"])
 def test_foreign_population_list(tmp_path: Path, content: str | None) -> None:
     if content is not None:

@@ -40,6 +40,9 @@ SILHOUETTES = "silhouettes"
 POSE = "pose"
 SKELETON_MAPS = "skeleton_maps"
 
+# The folder of a packed store calls silhouettes so, which were there before the others.
+_PACKED = {SILHOUETTES: "frames.npy"}
+
 _REAL = ("float32", "float64", "float16")
 
 # Letters: h height, w width, v joints, p points. A joint is x, y and its confidence; a point
@@ -62,3 +65,8 @@ MODALITIES: dict[str, Modality] = {
         Modality("latent", _REAL, (4, "h", "w")),
     )
 }
+
+
+def packed_name(modality: str) -> str:
+    """The file of a packed store that holds a modality of all sequences."""
+    return _PACKED.get(modality, f"{modality}.npy")

@@ -30,6 +30,7 @@ class CatalogueRow:
         source: path below the raw folder; for an archive `<archive>::<folder inside>`.
         background: path of the background clip of the same camera, empty where there is none.
         fingerprint: digest of the names, sizes and modification times of the sources.
+        pose: path of the file of joints that belongs to the video, empty where there is none.
     """
 
     key: SequenceKey
@@ -37,6 +38,7 @@ class CatalogueRow:
     source: str
     background: str
     fingerprint: str
+    pose: str = ""
 
 
 @dataclass(slots=True)

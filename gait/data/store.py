@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gait.errors import DataError, nearest
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.types import SequenceKey
 
 REMEDY = "make it again with `gait pack`"
@@ -82,9 +82,7 @@ class PackedStore:
     @property
     def modalities(self) -> list[str]:
         """What the store holds of each frame."""
-        found = {path.stem for path in self._folder.glob("*.npy")}
-        named = {SILHOUETTES if each == "frames" else each for each in found}
-        return sorted(named & MODALITIES.keys())
+        return sorted(each for each in MODALITIES if (self._folder / packed_name(each)).exists())
 
     def frame_shape(self, modality: str = SILHOUETTES) -> tuple[int, ...]:
         """Shape of one frame, such as (height, width)."""
@@ -137,7 +135,7 @@ class PackedStore:
                     f"experiment; it holds {', '.join(self.modalities) or 'no frames at all'}; "
                     f"{REMEDY} from pkl files <view>-{modality}.pkl, or change `inputs`"
                 )
-            path = self._folder / f"{'frames' if modality == SILHOUETTES else modality}.npy"
+            path = self._folder / packed_name(modality)
             array = _mapped(path)
             listed = int((self._starts + self.lengths).max())
             if array.ndim and listed != len(array):

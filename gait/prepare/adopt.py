@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait.errors import DataError
+from gait.modalities import MODALITIES, SILHOUETTES
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import read_pkl
 from gait.types import SequenceKey
+
+_OTHER = "pkl of something else beside the silhouettes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Tree:
     """What a pkl tree holds.
 
     Attributes:
-        rows: one manifest row a sequence, sorted by key.
+        rows: one manifest row a pkl, sorted by key and modality.
         ignored: number of files and folders that are no part of the tree, by kind.
     """
 
@@ -30,32 +33,32 @@ class Tree:
 def manifest_of_tree(root: Path) -> Tree:
     """The manifest of the tree `root/pkl/<subject>/<condition>/<view>/*.pkl`, each pkl checked.
 
-    Where a sequence has several files, the one named `<view>.pkl` holds its silhouettes and the
-    others, which hold something else, are ignored.
+    The file `<view>.pkl` holds a sequence's silhouettes and `<view>-<modality>.pkl` that modality.
+    A file of another name holds silhouettes where it is the only one left; beside them it is
+    ignored, as what it holds cannot be known.
 
     Args:
         root: the dataset's folder.
 
     Raises:
-        DataError: there is no such tree, a pkl is not one of silhouettes, or a sequence has
-            several and none of them is named for its view.
+        DataError: there is no such tree, a pkl does not hold what its name says, or it is not
+            clear which one of a sequence holds its silhouettes.
     """
     ignored: Counter[str] = Counter()
     rows = []
     for leaf in _leaves(root / "pkl", ignored):
-        file = _silhouettes(leaf, ignored)
-        if file is None:
-            continue
-        frames = read_pkl(file)
-        rows.append(
-            ManifestRow(
-                key=SequenceKey(*leaf.parts[-3:]),
-                pkl=file.relative_to(root).as_posix(),
-                frames_read=len(frames),
-                frames_kept=len(frames),
-                sha256=hashlib.sha256(frames.data).hexdigest(),
+        for modality, file in sorted(_files(leaf, ignored).items()):
+            frames = read_pkl(file, modality)
+            rows.append(
+                ManifestRow(
+                    key=SequenceKey(*leaf.parts[-3:]),
+                    pkl=file.relative_to(root).as_posix(),
+                    frames_read=len(frames),
+                    frames_kept=len(frames),
+                    sha256=hashlib.sha256(frames.data).hexdigest(),
+                    modality=modality,
+                )
             )
-        )
     if not rows:
         raise DataError(
             f"{root / 'pkl'}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there"
@@ -78,20 +81,30 @@ def _leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
     yield from sorted(folders, key=lambda folder: folder.parts)
 
 
-def _silhouettes(leaf: Path, ignored: Counter[str]) -> Path | None:
+def _files(leaf: Path, ignored: Counter[str]) -> dict[str, Path]:
+    """The files of a sequence by modality; none where there is no pkl."""
     inside = sorted(leaf.iterdir())
-    files = [path for path in inside if path.suffix == ".pkl" and path.is_file()]
-    named = [path for path in files if path.stem == leaf.name]
-    if len(files) > 1 and not named:
-        raise DataError(
-            f"{leaf}: expected one pkl, or one named {leaf.name}.pkl among several, found "
-            f"{', '.join(path.name for path in files)}; rename the one that holds silhouettes"
-        )
-    chosen = named or files
-    if not chosen:
+    pkl = {path.stem: path for path in inside if path.suffix == ".pkl" and path.is_file()}
+    if len(inside) > len(pkl):
+        ignored["no pkl"] += len(inside) - len(pkl)
+    if not pkl:
         ignored["sequence folder without a pkl"] += 1
-    if len(files) > 1:
-        ignored["pkl of something else beside the silhouettes"] += len(files) - 1
-    if len(inside) > len(files):
-        ignored["no pkl"] += len(inside) - len(files)
-    return chosen[0] if chosen else None
+        return {}
+    named = {
+        each: pkl.pop(f"{leaf.name}-{each}") for each in MODALITIES if f"{leaf.name}-{each}" in pkl
+    }
+    if leaf.name in pkl:
+        if SILHOUETTES in named:
+            ignored[_OTHER] += 1
+        named[SILHOUETTES] = pkl.pop(leaf.name)
+    elif SILHOUETTES not in named:
+        if len(pkl) != 1:
+            found = sorted(path.name for path in (*pkl.values(), *named.values()))
+            raise DataError(
+                f"{leaf}: expected one pkl, or one named {leaf.name}.pkl among several, found "
+                f"{', '.join(found)}; name the one that holds silhouettes {leaf.name}.pkl"
+            )
+        named[SILHOUETTES] = pkl.popitem()[1]
+    if pkl:
+        ignored[_OTHER] += len(pkl)
+    return named

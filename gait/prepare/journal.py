@@ -19,9 +19,11 @@ from gait.types import SequenceKey
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    row: ManifestRow
+    """The rows of a sequence, one a modality, and the state of the file of each."""
+
+    rows: tuple[ManifestRow, ...]
     state: str
-    pkl_state: str
+    pkl_states: tuple[str, ...]
 
 
 class Journal:
@@ -42,23 +44,25 @@ class Journal:
         for subject in sorted({key.subject for key in self._keys}):
             self._entries[subject] = self._load(subject)
 
-    def unchanged(self, key: SequenceKey, state: str) -> ManifestRow | None:
+    def unchanged(self, key: SequenceKey, state: str) -> tuple[ManifestRow, ...] | None:
         """What a former run made of a sequence, if it was made from `state` and is still there."""
         entry = self._entries[key.subject].get(key)
-        if entry is None or entry.state != state or entry.pkl_state != self._pkl_state(entry.row):
+        if entry is None or entry.state != state or entry.pkl_states != self._states(entry.rows):
             return None
-        return entry.row
+        return entry.rows
 
-    def record(self, row: ManifestRow, state: str) -> None:
-        """Note what was made of a sequence; kept by `save`."""
-        self._entries[row.key.subject][row.key] = _Entry(row, state, self._pkl_state(row))
+    def record(self, rows: tuple[ManifestRow, ...], state: str) -> None:
+        """Note what was made of a sequence, one row a modality; kept by `save`."""
+        key = rows[0].key
+        self._entries[key.subject][key] = _Entry(rows, state, self._states(rows))
 
     def save(self, subject: str) -> None:
         """Write the journal of a subject."""
         entries = self._entries[subject]
         lines = (
-            texts_of(entry.row) | {"state": entry.state, "pkl_state": entry.pkl_state}
+            texts_of(row) | {"state": entry.state, "pkl_state": pkl_state}
             for _, entry in sorted(entries.items())
+            for row, pkl_state in zip(entry.rows, entry.pkl_states, strict=True)
         )
         text = table_text((*COLUMNS, "state", "pkl_state"), lines)
         write_if_changed(self._path(subject), text)
@@ -68,17 +72,17 @@ class Journal:
         for subject, entries in self._entries.items():
             stale = [key for key in entries if key not in self._keys]
             for key in stale:
-                row = entries.pop(key).row
-                if row.pkl:
-                    remove_pkl(self._root, row.pkl)
+                for row in entries.pop(key).rows:
+                    if row.pkl:
+                        remove_pkl(self._root, row.pkl)
             if stale:
                 self.save(subject)
 
     def _path(self, subject: str) -> Path:
         return self._folder / f"{subject}.csv"
 
-    def _pkl_state(self, row: ManifestRow) -> str:
-        return state_of(self._root / row.pkl) if row.pkl else ""
+    def _states(self, rows: tuple[ManifestRow, ...]) -> tuple[str, ...]:
+        return tuple(state_of(self._root / row.pkl) if row.pkl else "" for row in rows)
 
     def _load(self, subject: str) -> dict[SequenceKey, _Entry]:
         # A journal that is missing or unusable costs time, nothing else.
@@ -86,7 +90,10 @@ class Journal:
         with suppress(DataError, ValueError):
             for line in read_table(self._path(subject), (*COLUMNS, "state", "pkl_state")):
                 row = row_of(line)
-                entries[row.key] = _Entry(row, line["state"], line["pkl_state"])
+                known = entries.get(row.key, _Entry((), line["state"], ()))
+                entries[row.key] = _Entry(
+                    (*known.rows, row), line["state"], (*known.pkl_states, line["pkl_state"])
+                )
         return entries
 
 

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gait.errors import DataError
+from gait.errors import DataError, nearest
+from gait.modalities import MODALITIES, SILHOUETTES
 from gait.types import SequenceKey
 
 COLUMNS = (
     "subject",
     "condition",
     "view",
+    "modality",
     "pkl",
     "frames_read",
     "frames_kept",
@@ -22,11 +24,13 @@ COLUMNS = (
     "fingerprint",
     "sha256",
 )
+# Manifests of former versions know silhouettes only.
+_NEEDED = tuple(column for column in COLUMNS if column != "modality")
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """What became of one sequence.
+    """What became of one modality of one sequence.
 
     Attributes:
         key: subject, condition and view.
@@ -36,6 +40,7 @@ class ManifestRow:
         dropped: number of the other frames, by reason.
         fingerprint: digest of the sources; empty when they are unknown.
         sha256: digest of the array's bytes, hexadecimal; empty without a pkl.
+        modality: what the pkl holds, a name in `gait.modalities`.
     """
 
     key: SequenceKey
@@ -45,6 +50,7 @@ class ManifestRow:
     dropped: dict[str, int] = field(default_factory=dict)
     fingerprint: str = ""
     sha256: str = ""
+    modality: str = SILHOUETTES
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -54,7 +60,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         DataError: the file is missing, or is not such a table.
     """
     rows = []
-    for number, line in enumerate(read_table(path, COLUMNS), start=2):
+    for number, line in enumerate(read_table(path, _NEEDED), start=2):
         try:
             rows.append(row_of(line))
         except ValueError as error:
@@ -66,8 +72,11 @@ def row_of(line: Mapping[str, str]) -> ManifestRow:
     """One row from the texts of its columns.
 
     Raises:
-        ValueError: a number or a list of reasons is malformed.
+        ValueError: a number or a list of reasons is malformed, or the modality is unknown.
     """
+    modality = line.get("modality", SILHOUETTES)
+    if modality not in MODALITIES:
+        raise ValueError(f"expected a modality, got {modality!r}; {nearest(modality, MODALITIES)}")
     return ManifestRow(
         SequenceKey(line["subject"], line["condition"], line["view"]),
         line["pkl"],
@@ -76,6 +85,7 @@ def row_of(line: Mapping[str, str]) -> ManifestRow:
         parse_drops(line["dropped"]),
         line["fingerprint"],
         line["sha256"],
+        modality,
     )
 
 
@@ -85,6 +95,7 @@ def texts_of(row: ManifestRow) -> dict[str, str]:
         "subject": row.key.subject,
         "condition": row.key.condition,
         "view": row.key.view,
+        "modality": row.modality,
         "pkl": row.pkl,
         "frames_read": str(row.frames_read),
         "frames_kept": str(row.frames_kept),
@@ -95,8 +106,9 @@ def texts_of(row: ManifestRow) -> dict[str, str]:
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
-    """The rows as CSV, sorted by key."""
-    return table_text(COLUMNS, (texts_of(row) for row in sorted(rows, key=lambda row: row.key)))
+    """The rows as CSV, sorted by key and modality."""
+    ordered = sorted(rows, key=lambda row: (row.key, row.modality))
+    return table_text(COLUMNS, (texts_of(row) for row in ordered))
 
 
 def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
@@ -176,8 +188,8 @@ def below(root: Path, relative: str, listed_in: Path) -> Path:
     return root.joinpath(*parts)
 
 
-def pkl_name(key: SequenceKey) -> str:
-    """Where the pkl of a sequence lies below the dataset's folder.
+def pkl_name(key: SequenceKey, modality: str = SILHOUETTES) -> str:
+    """Where the pkl of a modality of a sequence lies below the dataset's folder.
 
     Raises:
         DataError: a part of the key cannot be the name of a file.
@@ -188,4 +200,5 @@ def pkl_name(key: SequenceKey) -> str:
                 f"sequence {key}: {part!r} cannot be the name of a folder; rename it in the raw "
                 "data"
             )
-    return f"pkl/{key.subject}/{key.condition}/{key.view}/{key.view}.pkl"
+    suffix = "" if modality == SILHOUETTES else f"-{modality}"
+    return f"pkl/{key.subject}/{key.condition}/{key.view}/{key.view}{suffix}.pkl"

@@ -1,18 +1,21 @@
-"""Gathers pkl sequences into one memory-mapped array that training reads frames from."""
+"""Gathers pkl sequences into memory-mapped arrays, one a modality, that training reads from."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import atomic_path, write_if_changed
+from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.prepare.manifest import (
     ManifestRow,
     below,
@@ -40,6 +43,7 @@ class PackSummary:
         left_out: sequences without a pkl.
         left_out_frames: their frames, by the reason each was dropped for.
         dropped: frames dropped from all sequences, by reason.
+        others: the modalities besides silhouettes.
     """
 
     sequences: int
@@ -49,11 +53,13 @@ class PackSummary:
     left_out: int
     left_out_frames: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
             f"{self.sequences:,} sequences, {self.frames:,} frames of "
             f"{self.height_px} x {self.width_px} packed"
+            + "".join(f", with {modality}" for modality in self.others)
         ]
         if self.dropped:
             parts.append(f"frames dropped before: {told(self.dropped)}")
@@ -73,6 +79,10 @@ class _Listed:
     manifest: Path
 
 
+# The rows of a sequence by modality.
+_Sequence = dict[str, _Listed]
+
+
 def pack(
     manifests: list[Path],
     root: Path,
@@ -82,25 +92,28 @@ def pack(
 ) -> PackSummary:
     """Write the dataset's manifest and its packed store, or, on any failure, neither.
 
+    A modality is in the store for every sequence or for none, with the frames in the same order.
     Every pkl is checked against its manifest row. `index.csv` is written last, and is absent
-    while `frames.npy` changes, so a store that was cut short is never taken for a whole one.
+    while an array changes, so a store that was cut short is never taken for a whole one.
 
     Args:
         manifests: the manifests of all shards.
         root: the dataset's folder, which the manifests' paths lie below.
         manifest: the manifest of the dataset, all rows sorted by key; left alone if unchanged.
-        packed: folder that gets `frames.npy`, uint8 [total frames, h, w], and `index.csv`.
+        packed: folder that gets `frames.npy`, silhouettes uint8 [total frames, h, w],
+            `<modality>.npy` [total frames, ...] for each modality besides, and `index.csv`.
+            Arrays of modalities that are no more are removed.
         catalogue: the table of all sequences, each of which has to be accounted for.
 
     Raises:
-        DataError: a manifest or pkl cannot be used or does not fit the others, no sequence has a
-            pkl, or a file cannot be written.
+        DataError: a manifest or pkl cannot be used or does not fit the others, a sequence lacks a
+            modality that others have, no sequence has silhouettes, or a file cannot be written.
     """
     listed = _listed(manifests)
     if catalogue is not None:
         _account_for(catalogue, listed)
-    kept = [each for each in listed if each.row.pkl]
-    rows = [each.row for each in listed]
+    rows = [each[SILHOUETTES].row for each in listed.values()]
+    kept = [each for each in listed.values() if each[SILHOUETTES].row.pkl]
     if not kept:
         drops = _drops(rows)
         raise DataError(
@@ -108,27 +121,36 @@ def pack(
             f"which none has any{_because(drops)}; look at "
             f"{', '.join(map(str, manifests)) or 'the shards'} for each of them"
         )
+    modalities = _modalities(kept)
+    text = manifest_text(each.row for sequence in listed.values() for each in sequence.values())
     index = packed / "index.csv"
-    with atomic_path(index) as new_index:
-        new_index.write_text(_index_text([each.row for each in kept]), encoding="utf-8")
-        with atomic_path(packed / "frames.npy") as new_frames:
-            height_px, width_px = _write_frames(new_frames, kept, root)
-            write_if_changed(manifest, manifest_text(rows))
-            index.unlink(missing_ok=True)
+    with atomic_path(index) as new_index, ExitStack() as arrays:
+        new_index.write_text(_index_text(kept, modalities), encoding="utf-8")
+        shapes = {}
+        for modality in modalities:
+            new_array = arrays.enter_context(atomic_path(packed / packed_name(modality)))
+            files = [sequence[modality] for sequence in kept]
+            shapes[modality] = _write_array(new_array, files, root)
+        write_if_changed(manifest, text)
+        index.unlink(missing_ok=True)
+        for modality in MODALITIES.keys() - set(modalities):
+            (packed / packed_name(modality)).unlink(missing_ok=True)
     empty = [row for row in rows if not row.pkl]
+    height_px, width_px = shapes[SILHOUETTES]
     return PackSummary(
         sequences=len(kept),
-        frames=sum(each.row.frames_kept for each in kept),
+        frames=sum(each[SILHOUETTES].row.frames_kept for each in kept),
         height_px=height_px,
         width_px=width_px,
         left_out=len(empty),
         left_out_frames=_drops(empty),
         dropped=_drops(rows),
+        others=tuple(modalities[1:]),
     )
 
 
-def _account_for(catalogue: Path, listed: list[_Listed]) -> None:
-    lost = {row.key for row in read_rows(catalogue)} - {each.row.key for each in listed}
+def _account_for(catalogue: Path, listed: dict[SequenceKey, _Sequence]) -> None:
+    lost = {row.key for row in read_rows(catalogue)} - listed.keys()
     if lost:
         raise DataError(
             f"{catalogue}: lists {min(lost)} and {len(lost) - 1} more sequences of which no shard "
@@ -136,49 +158,86 @@ def _account_for(catalogue: Path, listed: list[_Listed]) -> None:
         )
 
 
-def _listed(manifests: list[Path]) -> list[_Listed]:
-    """All rows, sorted by key."""
-    listed: dict[SequenceKey, _Listed] = {}
+def _listed(manifests: list[Path]) -> dict[SequenceKey, _Sequence]:
+    """All sequences, sorted by key."""
+    listed: dict[SequenceKey, _Sequence] = {}
     for manifest in manifests:
         for row in read_manifest(manifest):
-            former = listed.setdefault(row.key, _Listed(row, manifest))
+            sequence = listed.setdefault(row.key, {})
+            former = sequence.setdefault(row.modality, _Listed(row, manifest))
             if former.row is not row:
                 raise DataError(
                     f"{manifest}: sequence {row.key} is also in {former.manifest}; each may be "
                     "listed once; delete the shards' tables and run again"
                 )
-    return [listed[key] for key in sorted(listed)]
+    for key, sequence in listed.items():
+        if SILHOUETTES not in sequence:
+            modality, each = min(sequence.items())
+            raise DataError(
+                f"{each.manifest}: sequence {key} has {modality} and no silhouettes, which say "
+                "what its frames are; add them as <view>.pkl, or delete that table and run again"
+            )
+    return {key: listed[key] for key in sorted(listed)}
 
 
-def _write_frames(target: Path, kept: list[_Listed], root: Path) -> tuple[int, int]:
-    """Write the frames of all sequences one after the other; returns their height and width.
+def _modalities(kept: list[_Sequence]) -> list[str]:
+    """What the sequences have, silhouettes first: each modality with as many frames in each.
+
+    Raises:
+        DataError: a sequence lacks one that others have, or has another number of frames of it.
+    """
+    found = {modality for each in kept for modality, listed in each.items() if listed.row.pkl}
+    others = sorted(found - {SILHOUETTES})
+    for modality in others:
+        lacking = [each for each in kept if modality not in each or not each[modality].row.pkl]
+        if lacking:
+            first = lacking[0]
+            reasons = _drops([first[modality].row]) if modality in first else Counter[str]()
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise DataError(
+                f"{first[SILHOUETTES].manifest}: sequence {first[SILHOUETTES].row.key}{more} has "
+                f"no {modality}{_because(reasons)}, which {len(kept) - len(lacking)} others have; "
+                "give it to every sequence or to none: add or mend the files it comes from, or "
+                "move those of the others away"
+            )
+        for each in kept:
+            row, frames = each[modality].row, each[SILHOUETTES].row.frames_kept
+            if row.frames_kept != frames:
+                raise DataError(
+                    f"{each[modality].manifest}: {row.pkl} has {row.frames_kept} frames, expected "
+                    f"the {frames} of {each[SILHOUETTES].row.pkl}; make both from the same frames"
+                )
+    return [SILHOUETTES, *others]
+
+
+def _write_array(target: Path, files: list[_Listed], root: Path) -> tuple[int, ...]:
+    """Write one modality of all sequences, one after the other; returns the shape of a frame.
 
     Written, not mapped: on a full disk a write is an error that can be told, while a page of a
     mapped file that finds no room kills the process.
     """
-    arrays = _arrays(kept, root)
+    arrays = _arrays(files, root)
     first = next(arrays)
-    height_px, width_px = first.shape[1:]
-    total = sum(each.row.frames_kept for each in kept)
     header = {
         "descr": np.lib.format.dtype_to_descr(first.dtype),
         "fortran_order": False,
-        "shape": (total, height_px, width_px),
+        "shape": (sum(each.row.frames_kept for each in files), *first.shape[1:]),
     }
     with target.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         file.write(first.data)
         for frames in arrays:
             file.write(frames.data)
-    return height_px, width_px
+    return first.shape[1:]
 
 
-def _arrays(kept: list[_Listed], root: Path) -> Iterator[NDArray[np.uint8]]:
-    """The array of each sequence, checked against its row and against the first one's size."""
-    size: tuple[int, ...] = ()
-    for each in kept:
+def _arrays(files: list[_Listed], root: Path) -> Iterator[NDArray[Any]]:
+    """Each sequence's array in our type, checked against its row and the first one's size."""
+    modality = files[0].row.modality
+    size: tuple[int, ...] | None = None
+    for each in files:
         path = below(root, each.row.pkl, each.manifest)
-        frames = read_pkl(path)
+        frames = read_pkl(path, modality)
         if (
             len(frames) != each.row.frames_kept
             or hashlib.sha256(frames.data).hexdigest() != each.row.sha256
@@ -187,28 +246,38 @@ def _arrays(kept: list[_Listed], root: Path) -> Iterator[NDArray[np.uint8]]:
                 f"{path}: expected the {each.row.frames_kept} frames that {each.manifest} lists, "
                 f"got {len(frames)} that differ from them; delete that table and run again"
             )
-        size = size or frames.shape[1:]
+        size = frames.shape[1:] if size is None else size
         if frames.shape[1:] != size:
             raise DataError(
-                f"{path}: expected frames of {_size(size)} as in {kept[0].row.pkl}, got "
+                f"{path}: expected frames of {_size(size)} as in {files[0].row.pkl}, got "
                 f"{_size(frames.shape[1:])}; a dataset has one size (pretreat.size_px in "
                 "dataset.yaml): delete the tables of the shards and run again"
             )
-        yield frames
+        yield np.ascontiguousarray(frames, MODALITIES[modality].dtypes[0])
 
 
 def _size(size: tuple[int, ...]) -> str:
     return " x ".join(map(str, size))
 
 
-def _index_text(rows: list[ManifestRow]) -> str:
+def _index_text(kept: list[_Sequence], modalities: list[str]) -> str:
     lines = []
     start = 0
-    for row in rows:
-        values = (*row.key, str(start), str(row.frames_kept), row.sha256)
+    for sequence in kept:
+        row = sequence[SILHOUETTES].row
+        digest = _digest([sequence[modality].row for modality in modalities])
+        values = (*row.key, str(start), str(row.frames_kept), digest)
         lines.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
         start += row.frames_kept
     return table_text(INDEX_COLUMNS, lines)
+
+
+def _digest(rows: list[ManifestRow]) -> str:
+    """Digest of all modalities of a sequence; that of its silhouettes where they are all."""
+    if len(rows) == 1:
+        return rows[0].sha256
+    text = "".join(f"{row.modality} {row.sha256}\n" for row in rows)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _drops(rows: list[ManifestRow]) -> Counter[str]:

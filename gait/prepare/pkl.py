@@ -1,4 +1,4 @@
-"""The interchange format: a sequence is one pickled array uint8 [s, h, w], read without trust."""
+"""The interchange format: a modality of a sequence is one pickled array, read without trust."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.modalities import MODALITIES, SILHOUETTES
 
 # Everything that a pickled array refers to, under the module names of NumPy 1 and 2. Arrays and
 # scalars tell their own rebuilding functions, whose home is private to NumPy.
@@ -32,14 +33,15 @@ _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-def write_pkl(path: Path, frames: NDArray[np.uint8]) -> bool:
-    """Write the aligned silhouettes of a sequence, readable by a plain `pickle.load`.
+def write_pkl(path: Path, frames: NDArray[Any], modality: str = SILHOUETTES) -> bool:
+    """Write the frames of a sequence, readable by a plain `pickle.load`.
 
     A file that already holds exactly this is left alone, with its modification time.
 
     Args:
         path: the pkl; its folder is made, and it is replaced in one step.
-        frames: uint8 [s, h, w], none of them 0.
+        frames: an array as the modality has it, silhouettes uint8 [s, h, w]; no size is 0.
+        modality: what the frames are, a name in `gait.modalities`.
 
     Returns:
         Whether the file was written.
@@ -47,21 +49,28 @@ def write_pkl(path: Path, frames: NDArray[np.uint8]) -> bool:
     Raises:
         DataError: another type or shape, or the file cannot be written.
     """
-    return write_if_changed(path, _pickled(_checked(path, frames)))
+    return write_if_changed(path, _pickled(_checked(path, frames, modality)))
 
 
-def read_pkl(path: Path) -> NDArray[np.uint8]:
-    """The silhouettes in a pkl from anywhere, uint8 [s, h, w]; nothing in it can be executed.
+def read_pkl(path: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
+    """The frames in a pkl from anywhere; nothing in it can be executed.
+
+    Args:
+        path: the pkl.
+        modality: what its frames are, a name in `gait.modalities`.
+
+    Returns:
+        An array as the modality has it, silhouettes uint8 [s, h, w].
 
     Raises:
         DataError: the file is missing, cut short, is no pickle, refers to anything but NumPy
-            arrays, or holds another type or shape.
+            arrays, holds another type or shape than the modality has, or what is not finite.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"{path}: expected the pickled silhouettes of a sequence, "
+            f"{path}: expected the pickled {modality} of a sequence, "
             f"but it cannot be read ({error.strerror})"
         ) from None
     try:
@@ -71,10 +80,10 @@ def read_pkl(path: Path) -> NDArray[np.uint8]:
     # Bytes from outside make the unpickler fail in any way; each means that this is no such file.
     except Exception as error:
         raise DataError(
-            f"{path}: expected a pickled array of silhouettes, got {len(data)} bytes that are cut "
+            f"{path}: expected a pickled array of {modality}, got {len(data)} bytes that are cut "
             f"short or no pickle ({error}); restore the file, or delete it to have it made again"
         ) from None
-    return _checked(path, frames)
+    return _checked(path, frames, modality)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -94,22 +103,25 @@ class _ArrayUnpickler(pickle.Unpickler):
             ) from None
 
 
-def _pickled(frames: NDArray[np.uint8]) -> bytes:
+def _pickled(frames: NDArray[Any]) -> bytes:
     """A pickle that every NumPy reads: NumPy 2 knows the name that 1 gives its core, too."""
     # Protocol 3, as later ones state lengths that another name would make wrong.
     data = pickle.dumps(frames, protocol=3)
     return data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)
 
 
-def _checked(path: Path, frames: object) -> NDArray[np.uint8]:
-    """`frames` as a contiguous array, if they are what a pkl may hold."""
+def _checked(path: Path, frames: object, modality: str) -> NDArray[Any]:
+    """`frames` as a contiguous array, if they are what a pkl of that modality may hold."""
+    expected = MODALITIES[modality]
     if not isinstance(frames, np.ndarray):
         found = type(frames).__name__
-    elif frames.dtype != np.uint8 or frames.ndim != 3 or not frames.size:
+    elif not frames.size or not expected.fits(frames.dtype.name, frames.shape):
         found = f"{frames.dtype} {list(frames.shape)}"
+    elif frames.dtype.kind == "f" and not np.isfinite(frames).all():
+        found = "numbers that are not finite"
     else:
-        return np.ascontiguousarray(frames)
-    raise DataError(
-        f"{path}: expected silhouettes uint8 [frames, height, width] with at least one frame, "
-        f"got {found}"
-    )
+        return np.ascontiguousarray(frames, frames.dtype.newbyteorder("="))
+    remedy = ""
+    if "p" in expected.frame_shape:
+        remedy = "; draw as many points from each frame's cloud, so that they are one array"
+    raise DataError(f"{path}: expected {expected} with at least one frame, got {found}{remedy}")

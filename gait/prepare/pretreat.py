@@ -1,13 +1,15 @@
-"""Aligns the silhouettes of a shard and writes them as pkl sequences, only where needed."""
+"""Aligns the silhouettes of a shard and writes pkl sequences, with poses where there are any."""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
+from gait.prepare import skeleton_maps
 from gait.prepare.align import Frames, align
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
@@ -27,13 +31,14 @@ from gait.prepare.manifest import (
 )
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
+from gait.prepare.poses import load_pose
 from gait.prepare.rows import read_rows
 from gait.prepare.sources import Frame, read_images
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
 # Raised when the same silhouettes would give other arrays than before.
-ALGORITHM = "align-1"
+ALGORITHM = "align-2"
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
@@ -48,12 +53,22 @@ _MASK_COLUMNS = (
     "fingerprint",
 )
 
+_OTHER_LENGTH = "pose of another length than the video"
+_BROKEN_POSE = "unusable pose file"
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Consecutive frames of a sequence, and what was wrong with those that cannot be read."""
+    """Consecutive frames of a sequence.
+
+    Attributes:
+        frames: those that can be read.
+        numbers: the number of each in the source, from 0, [s].
+        problems: what was wrong with the others.
+    """
 
     frames: Frames
+    numbers: NDArray[np.integer]
     problems: Counter[str] = field(default_factory=Counter)
 
 
@@ -68,6 +83,7 @@ class _Task:
         source: catalogue row of the images, or the file of masks; None when there are no masks.
         frames_read: frames of the video that the masks come from; 0 for images.
         dropped: frames dropped before, by reason.
+        pose: file of the joints in each frame of the source; None where there is none.
     """
 
     key: SequenceKey
@@ -76,13 +92,19 @@ class _Task:
     source: CatalogueRow | Path | None
     frames_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    pose: Path | None = None
 
 
 def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: int) -> ShardSummary:
-    """Align every sequence of a shard and write its pkl and, last, the shard's manifest.
+    """Align every sequence of a shard and write its pkl files and, last, the shard's manifest.
 
-    A sequence is left alone when its sources, the settings and its pkl are as a former run left
-    them. A run that was cut short continues after the last subject it had finished.
+    A sequence with a pose gets its pose and its skeleton maps as well, for exactly the frames
+    that have an aligned silhouette. Of a sequence whose pose cannot be used, or has another
+    number of frames than the video, nothing is kept: it is reported on stderr and in the
+    manifest, and does not stop the others.
+
+    A sequence is left alone when its sources, the settings and its pkl files are as a former run
+    left them. A run that was cut short continues after the last subject it had finished.
 
     Args:
         shard: the shard's part of the catalogue (images, archives), or its table of silhouettes
@@ -98,40 +120,44 @@ def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: in
     started = time.perf_counter()
     # Shards run side by side; each has one core.
     cv2.setNumThreads(1)
-    tasks = _tasks(shard, root, f"{ALGORITHM} {size_px} px")
+    tasks = _tasks(shard, raw, root, f"{ALGORITHM} {size_px} px")
     journal = Journal(root, "pretreat", {task.key for task in tasks})
-    done = {task.key: row for task in tasks if (row := journal.unchanged(task.key, task.state))}
+    done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(task.key.subject for task in waiting)
     for task, frames in _sources(waiting, raw):
-        row = _pretreat(task, frames, root, size_px)
-        journal.record(row, task.state)
-        done[task.key] = row
-        summary.frames_done += row.frames_read - sum(task.dropped.values())
+        rows = _pretreat(task, frames, root, size_px)
+        # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
+        has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
+        journal.record(rows, "" if has_bad_pose else task.state)
+        done[task.key] = rows
+        summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
         unfinished[task.key.subject] -= 1
         if not unfinished[task.key.subject]:
             journal.save(task.key.subject)
     assert len(done) == len(tasks), f"{shard}: a sequence came twice or not at all"
     journal.close()
-    write_if_changed(output, manifest_text(done.values()))
+    write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
     _sum_up(done.values(), summary)
     summary.seconds = time.perf_counter() - started
     return summary
 
 
-def _sum_up(rows: Iterable[ManifestRow], summary: ShardSummary) -> None:
-    for row in rows:
+def _sum_up(sequences: Iterable[tuple[ManifestRow, ...]], summary: ShardSummary) -> None:
+    for rows in sequences:
+        row = rows[0]
         summary.add(row.frames_read, row.frames_kept, row.dropped)
 
 
-def _tasks(shard: Path, root: Path, settings: str) -> list[_Task]:
+def _tasks(shard: Path, raw: Path, root: Path, settings: str) -> list[_Task]:
     header = read_table(shard, ("subject", "condition", "view", "fingerprint"))
     if not header:
         return []
     if "silhouettes" not in header[0]:
         return [_image_task(row, settings, shard) for row in read_rows(shard)]
-    return [_mask_task(line, root, settings, shard) for line in read_table(shard, _MASK_COLUMNS)]
+    lines = read_table(shard, _MASK_COLUMNS)
+    return [_mask_task(line, raw, root, settings, shard) for line in lines]
 
 
 def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
@@ -143,7 +169,7 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
     return _Task(row.key, row.fingerprint, f"{settings} {row.fingerprint}", row)
 
 
-def _mask_task(line: dict[str, str], root: Path, settings: str, shard: Path) -> _Task:
+def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> _Task:
     key = SequenceKey(line["subject"], line["condition"], line["view"])
     try:
         frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
@@ -152,7 +178,11 @@ def _mask_task(line: dict[str, str], root: Path, settings: str, shard: Path) -> 
     masks = below(root, line["silhouettes"], shard) if line["silhouettes"] else None
     # The file's own state as well, so that masks replaced by hand count as changed.
     state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
-    return _Task(key, line["fingerprint"], state, masks, frames_read, dropped)
+    # Tables of former versions have no such column.
+    pose = below(raw, line["pose"], shard) if line.get("pose") else None
+    if pose:
+        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
+    return _Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)
 
 
 def _sources(tasks: list[_Task], raw: Path) -> Iterator[tuple[_Task, Iterator[_Block]]]:
@@ -165,44 +195,96 @@ def _sources(tasks: list[_Task], raw: Path) -> Iterator[tuple[_Task, Iterator[_B
         if task.source is None:
             yield task, iter(())
         elif isinstance(task.source, Path):
-            yield task, iter([_Block(load_masks(task.source).masks)])
+            stored = load_masks(task.source)
+            yield task, iter([_Block(stored.masks, stored.frames)])
 
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
     images: list[NDArray[np.uint8]] = []
+    numbers: list[int] = []
     problems: Counter[str] = Counter()
     size = 0
-    for frame in frames:
+    for number, frame in enumerate(frames):
         if frame.image is None:
             problems[frame.problem] += 1
             continue
         images.append(frame.image)
+        numbers.append(number)
         size += frame.image.nbytes
         if size > BLOCK_BYTES:
-            yield _Block(images, problems)
-            images, problems, size = [], Counter(), 0
-    yield _Block(images, problems)
+            yield _Block(images, np.array(numbers), problems)
+            images, numbers, problems, size = [], [], Counter(), 0
+    yield _Block(images, np.array(numbers, np.int64), problems)
 
 
-def _pretreat(task: _Task, blocks: Iterator[_Block], root: Path, size_px: int) -> ManifestRow:
-    """Align one sequence and write its pkl, or remove the one of a former run."""
+def _pretreat(
+    task: _Task, blocks: Iterator[_Block], root: Path, size_px: int
+) -> tuple[ManifestRow, ...]:
+    """Align one sequence and write its pkl files, or remove those of a former run.
+
+    Returns:
+        Its rows, that of its silhouettes first.
+    """
     dropped = Counter(task.dropped)
     kept: list[NDArray[np.uint8]] = []
+    numbers: list[NDArray[np.integer]] = []
     frames_seen = 0
     for block in blocks:
         aligned = align(block.frames, size_px)
         kept.append(aligned.frames)
+        numbers.append(block.numbers[aligned.kept])
         dropped.update(aligned.dropped)
         dropped.update(block.problems)
         frames_seen += len(block.frames) + block.problems.total()
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
-    pkl = pkl_name(task.key)
-    frames = np.concatenate(kept) if kept else np.empty((0, size_px, size_px), np.uint8)
-    if not len(frames):
-        remove_pkl(root, pkl)
-        return ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
-    write_pkl(root / pkl, frames)
-    digest = hashlib.sha256(frames.data).hexdigest()
-    return ManifestRow(
-        task.key, pkl, frames_read, len(frames), dict(dropped), task.fingerprint, digest
+    found: dict[str, NDArray[Any]] = {}
+    if any(map(len, kept)):
+        found[SILHOUETTES] = np.concatenate(kept)
+        if task.pose is not None:
+            pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))
+            if pose is None:
+                # Whatever else the sequence has, nobody knows that it is of the same walk.
+                dropped[problem] += len(found.pop(SILHOUETTES))
+            else:
+                found[POSE] = pose
+                found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(pose, size_px)
+    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
+    for modality in (SILHOUETTES, POSE, SKELETON_MAPS):
+        if modality not in found:
+            remove_pkl(root, pkl_name(task.key, modality))
+    if not found:
+        return (row,)
+    return tuple(
+        _written(replace(row, modality=modality), frames, root)
+        for modality, frames in found.items()
     )
+
+
+def _joints(
+    path: Path, key: SequenceKey, frames_read: int, numbers: NDArray[np.integer]
+) -> tuple[NDArray[np.float32] | None, str]:
+    """The joints in the frames of these numbers, or none and the reason, which is reported."""
+    try:
+        pose = load_pose(path)
+    except DataError as error:
+        print(f"{key}: {error}", file=sys.stderr)
+        return None, _BROKEN_POSE
+    if len(pose) != frames_read or numbers.max() >= len(pose):
+        print(
+            f"{key}: {path}: expected the joints in each of the {frames_read} frames of the "
+            f"video, got those in {len(pose)}; estimate them from that video, or remove the file",
+            file=sys.stderr,
+        )
+        return None, _OTHER_LENGTH
+    return pose[numbers], ""
+
+
+def _written(row: ManifestRow, frames: NDArray[Any], root: Path) -> ManifestRow:
+    """The row with its pkl, which is written unless it is there.
+
+    Each modality has the drops of its source: what a frame lacks, it lacks in all of them.
+    """
+    pkl = pkl_name(row.key, row.modality)
+    write_pkl(root / pkl, frames, row.modality)
+    digest = hashlib.sha256(frames.data).hexdigest()
+    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest)

@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.tree import VIDEOS, state_of, suffix_of, walk
+from gait.prepare.tree import POSES, VIDEOS, state_of, suffix_of, walk
 
-# The renderer's list of its videos, `file,size_bytes`, which it writes last.
+# The renderer's list of its files, `file,size_bytes`, which it writes last.
 POPULATION = "population.csv"
 
 
 def altered_files(raw: Path) -> set[str]:
-    """The videos below `raw` that are not as they were rendered.
+    """The videos and poses below `raw` that are not as they were rendered.
 
     That is: of another size than `population.csv` lists, modified after that list, not listed, or
     listed and gone.
@@ -42,9 +42,9 @@ def altered_files(raw: Path) -> set[str]:
     altered: set[str] = set()
     for folder in walk(raw, Counter()):
         for entry in folder.files:
-            if suffix_of(entry.name) not in VIDEOS:
+            if suffix_of(entry.name) not in VIDEOS and not entry.name.endswith(POSES):
                 continue
-            video, file = folder.path_of(entry.name), state_of(entry)
-            is_same = listed.get(video) == str(file.size) and file.mtime_ns <= rendered_ns
-            (untouched if is_same else altered).add(video)
+            path_below, file = folder.path_of(entry.name), state_of(entry)
+            is_same = listed.get(path_below) == str(file.size) and file.mtime_ns <= rendered_ns
+            (untouched if is_same else altered).add(path_below)
     return altered | (listed.keys() - untouched)

@@ -11,7 +11,18 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.types import CatalogueRow, SequenceKey
 
-COLUMNS = ("subject", "condition", "view", "kind", "source", "background", "fingerprint")
+COLUMNS = (
+    "subject",
+    "condition",
+    "view",
+    "kind",
+    "source",
+    "background",
+    "fingerprint",
+    "pose",
+)
+# Tables of former versions end before the pose.
+_FORMER_COLUMNS = COLUMNS[:-1]
 
 
 def read_rows(path: Path) -> list[CatalogueRow]:
@@ -25,7 +36,7 @@ def read_rows(path: Path) -> list[CatalogueRow]:
             header, *rows = [tuple(row) for row in csv.reader(stream)] or [()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}); run gait rearrange again") from error
-    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    if header not in (COLUMNS, _FORMER_COLUMNS) or any(len(row) != len(header) for row in rows):
         raise DataError(
             f"{path}: expected the columns {','.join(COLUMNS)} in every row, got "
             f"{','.join(header) or 'an empty file'}; run gait rearrange again"
@@ -39,7 +50,7 @@ def rows_text(rows: Iterable[CatalogueRow]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(
-        (*row.key, row.kind, row.source, row.background, row.fingerprint) for row in rows
+        (*row.key, row.kind, row.source, row.background, row.fingerprint, row.pose) for row in rows
     )
     return stream.getvalue()
 

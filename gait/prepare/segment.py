@@ -34,6 +34,7 @@ COLUMNS = (
     "frames_kept",
     "dropped",
     "fingerprint",
+    "pose",
 )
 
 NO_WALKER = "no walker"
@@ -103,7 +104,7 @@ def segment_shard(
     # Clips of one camera come together, so that a segmenter models each empty scene once.
     for row in sorted(rows, key=lambda row: (row.background, row.key)):
         records[row.key] = _one(row, tool, settings, shard, raw, root, summary)
-    lines = (_line(key, record) for key, record in sorted(records.items()))
+    lines = (_line(row, records[row.key]) for row in sorted(rows, key=lambda row: row.key))
     write_if_changed(output, table_text(COLUMNS, lines))
     summary.seconds = time.perf_counter() - started
     return summary
@@ -174,7 +175,8 @@ def _mask_name(key: SequenceKey) -> str:
     return f"silhouettes/{key.subject}/{key.condition}/{key.view}.npz"
 
 
-def _line(key: SequenceKey, record: MaskRecord) -> dict[str, str]:
+def _line(row: CatalogueRow, record: MaskRecord) -> dict[str, str]:
+    key = row.key
     return {
         "subject": key.subject,
         "condition": key.condition,
@@ -184,4 +186,5 @@ def _line(key: SequenceKey, record: MaskRecord) -> dict[str, str]:
         "frames_kept": str(record.frames_kept),
         "dropped": format_drops(record.dropped),
         "fingerprint": record.fingerprint,
+        "pose": row.pose,
     }

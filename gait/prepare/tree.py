@@ -17,6 +17,9 @@ from gait.types import CatalogueRow, SequenceKey
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 
+# What the name of a pose file has in the place of its video's suffix.
+POSES = ".pose.npz"
+
 # The reason by which an image that belongs to no sequence is counted.
 MISPLACED = "image outside <subject>/<condition>/<view>/"
 

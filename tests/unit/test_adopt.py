@@ -64,6 +64,55 @@ def test_what_is_no_part_of_the_tree_is_counted(root: Path) -> None:
     }
 
 
+def test_files_named_for_a_modality_are_taken_for_it(root: Path) -> None:
+    leaf = "0001/camid0_videoid2/seq0"
+    put(root, f"{leaf}/seq0-pose.pkl", np.ones((5, 17, 3)))
+    put(root, f"{leaf}/seq0-skeleton_maps.pkl", np.ones((5, 2, 64, 64), np.uint8))
+    put(root, f"{leaf}/seq0-gei.pkl", np.ones((64, 64), np.uint8))
+    leaf = "0000/camid1_videoid2/seq1"
+    put(root, f"{leaf}/seq1-pose.pkl", np.ones((3, 17, 3), np.float32))
+    put(root, f"{leaf}/seq1-skeleton_maps.pkl", np.ones((3, 2, 64, 64), np.uint8))
+    tree = manifest_of_tree(root)
+    assert [(row.key.view, row.modality) for row in tree.rows] == [
+        (view, modality)
+        for view in ("seq1", "seq0")
+        for modality in ("pose", "silhouettes", "skeleton_maps")
+    ]
+    assert tree.rows[1].pkl.endswith("seq1/sils-seq1.pkl")
+    assert tree.ignored == {"pkl of something else beside the silhouettes": 1}
+    manifest = root / "shards" / "adopted.pkl.csv"
+    manifest.parent.mkdir()
+    manifest.write_text(manifest_text(tree.rows))
+    summary = pack([manifest], root, root / "manifest.csv", root / "packed")
+    assert summary.others == ("pose", "skeleton_maps")
+
+
+def test_silhouettes_may_be_named_for_what_they_are(root: Path) -> None:
+    leaf = "0001/camid0_videoid2/seq1"
+    put(root, f"{leaf}/seq1-silhouettes.pkl", frames(2))
+    put(root, f"{leaf}/0.pkl", frames(2))
+    row = next(
+        row for row in manifest_of_tree(root).rows if row.key.view == "seq1" and "1/" in row.pkl
+    )
+    assert row.modality == "silhouettes"
+    put(root, f"{leaf}/seq1.pkl", frames(7))
+    row = next(row for row in manifest_of_tree(root).rows if row.pkl.endswith(f"{leaf}/seq1.pkl"))
+    assert row.frames_kept == 7
+
+
+def test_a_sequence_without_silhouettes_is_told(root: Path) -> None:
+    put(root, "0001/camid0_videoid2/seq1/seq1-pose.pkl", np.ones((5, 17, 3)))
+    with pytest.raises(DataError, match=r"seq1: .*found seq1-pose.pkl; name the one that holds"):
+        manifest_of_tree(root)
+
+
+def test_a_file_named_for_a_modality_must_hold_it(root: Path) -> None:
+    path = put(root, "0001/camid0_videoid2/seq0/seq0-pose.pkl", np.ones((5, 64, 64), np.uint8))
+    with pytest.raises(DataError, match=r"expected pose float32 or float64") as caught:
+        manifest_of_tree(root)
+    assert str(path) in str(caught.value)
+
+
 def test_files_of_unknown_meaning_are_refused(root: Path) -> None:
     put(root, "0001/camid0_videoid2/seq1/0.pkl", frames(2))
     put(root, "0001/camid0_videoid2/seq1/1.pkl", frames(2))

@@ -71,7 +71,7 @@ def test_writes_the_table_and_every_shard(tmp_path: Path) -> None:
     assert (summary.layout, len(summary.rows)) == ("CasiaBVideos", 3)
     assert summary.ignored == {"other .txt file": 1}
     lines = catalogue.read_bytes().decode().split("\n")
-    assert lines[0] == "subject,condition,view,kind,source,background,fingerprint"
+    assert lines[0] == "subject,condition,view,kind,source,background,fingerprint,pose"
     assert lines[1].startswith("001,nm-01,090,video,001-nm-01-090.avi,001-bkgrd-090.avi,")
     assert [line[:13] for line in lines[1:]] == [
         "001,nm-01,090",
@@ -119,6 +119,15 @@ def test_rows_survive_the_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(rows_text(rows), encoding="utf-8", newline="")
     assert read_rows(tmp_path / "t.csv") == rows
     assert rows_digest(rows) == rows_digest(list(rows)) != rows_digest(rows[:1])
+
+
+def test_a_table_of_a_former_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "subject,condition,view,kind,source,background,fingerprint\n"
+        "001,nm-01,090,video,a.avi,,ff\n"
+    )
+    (row,) = read_rows(tmp_path / "t.csv")
+    assert (row.fingerprint, row.pose) == ("ff", "")
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "subject,condition\n"])
@@ -312,6 +321,12 @@ def test_altered_files_of_a_rendered_tree(tmp_path: Path) -> None:
         "002-nm-01-090.avi",
         "more/003-nm-01-090.avi",
     }
+
+
+def test_a_replaced_or_added_pose_counts_as_altered(tmp_path: Path) -> None:
+    render(tmp_path)
+    make(tmp_path, "001-nm-01-090.pose.npz")
+    assert altered_files(tmp_path) == {"001-nm-01-090.pose.npz"}
 
 
 @pytest.mark.parametrize("content", [None, "name,bytes\nx,1\n"])

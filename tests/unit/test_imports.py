@@ -15,8 +15,8 @@ BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
-    "processes": set(),
     "modalities": set(),
+    "processes": set(),
     "files": {"errors"},
     "skeleton": {"errors"},
     "registry": BASE,

@@ -106,6 +106,27 @@ def test_video_without_background_clip(tmp_path: Path) -> None:
     assert [row.background for row in rows] == ["001-bkgrd-018.avi", ""]
 
 
+@pytest.mark.parametrize("layout", ["casia_b_videos", "named_videos"])
+def test_a_pose_belongs_to_the_video_beside_it(layout: str, tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "a/001-nm-01-090.AVI",
+        "a/001-nm-01-090.pose.npz",
+        "b/001-nm-02-090.avi",
+        "001-nm-02-090.pose.npz",
+        "a/001-bkgrd-090.pose.npz",
+    )
+    found = scan(tmp_path, [layout])
+    assert [row.pose for row in found.rows] == ["a/001-nm-01-090.pose.npz", ""]
+    assert found.ignored == {"pose without a video of its name beside it": 2}
+    os.utime(tmp_path / "a/001-nm-01-090.pose.npz", ns=(5, 5))
+    changed = scan(tmp_path, [layout]).rows
+    assert changed[0].fingerprint != found.rows[0].fingerprint
+    assert changed[1].fingerprint == found.rows[1].fingerprint
+    (tmp_path / "a/001-nm-01-090.pose.npz").unlink()
+    assert [row.pose for row in scan(tmp_path, [layout]).rows] == ["", ""]
+
+
 def test_two_background_clips_of_a_camera_are_an_error(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi", "a/001-bkgrd-090.avi", "b/001-bkgrd-090.avi")
     with pytest.raises(DataError, match=r"a/001-bkgrd-090.avi and b/001-bkgrd-090.avi; remove"):

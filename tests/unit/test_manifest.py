@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,27 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_manifest(path) == [ROWS[1], ROWS[0]]
     lines = path.read_bytes().decode().split("\n")
     assert lines[2] == (
-        "010,nm-01,090,pkl/010/nm-01/090/090.pkl,9,5,no walker:3;too few pixels:1,00ff,ab"
+        "010,nm-01,090,silhouettes,pkl/010/nm-01/090/090.pkl,9,5,"
+        "no walker:3;too few pixels:1,00ff,ab"
     )
+
+
+def test_rows_come_by_key_and_modality(tmp_path: Path) -> None:
+    rows = [ROWS[0], replace(ROWS[0], modality="pose"), replace(ROWS[0], modality="skeleton_maps")]
+    path = tmp_path / "a.csv"
+    path.write_text(manifest_text(reversed(rows)), encoding="utf-8")
+    assert [row.modality for row in read_manifest(path)] == [
+        "pose",
+        "silhouettes",
+        "skeleton_maps",
+    ]
+
+
+def test_a_manifest_of_a_former_version_lists_silhouettes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    text = manifest_text(ROWS).replace("modality,", "").replace("silhouettes,", "")
+    path.write_text(text, encoding="utf-8")
+    assert read_manifest(path) == [ROWS[1], ROWS[0]]
 
 
 def test_reasons_survive_as_text() -> None:
@@ -58,7 +78,8 @@ def test_reasons_survive_as_text() -> None:
         ("subject,condition,view,pkl\n", "frames_read.* is missing"),
         (manifest_text(ROWS).replace(",9,5,", ",nine,5,"), "line 3: .*nine"),
         (manifest_text(ROWS).replace("no walker:3", "no walker"), "line 3: .*'no walker'"),
-        (manifest_text(ROWS).replace(",00ff,ab", ""), "line 3: expected 9 columns"),
+        (manifest_text(ROWS).replace("silhouettes", "silhouetes"), "line 2: .*'silhouettes'"),
+        (manifest_text(ROWS).replace(",00ff,ab", ""), "line 3: expected 10 columns"),
     ],
 )
 def test_a_damaged_manifest_is_told(tmp_path: Path, text: str, complaint: str) -> None:
@@ -84,4 +105,6 @@ def test_paths_stay_below_the_root(tmp_path: Path, name: str) -> None:
 def test_a_key_is_no_path(part: str) -> None:
     with pytest.raises(DataError, match="cannot be the name of a folder"):
         pkl_name(SequenceKey("001", part, "090"))
-    assert pkl_name(SequenceKey("1", "n", "0.5")) == "pkl/1/n/0.5/0.5.pkl"
+    key = SequenceKey("1", "n", "0.5")
+    assert pkl_name(key) == "pkl/1/n/0.5/0.5.pkl"
+    assert pkl_name(key, "skeleton_maps") == "pkl/1/n/0.5/0.5-skeleton_maps.pkl"

@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.pack import PackSummary, pack
-from gait.prepare.pkl import write_pkl
+from gait.prepare.pkl import read_pkl, write_pkl
 from gait.types import SequenceKey
 
 NAMES = ["001/nm-01/000", "001/nm-01/090", "002/nm-01/000", "010/nm-01/000"]
@@ -160,6 +161,164 @@ def harm(root: Path, how: str) -> None:
         path.write_bytes(path.read_bytes()[:-10])
     else:
         path.unlink()
+
+
+# Further modalities.
+
+
+def add_other(
+    root: Path, row: ManifestRow, modality: str, frames: NDArray[Any] | None = None
+) -> ManifestRow:
+    """A pkl of another modality of a sequence, and its row."""
+    if frames is None:
+        shape = {"pose": (17, 3), "skeleton_maps": (2, 64, 64), "ratio": ()}[modality]
+        rng = np.random.default_rng(list(f"{modality} {row.key}".encode()))
+        frames = rng.integers(0, 99, (row.frames_kept, *shape))
+        frames = frames.astype(np.uint8 if modality == "skeleton_maps" else np.float64)
+    pkl = pkl_name(row.key, modality)
+    write_pkl(root / pkl, frames, modality)
+    digest = hashlib.sha256(frames.tobytes()).hexdigest()
+    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest, modality=modality)
+
+
+@pytest.fixture
+def posed(tmp_path: Path, shards: list[Path]) -> list[Path]:
+    """The shards with poses and skeleton maps of every sequence that has frames."""
+    for number, path in enumerate(shards, start=1):
+        rows = read_manifest(path)
+        for row in [row for row in rows if row.pkl]:
+            rows += [add_other(tmp_path, row, each) for each in ("pose", "skeleton_maps")]
+        shard(tmp_path, number, rows)
+    return shards
+
+
+def test_each_modality_has_its_own_array_in_the_same_order(
+    tmp_path: Path, posed: list[Path]
+) -> None:
+    summary = run(tmp_path, posed)
+    assert f"{summary.frames} frames of 64 x 64 packed, with pose, with skeleton_maps;" in str(
+        summary
+    )
+    packed = tmp_path / "packed"
+    pose = np.load(packed / "pose.npy", mmap_mode="r")
+    maps = np.load(packed / "skeleton_maps.npy", mmap_mode="r")
+    assert (pose.dtype, pose.shape) == (np.float32, (summary.frames, 17, 3))
+    assert (maps.dtype, maps.shape) == (np.uint8, (summary.frames, 2, 64, 64))
+    for line, name in zip(index(tmp_path), NAMES, strict=True):
+        first = int(line["start"])
+        frames = slice(first, first + int(line["frames"]))
+        for modality, stored in (("pose", pose), ("skeleton_maps", maps)):
+            pkl = tmp_path / pkl_name(SequenceKey(*name.split("/")), modality)
+            np.testing.assert_array_equal(stored[frames], read_pkl(pkl, modality))
+    rows = read_manifest(tmp_path / "manifest.csv")
+    assert [row.modality for row in rows[:3]] == ["pose", "silhouettes", "skeleton_maps"]
+    assert summary.dropped["unreadable"] == 4
+
+
+def test_the_digest_covers_all_modalities(tmp_path: Path, posed: list[Path]) -> None:
+    run(tmp_path, posed)
+    before = {line["subject"]: line["sha256"] for line in index(tmp_path)}
+    rows = read_manifest(posed[1])
+    changed = next(row for row in rows if row.key.subject == "010" and row.modality == "pose")
+    rows.remove(changed)
+    rows.append(add_other(tmp_path, changed, "pose", np.ones((changed.frames_kept, 17, 3))))
+    shard(tmp_path, 2, rows)
+    run(tmp_path, posed)
+    after = {line["subject"]: line["sha256"] for line in index(tmp_path)}
+    assert [subject for subject in before if before[subject] != after[subject]] == ["010"]
+
+
+def test_arrays_of_modalities_that_are_no_more_are_removed(
+    tmp_path: Path, posed: list[Path]
+) -> None:
+    run(tmp_path, posed)
+    (tmp_path / "packed" / "mine.npy").write_bytes(b"kept")
+    names = {"frames.npy", "index.csv", "mine.npy", "pose.npy", "skeleton_maps.npy"}
+    assert {path.name for path in (tmp_path / "packed").iterdir()} == names
+    for number, path in enumerate(posed, start=1):
+        rows = read_manifest(path)
+        shard(tmp_path, number, [row for row in rows if row.modality == "silhouettes"])
+    run(tmp_path, posed)
+    names -= {"pose.npy", "skeleton_maps.npy"}
+    assert {path.name for path in (tmp_path / "packed").iterdir()} == names
+
+
+def test_a_sequence_without_what_the_others_have_is_named(
+    tmp_path: Path, posed: list[Path]
+) -> None:
+    run(tmp_path, posed)
+    before = contents(tmp_path)
+    rows = read_manifest(posed[0])
+    lost = next(row for row in rows if row.modality == "pose" and row.key.subject == "002")
+    rows.remove(lost)
+    shard(tmp_path, 1, rows)
+    sentence = r"1-of-2.pkl.csv: sequence 002/nm-01/000 has no pose, which 3 others have; give it"
+    with pytest.raises(DataError, match=sentence):
+        run(tmp_path, posed)
+    reason = "pose of another length than the video"
+    rows.append(replace(lost, pkl="", frames_kept=0, sha256="", dropped={reason: 7}))
+    shard(tmp_path, 1, rows)
+    with pytest.raises(DataError, match=rf"has no pose \(frames: 7 {reason}\), which 3 others"):
+        run(tmp_path, posed)
+    assert contents(tmp_path) == before
+
+
+def test_a_modality_that_no_sequence_has_is_left_out(tmp_path: Path, shards: list[Path]) -> None:
+    rows = read_manifest(shards[0])
+    row = replace(rows[0], pkl="", frames_kept=0, sha256="", modality="pose")
+    shard(tmp_path, 1, [*rows, row])
+    assert run(tmp_path, shards).others == ()
+    assert not (tmp_path / "packed" / "pose.npy").exists()
+
+
+def test_modalities_of_unequal_length_are_refused(tmp_path: Path, posed: list[Path]) -> None:
+    rows = read_manifest(posed[0])
+    row = next(row for row in rows if row.modality == "pose" and row.key.subject == "001")
+    rows.remove(row)
+    rows.append(add_other(tmp_path, row, "pose", np.ones((row.frames_kept + 2, 17, 3))))
+    shard(tmp_path, 1, rows)
+    count = row.frames_kept
+    sentence = rf"000-pose.pkl has {count + 2} frames, expected the {count} of .*000/000.pkl"
+    with pytest.raises(DataError, match=sentence):
+        run(tmp_path, posed)
+
+
+def test_a_modality_of_one_number_a_frame(tmp_path: Path, shards: list[Path]) -> None:
+    for number, path in enumerate(shards, start=1):
+        rows = read_manifest(path)
+        more = [add_other(tmp_path, row, "ratio") for row in rows if row.pkl]
+        shard(tmp_path, number, rows + more)
+    summary = run(tmp_path, shards)
+    assert np.load(tmp_path / "packed" / "ratio.npy").shape == (summary.frames,)
+
+
+def test_silhouettes_say_what_the_frames_are(tmp_path: Path, posed: list[Path]) -> None:
+    rows = [row for row in read_manifest(posed[0]) if row.modality == "pose"]
+    with pytest.raises(DataError, match=r"sequence 00./nm-01/000 has pose and no silhouettes"):
+        run(tmp_path, [shard(tmp_path, 1, rows)])
+
+
+@pytest.mark.parametrize("victim", ["frames.npy", "pose.npy", "skeleton_maps.npy"])
+def test_an_index_never_stands_beside_arrays_that_changed(
+    tmp_path: Path, posed: list[Path], victim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, posed)
+    real = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if Path(target).name == victim:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, posed)
+    assert not (tmp_path / "packed" / "index.csv").exists()
+    assert run(tmp_path, posed).sequences == 4
+
+
+# Faults.
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,52 @@ def test_another_content_is_refused(tmp_path: Path, content: Any, received: str)
     assert not (tmp_path / "b.pkl").exists()
 
 
+@pytest.mark.parametrize(
+    ("modality", "dtype", "shape"),
+    [
+        ("pose", np.float32, (7, 17, 3)),
+        ("pose", np.float64, (7, 18, 3)),
+        ("pose", ">f4", (7, 17, 3)),
+        ("skeleton_maps", np.uint8, (7, 2, 64, 64)),
+        ("ratio", np.float64, (7,)),
+        ("smpl", np.float32, (7, 85)),
+        ("points", np.float32, (7, 100, 3)),
+    ],
+)
+def test_each_modality_has_its_own_arrays(
+    tmp_path: Path, modality: str, dtype: Any, shape: tuple[int, ...]
+) -> None:
+    content = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+    path = tmp_path / "a.pkl"
+    assert write_pkl(path, content, modality)
+    found = read_pkl(path, modality)
+    np.testing.assert_array_equal(found, content)
+    assert found.dtype.isnative and found.dtype.itemsize == content.dtype.itemsize
+    np.testing.assert_array_equal(pickle.loads(path.read_bytes()), content)
+    with pytest.raises(DataError, match=r"expected silhouettes uint8 \[frames, h, w\]"):
+        read_pkl(path)
+
+
+@pytest.mark.parametrize(
+    ("modality", "content", "received"),
+    [
+        ("pose", np.zeros((7, 17, 2), np.float32), r"float32 \[7, 17, 2\]"),
+        ("pose", np.zeros((0, 17, 3), np.float32), r"float32 \[0, 17, 3\]"),
+        ("pose", np.full((7, 17, 3), np.nan, np.float32), "numbers that are not finite"),
+        ("pose", np.full((2, 17, 3), None), r"object \[2, 17, 3\]"),
+        ("skeleton_maps", np.zeros((7, 2, 64, 64)), r"float64 \[7, 2, 64, 64\]"),
+        ("points", [np.zeros((9, 3)), np.zeros((8, 3))], "list; draw as many points"),
+    ],
+)
+def test_other_arrays_than_the_modality_has_are_refused(
+    tmp_path: Path, modality: str, content: Any, received: str
+) -> None:
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DataError, match=rf"a.pkl: expected {modality} .*frames.*got {received}"):
+        read_pkl(path, modality)
+
+
 def test_a_missing_pkl_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a.pkl: .*No such file"):
         read_pkl(tmp_path / "a.pkl")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from gait.errors import DataError
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
+from gait.prepare.poses import save_pose
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.rows import rows_text
+from gait.prepare.skeleton_maps import skeleton_maps
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
@@ -223,11 +226,11 @@ def test_an_interrupted_run_continues(shard: Shard, monkeypatch: pytest.MonkeyPa
     shard.output.unlink()
     written: list[Path] = []
 
-    def killed(path: Path, frames: NDArray[np.uint8]) -> bool:
+    def killed(path: Path, frames: NDArray[np.uint8], modality: str) -> bool:
         if len(written) == 4:
             raise KeyboardInterrupt
         written.append(path)
-        return write_pkl(path, frames)
+        return write_pkl(path, frames, modality)
 
     with monkeypatch.context() as patched:
         patched.setattr(subject_under_test, "write_pkl", killed)
@@ -246,10 +249,10 @@ def test_an_interrupted_run_continues(shard: Shard, monkeypatch: pytest.MonkeyPa
 def test_subjects_finished_before_an_interruption_are_skipped(
     shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(path: Path, frames: NDArray[np.uint8]) -> bool:
+    def killed(path: Path, frames: NDArray[np.uint8], modality: str) -> bool:
         if "002" in path.parts:
             raise KeyboardInterrupt
-        return write_pkl(path, frames)
+        return write_pkl(path, frames, modality)
 
     with monkeypatch.context() as patched:
         patched.setattr(subject_under_test, "write_pkl", killed)
@@ -341,7 +344,8 @@ def table_of_masks(root: Path, **changes: dict[str, str]) -> Path:
 def run_masks(root: Path, table: Path) -> tuple[ShardSummary, dict[str, ManifestRow]]:
     output = root / "shards" / "1-of-1.pkl.csv"
     summary = pretreat_shard(table, root / "raw", root, output, 64)
-    return summary, {row.key.view: row for row in read_manifest(output)}
+    rows = [row for row in read_manifest(output) if row.modality == "silhouettes"]
+    return summary, {row.key.view: row for row in rows}
 
 
 def test_masks_carry_the_drops_of_their_video(tmp_path: Path) -> None:
@@ -379,6 +383,107 @@ def test_masks_that_vanish_take_their_pkl_along(tmp_path: Path) -> None:
     _, rows = run_masks(tmp_path, table_of_masks(tmp_path, **{"090": gone}))
     assert rows["090"].pkl == ""
     assert not list((tmp_path / "pkl").rglob("*.pkl"))
+
+
+# With poses.
+
+
+def joints(frames: int) -> NDArray[np.float32]:
+    pose = np.random.default_rng(frames).uniform(1.0, 60.0, (frames, 17, 3)).astype(np.float32)
+    pose[..., 2] = 0.9
+    return pose
+
+
+def table_with_pose(root: Path, pose: NDArray[np.float32] | bytes | None) -> Path:
+    """The table of masks, whose second video of nine frames has a pose."""
+    path = root / "raw" / "001-nm-01-090.pose.npz"
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    if isinstance(pose, bytes):
+        path.write_bytes(pose)
+    elif pose is not None:
+        save_pose(path, pose)
+    table = table_of_masks(root)
+    lines = table.read_text().splitlines()
+    names = ["pose", "", "" if pose is None else path.name]
+    table.write_text("".join(f"{line},{each}\n" for line, each in zip(lines, names, strict=True)))
+    return table
+
+
+def modalities_of(root: Path) -> dict[str, ManifestRow]:
+    rows = read_manifest(root / "shards" / "1-of-1.pkl.csv")
+    return {row.modality: row for row in rows if row.key.view == "090"}
+
+
+def test_a_pose_has_the_frames_that_its_silhouettes_have(tmp_path: Path) -> None:
+    pose = joints(9)
+    summary, _ = run_masks(tmp_path, table_with_pose(tmp_path, pose))
+    rows = modalities_of(tmp_path)
+    assert list(rows) == ["pose", "silhouettes", "skeleton_maps"]
+    # Masks are of the frames 3 to 7, and the third of them is empty.
+    kept = [3, 4, 6, 7]
+    found = read_pkl(tmp_path / "pkl/001/nm-01/090/090-pose.pkl", "pose")
+    np.testing.assert_array_equal(found, pose[kept])
+    maps = read_pkl(tmp_path / "pkl/001/nm-01/090/090-skeleton_maps.pkl", "skeleton_maps")
+    np.testing.assert_array_equal(maps, skeleton_maps(pose[kept], 64))
+    assert {row.frames_kept for row in rows.values()} == {4}
+    assert {row.frames_read for row in rows.values()} == {9}
+    assert rows["pose"].sha256 == hashlib.sha256(pose[kept].tobytes()).hexdigest()
+    assert all(row.dropped == {"no walker": 4, "too few pixels": 1} for row in rows.values())
+    # Frames are counted once.
+    assert (summary.frames_read, summary.frames_kept) == (13, 4)
+
+
+def test_only_another_pose_does_its_sequence_again(tmp_path: Path) -> None:
+    run_masks(tmp_path, table_with_pose(tmp_path, joints(9)))
+    before = modalities_of(tmp_path)
+    table = tmp_path / "shards" / "1-of-1.silhouettes.csv"
+    assert run_masks(tmp_path, table)[0].unchanged == 2
+    (tmp_path / "pkl/001/nm-01/090/090-pose.pkl").unlink()
+    assert run_masks(tmp_path, table)[0].unchanged == 1
+    assert modalities_of(tmp_path) == before
+    assert run_masks(tmp_path, table_with_pose(tmp_path, joints(9) + 1))[0].unchanged == 1
+    after = modalities_of(tmp_path)
+    assert after["silhouettes"] == before["silhouettes"]
+    assert after["pose"].sha256 != before["pose"].sha256
+
+
+def test_a_pose_that_is_gone_takes_its_pkl_files_along(tmp_path: Path) -> None:
+    run_masks(tmp_path, table_with_pose(tmp_path, joints(9)))
+    assert run_masks(tmp_path, table_with_pose(tmp_path, None))[0].unchanged == 1
+    assert list(modalities_of(tmp_path)) == ["silhouettes"]
+    assert [path.name for path in (tmp_path / "pkl").rglob("*.pkl")] == ["090.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("pose", "reason", "sentence"),
+    [
+        (joints(8), "pose of another length than the video", "9 frames of the video, got those"),
+        (b"half", "unusable pose file", "expected float32"),
+    ],
+)
+def test_a_pose_that_does_not_fit_is_told_until_it_is_mended(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    pose: NDArray[np.float32] | bytes,
+    reason: str,
+    sentence: str,
+) -> None:
+    run_masks(tmp_path, table_with_pose(tmp_path, joints(9)))
+    table = table_with_pose(tmp_path, pose)
+    for _ in range(2):
+        summary, _ = run_masks(tmp_path, table)
+        assert (summary.unchanged, summary.empty) == (1, 2)
+        assert f"4 {reason}" in str(summary)
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith("001/nm-01/090: ") and sentence in said
+        rows = modalities_of(tmp_path)
+        assert list(rows) == ["silhouettes"]
+        assert (rows["silhouettes"].pkl, rows["silhouettes"].frames_kept) == ("", 0)
+        assert rows["silhouettes"].dropped == {"no walker": 4, "too few pixels": 1, reason: 4}
+        assert not list((tmp_path / "pkl").rglob("*.pkl"))
+    assert run_masks(tmp_path, table_with_pose(tmp_path, joints(9)))[0].empty == 1
+    assert run_masks(tmp_path, table)[0].unchanged == 2
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_masks_and_their_table_are_written(data: Data) -> None:
     summary = data.run()
     line = data.table()["nm-01"]
     assert tuple(line) == COLUMNS
+    assert line["pose"] == ""
     assert line["silhouettes"] == "silhouettes/001/nm-01/090.npz"
     assert (line["frames_read"], line["frames_kept"], line["dropped"]) == ("30", "30", "")
     stored = load_masks(data.root / line["silhouettes"])
@@ -200,10 +201,17 @@ def test_a_video_that_broke_leaves_no_masks_in_the_table(data: Data) -> None:
     assert data.table()["nm-01"]["silhouettes"] == ""
 
 
+def test_the_table_hands_on_the_pose(data: Data) -> None:
+    data.add("nm-01", Shot())
+    data.rows[0] = replace(data.rows[0], pose="001-nm-01-090.pose.npz")
+    data.run()
+    assert data.table()["nm-01"]["pose"] == "001-nm-01-090.pose.npz"
+
+
 def test_an_empty_shard_has_a_header_only(data: Data) -> None:
     summary = data.run()
     assert data.output.read_text() == (
-        "subject,condition,view,silhouettes,frames_read,frames_kept,dropped,fingerprint\n"
+        "subject,condition,view,silhouettes,frames_read,frames_kept,dropped,fingerprint,pose\n"
     )
     assert str(summary) == "0 sequences (0 unchanged); 0 of 0 frames kept"
 

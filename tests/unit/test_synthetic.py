@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from pydantic import ValidationError
 from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.prepare.masks import load_masks
+from gait.prepare.poses import load_pose
 from gait.prepare.synthetic import synthesize
 from gait.prepare.synthetic.camera import Camera, place_camera
+from gait.prepare.synthetic.estimate import estimate_pose
 from gait.prepare.synthetic.kinematics import JOINTS, Skeleton, walk
 from gait.prepare.synthetic.outfit import BAGS, burdened
 from gait.prepare.synthetic.people import draw_subject, draw_takes
@@ -73,14 +75,18 @@ def test_names_are_those_of_casia_b_and_all_there(rendered: Path) -> None:
         for sequence in ("nm-01", "bg-01", "cl-01", "bkgrd")
         for view in ("000", "090")
     }
-    assert {path.name for path in (rendered / "raw").iterdir()} == expected | {"population.csv"}
+    poses = {
+        name.replace(".avi", ".pose.npz") for name in expected if not name[4:].startswith("bkgrd")
+    }
+    found = {path.name for path in (rendered / "raw").iterdir()}
+    assert found == expected | poses | {"population.csv"}
 
 
-def test_the_list_gives_the_size_of_each_video(rendered: Path) -> None:
+def test_the_list_gives_the_size_of_each_file(rendered: Path) -> None:
     lines = (rendered / "raw" / "population.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "file,size_bytes"
     listed = dict(line.split(",") for line in lines[1:])
-    sizes = {path.name: str(path.stat().st_size) for path in (rendered / "raw").glob("*.avi")}
+    sizes = {path.name: str(path.stat().st_size) for path in (rendered / "raw").glob("*-*")}
     assert listed == sizes
     assert list(listed) == sorted(listed)
 
@@ -189,7 +195,7 @@ def test_a_killed_run_leaves_no_process_and_can_be_repeated(
     assert run.stdout is not None
     # The pipe ends when its last holder does: the workers.
     run.communicate(timeout=20)
-    for path in raw.glob("[!.]*.avi"):
+    for path in raw.glob("[!.]*-*"):
         if int(path.name[:3]) > 2:
             path.unlink()
     synthesize(raw, TINY)
@@ -203,11 +209,12 @@ def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def test_videos_of_another_population_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "009-nm-01-090.avi").write_bytes(b"kept")
-    with pytest.raises(DataError, match=r"found 1 others such as 009-nm-01-090\.avi"):
+@pytest.mark.parametrize("name", ["009-nm-01-090.avi", "009-nm-01-090.pose.npz"])
+def test_files_of_another_population_are_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"kept")
+    with pytest.raises(DataError, match=f"found 1 others such as {name}"):
         synthesize(tmp_path, TINY)
-    assert [path.name for path in tmp_path.iterdir()] == ["009-nm-01-090.avi"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +294,54 @@ def test_a_camera_sees_walkers_from_its_view(view: int, column: int) -> None:
     assert np.sign(round(depth[0] - depth[1], 1)) == {0: 1, 180: -1}.get(view, 0)
     assert 100 < pixels[0, 1] - pixels[2, 1] < 135
     assert (pixels > 0).all() and (pixels < [320, 240]).all()
+
+
+# Poses
+
+
+@pytest.mark.parametrize("view", ["000", "090"])
+@pytest.mark.parametrize("condition", ["nm", "bg", "cl"])
+def test_joints_lie_on_the_walker(rendered: Path, condition: str, view: str) -> None:
+    pose = load_pose(rendered / "raw" / f"001-{condition}-01-{view}.pose.npz")
+    masks = load_masks(rendered / "truth" / "001" / f"{condition}-01" / f"{view}.npz").masks
+    assert pose.shape == (len(masks), 17, 3) and pose.dtype == np.float32
+    near = np.stack([cv2.dilate(mask, np.ones((9, 9), np.uint8)) for mask in masks]) > 0
+    seen = pose[..., 2] > 0.8
+    x, y = (np.rint(pose[..., axis]).astype(int) for axis in range(2))
+    frame = np.broadcast_to(np.arange(len(pose))[:, None], x.shape)
+    assert seen.mean() > 0.3
+    inside = (x >= 0) & (x < 160) & (y >= 0) & (y < 120)
+    assert near[frame[inside & seen], y[inside & seen], x[inside & seen]].mean() > 0.98
+
+
+def test_confidence_falls_where_a_joint_is_hidden_or_outside(rendered: Path) -> None:
+    from_the_right = load_pose(rendered / "raw" / "001-nm-01-090.pose.npz")[..., 2].mean(axis=0)
+    names = dict(zip(JOINTS, from_the_right.tolist(), strict=False))
+    assert names["right_shoulder"] > names["left_shoulder"] + 0.2
+    assert names["right_ear"] > names["left_ear"] + 0.2
+    joints = estimated(centre_px=-5000.0)
+    assert (joints[..., 0] < 0).all() and (joints[..., 2] < 0.35).all()
+    assert ((joints[..., 2] > 0) & (joints[..., 2] < 1)).all()
+
+
+def test_errors_of_the_joints_are_those_of_a_network() -> None:
+    found = np.stack([estimated(seed=seed) for seed in range(12)])[..., :2]
+    take = draw_takes(TINY, 1)[0]
+    camera = place_camera(90, 320, 240, np.random.default_rng(0))
+    pixels, depth = camera.project(take.skeleton.joints[:, :17])
+    tall_px = (camera.focal_px * take.height_m / depth.mean(axis=1))[:, None, None]
+    error = (found - pixels) / tall_px
+    assert 0.010 < error.std() < 0.020
+    # What stays after the mean over a clip, and would otherwise tell the bones' true lengths.
+    assert 0.005 < error.mean(axis=1).std() < 0.010
+
+
+def estimated(seed: int = 0, centre_px: float = 159.5) -> NDArray[np.float32]:
+    take = draw_takes(TINY, 1)[0]
+    camera = place_camera(90, 320, 240, np.random.default_rng(0))
+    camera = replace(camera, centre_px=np.array([centre_px, 119.5]))
+    rng = np.random.default_rng(seed)
+    return estimate_pose(camera, take.skeleton, take.figure, take.height_m, 320, 240, rng)
 
 
 # People

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.tree import File, Scan, fingerprint, not_looked_for, state_of, walk
+from gait.prepare.tree import (
+    POSES,
+    File,
+    Scan,
+    fingerprint,
+    not_looked_for,
+    state_of,
+    suffix_of,
+    walk,
+)
 from gait.types import CatalogueRow, SequenceKey
 
 # The condition by which a layout marks a clip of the empty scene.
@@ -16,6 +25,8 @@ BACKGROUND = "background"
 
 def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) -> Scan:
     """The videos in any folder below `raw`, each with the background clip of its camera.
+
+    A file beside a video, named like it but for the suffix `.pose.npz`, is its pose.
 
     Args:
         raw: the dataset's raw folder.
@@ -29,10 +40,13 @@ def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) ->
     ignored: Counter[str] = Counter()
     videos: list[tuple[SequenceKey, str, File]] = []
     clips: dict[tuple[str, str], tuple[str, File]] = {}
+    poses: dict[str, File] = {}
     for folder in walk(raw, ignored):
         for entry in folder.files:
             key, path = key_of(entry.name), folder.path_of(entry.name)
-            if not isinstance(key, SequenceKey):
+            if path.endswith(POSES):
+                poses[path.removesuffix(POSES)] = state_of(entry)
+            elif not isinstance(key, SequenceKey):
                 ignored[key or not_looked_for(entry.name)] += 1
             elif key.condition != BACKGROUND:
                 videos.append((key, path, state_of(entry)))
@@ -46,7 +60,21 @@ def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) ->
     rows = []
     for key, path, file in videos:
         background, *files = clips.get((key.subject, key.view), ("",))
-        rows.append(CatalogueRow(key, "video", path, background, fingerprint([file, *files])))
+        stem = path[: -len(suffix_of(path))]
+        if pose := poses.pop(stem, None):
+            files.append(pose)
+        rows.append(
+            CatalogueRow(
+                key,
+                "video",
+                path,
+                background,
+                fingerprint([file, *files]),
+                stem + POSES if pose else "",
+            )
+        )
+    if poses:
+        ignored["pose without a video of its name beside it"] += len(poses)
     unused = clips.keys() - {(key.subject, key.view) for key, _, _ in videos}
     if unused:
         ignored["background clip without a video of its camera"] += len(unused)

@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     ROOM = 3
     VISIT = 4
     NOISE = 5
+    POSE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Take:
         outfit: what is worn and carried.
         skeleton: the joints, placed in the room.
         figure: the body around them.
+        height_m: the walker's height.
     """
 
     condition: str
@@ -58,6 +60,7 @@ class Take:
     outfit: Outfit
     skeleton: Skeleton
     figure: Figure
+    height_m: float
 
 
 def generator(population: Population, purpose: Purpose, *key: int) -> np.random.Generator:
@@ -98,4 +101,5 @@ def _draw_take(
     start = np.array([rng.uniform(-1.5, 1.5), rng.normal(0.0, 0.10), 0.0])
     skeleton = skeleton.placed(np.radians(rng.normal(0.0, 2.0)), start)
     figure = build_figure(body, skeleton, outfit)
-    return Take(f"{condition}-{number:02d}", (kind, number), outfit, skeleton, figure)
+    name, height_m = f"{condition}-{number:02d}", float(body.height_m)
+    return Take(name, (kind, number), outfit, skeleton, figure, height_m)

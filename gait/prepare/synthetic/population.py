@@ -11,12 +11,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.masks import save_masks
+from gait.prepare.poses import save_pose
 from gait.prepare.synthetic.avi import write_avi
+from gait.prepare.synthetic.estimate import estimate_pose
 from gait.prepare.synthetic.people import CONDITIONS, Purpose, Take, draw_takes, generator
 from gait.prepare.synthetic.render import (
     draw_sensor,
@@ -25,6 +28,7 @@ from gait.prepare.synthetic.render import (
     render_walk,
 )
 from gait.prepare.synthetic.scene import Image, Scene, draw_scene
+from gait.prepare.tree import POSES
 from gait.processes import follow_parent
 
 _BACKGROUND_S = 0.8
@@ -37,20 +41,21 @@ def synthesize(
 ) -> None:
     """Render a population as raw videos named as those of CASIA-B.
 
-    Writes `<raw>/<subject>-<condition>-<number>-<view>.avi`, a clip of the empty scene
+    Writes `<raw>/<subject>-<condition>-<number>-<view>.avi` with the walker's joints beside it,
+    estimated with errors (`.pose.npz`, see `gait.prepare.poses`), a clip of the empty scene
     `<raw>/<subject>-bkgrd-<view>.avi` for each subject and view, and last `<raw>/population.csv`
-    with each file and its size. The bytes depend on `population` alone. A video that comes out
+    with each file and its size. The bytes depend on `population` alone. A file that comes out
     as it was keeps its modification time.
 
     Args:
-        raw: folder of the videos.
+        raw: folder of the videos and poses.
         population: who walks how often, and how it is filmed.
         processes: number of processes that render.
         truth: folder for the masks of the walkers as drawn, without shadows:
             `<truth>/<subject>/<condition>-<number>/<view>.npz`, see `gait.prepare.masks`.
 
     Raises:
-        DataError: `raw` holds other videos, or a file cannot be written.
+        DataError: `raw` holds other videos or poses, or a file cannot be written.
     """
     subjects = range(1, population.subjects + 1)
     _check_folder(raw, {name for subject in subjects for name in _names(population, subject)})
@@ -86,23 +91,34 @@ def _file_name(subject: int, condition: str, view_deg: int) -> str:
     return f"{subject:03d}-{condition}-{view_deg:03d}.avi"
 
 
+def _pose_name(video: str) -> str:
+    return video.removesuffix(".avi") + POSES
+
+
 def _names(population: Population, subject: int) -> Iterator[str]:
-    """The names of all videos of a subject."""
+    """The names of all videos of a subject, and of the poses beside them."""
     for view_deg in population.views_deg:
         yield _file_name(subject, "bkgrd", view_deg)
         for condition, count in population.sequences.items():
             for number in range(1, count + 1):
-                yield _file_name(subject, f"{condition}-{number:02d}", view_deg)
+                name = _file_name(subject, f"{condition}-{number:02d}", view_deg)
+                yield name
+                yield _pose_name(name)
 
 
 def _check_folder(raw: Path, names: set[str]) -> None:
-    """Clear away what a killed run left half-written; refuse videos of another population."""
-    for partial in raw.glob(".*.partial.avi"):
+    """Clear away what a killed run left half-written; refuse files of another population."""
+    for partial in raw.glob(".*.partial.*"):
         partial.unlink()
-    others = sorted(path.name for path in raw.glob("[!.]*.avi") if path.name not in names)
+    others = sorted(
+        path.name
+        for suffix in (".avi", POSES)
+        for path in raw.glob(f"[!.]*{suffix}")
+        if path.name not in names
+    )
     if others:
         raise DataError(
-            f"{raw}: expected videos of this population only, found {len(others)} others such as "
+            f"{raw}: expected files of this population only, found {len(others)} others such as "
             f"{others[0]}; remove them or change 'population' in the dataset's dataset.yaml"
         )
 
@@ -135,6 +151,8 @@ def _render_subject(
                 sizes[name] = _film(
                     raw / name, population, subject, view_deg, scene, noise, take, masks
                 )
+                pose = _pose(population, subject, view_deg, scene, take)
+                sizes[_pose_name(name)] = save_pose(raw / _pose_name(name), pose)
     return sizes
 
 
@@ -163,6 +181,21 @@ def _film(
     if truth is not None and masks is not None:
         save_masks(truth, masks, np.arange(count, dtype=np.int32), fingerprint="")
     return size
+
+
+def _pose(
+    population: Population, subject: int, view_deg: int, scene: Scene, take: Take
+) -> NDArray[np.float32]:
+    """The joints in each frame of a clip of a walk."""
+    return estimate_pose(
+        scene.camera,
+        take.skeleton,
+        take.figure,
+        take.height_m,
+        population.width_px,
+        population.height_px,
+        generator(population, Purpose.POSE, subject, *take.key, view_deg),
+    )
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""Joints of the walker in a video, estimated elsewhere: one .npz file beside the video."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.files import write_if_changed
+from gait.modalities import MODALITIES, POSE
+
+_UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+_EXPECTED = "float32 [frames, joints, 3] named 'pose' in a .npz file"
+
+
+def save_pose(path: Path, pose: NDArray[np.float32]) -> int:
+    """Write the joints in each frame of a video; gives the size of the file in bytes.
+
+    The same joints give the same bytes, and a file that has them keeps its modification time.
+
+    Args:
+        path: the .npz file; its folder is made.
+        pose: float32 [s, v, 3]: x and y in pixels of the video, confidence from 0 to 1.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(content, pose=pose)
+    write_if_changed(path, content.getvalue())
+    return content.tell()
+
+
+def load_pose(path: Path) -> NDArray[np.float32]:
+    """Read a file of `save_pose`, or one like it of any type of real number; [s, v, 3].
+
+    Raises:
+        DataError: the file is missing, is not such a file, or holds what is not finite.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            pose = stored["pose"]
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: is in the catalogue and not on disk any more; put it back, or run gait "
+            "rearrange again"
+        ) from None
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{path}: expected {_EXPECTED}, got a file that cannot be read as such ({error}); "
+            "mend it or remove it"
+        ) from None
+    if not MODALITIES[POSE].fits(str(pose.dtype), pose.shape):
+        raise DataError(
+            f"{path}: expected {_EXPECTED}, got {pose.dtype} {list(pose.shape)}; mend it or "
+            "remove it"
+        )
+    joints: NDArray[np.float32] = pose.astype(np.float32)
+    if not np.isfinite(joints).all():
+        raise DataError(
+            f"{path}: expected finite numbers, got some that are not; give joints that were not "
+            "found as 0, 0 with confidence 0"
+        )
+    return joints

@@ -1,0 +1,60 @@
+"""Files of joints beside videos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gait.errors import DataError
+from gait.prepare.poses import load_pose, save_pose
+
+POSE = np.arange(4 * 17 * 3, dtype=np.float32).reshape(4, 17, 3)
+
+
+def test_the_same_joints_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.pose.npz", tmp_path / "b.pose.npz"
+    size = save_pose(first, POSE)
+    os.utime(first, ns=(5, 5))
+    assert save_pose(first, POSE) == save_pose(second, POSE) == size == first.stat().st_size
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_mtime_ns == 5
+    np.testing.assert_array_equal(load_pose(first), POSE)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (POSE[..., :2], r"got float32 \[4, 17, 2\]; mend it or remove it"),
+        (POSE.astype(np.int64), "got int64"),
+        (POSE.astype(object), "cannot be read as such"),
+        (np.where(POSE == 7, np.nan, POSE), "finite numbers"),
+        (POSE[:, :0], r"got float32 \[4, 0, 3\]"),
+    ],
+)
+def test_what_is_no_pose_is_refused(content: object, sentence: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", pose=content)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=sentence):
+        load_pose(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 half", b"text"])
+def test_a_broken_file_is_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(data)
+    with pytest.raises(DataError, match=r"x\.npz: expected float32 \[frames, joints, 3\]"):
+        load_pose(tmp_path / "x.npz")
+
+
+def test_an_array_of_doubles_is_read_as_ours(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", pose=POSE.astype(np.float64), other=POSE)
+    assert load_pose(tmp_path / "x.npz").dtype == np.float32
+    np.savez(tmp_path / "x.npz", joints=POSE)
+    with pytest.raises(DataError, match="named 'pose'"):
+        load_pose(tmp_path / "x.npz")
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not on disk any more; put it back"):
+        load_pose(tmp_path / "x.npz")

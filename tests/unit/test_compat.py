@@ -283,7 +283,7 @@ def test_unused_model_settings_are_reported() -> None:
 
 @pytest.mark.parametrize("converter", converters(), ids=lambda each: each.model)
 def test_every_tensor_has_one_foreign_name(converter: Any) -> None:
-    models = [read_yaml(path)[0]["model"] for path in MODELS.glob("*.yaml")]
+    models = [read_yaml(path)[0]["model"] for path in sorted(MODELS.glob("*.yaml"))]
     component = next(each for each in models if each["name"] == converter.model)
     sizes = {"num_classes": 3, "num_categories": 3, "num_joints": 17}
     model = registry.build("model", component, height_px=64, width_px=44, **sizes)

@@ -34,11 +34,6 @@ def _diagnosis(cfg: Section, dataset: str | None) -> dict[str, Any]:
     return {"num_categories": settings.pop("num_classes"), **settings}
 
 
-def _modalities(settings: dict[str, Any]) -> list[str]:
-    """Three channels are those of a depth image in colours: the model is LidarGait then."""
-    return ["depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"]
-
-
 def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
     """Our settings of a backbone, and its output channels."""
     kind = cfg.need("type")
@@ -91,7 +86,10 @@ CONVERTERS = (
         settings=network_settings,
         names=(*BACKBONE, *HEAD),
         fields={"triplet": ("embeddings",), "softmax": ("logits",)},
-        modalities=_modalities,
+        # Three channels are those of a depth image in colours: the model is LidarGait then.
+        modalities=lambda settings: [
+            "depth" if settings["backbone"].get("in_channels") == 3 else "silhouettes"
+        ],
     ),
     Converter(
         foreign=("ScoNet",),

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gait.config.experiment import Frames
+from gait.config.protocol import Selection, category_of
 from gait.data.inputs import ModelInput
 from gait.data.samplers import Sampler
 from gait.data.sampling import DATASET, DRAW, SLOT, TEST, keyed, middle, sample_frames
@@ -44,8 +45,8 @@ class TrainingSet(Dataset[Batch]):
         subjects: the training subjects; each has a sequence in the store.
         frames: how frames are drawn from a sequence.
         inputs: what the model gets.
-        categories: category of each sequence of the store, -1 for none; None where the dataset
-            has no categories.
+        categories: the dataset's categories, to one of which every training sequence belongs;
+            None where it has none.
 
     Raises:
         DataError: no training subject, one without a sequence, or a sequence without a category.
@@ -63,7 +64,7 @@ class TrainingSet(Dataset[Batch]):
         seed: int,
         rank: int = 0,
         world: int = 1,
-        categories: npt.NDArray[np.int64] | None = None,
+        categories: Mapping[str, Selection] | None = None,
     ) -> None:
         self._store = store
         self._indices, self._labels, self.class_names = _select(store, subjects, "training")
@@ -74,14 +75,11 @@ class TrainingSet(Dataset[Batch]):
         self._frames = frames
         self._inputs = inputs
         self._seed = seed
-        self._categories = categories
-        if categories is not None and (categories[self._indices] < 0).any():
-            without = self._indices[categories[self._indices] < 0]
-            raise DataError(
-                f"the training sequence {store.keys[int(without[0])]} and {len(without) - 1} more "
-                "belong to none of the dataset's categories; change `categories` in its "
-                "dataset.yaml, or its partition.yaml"
-            )
+        self._categories: npt.NDArray[np.int64] | None = None
+        if categories:
+            self._categories = np.full(len(store), -1)
+            for index in self._indices.tolist():
+                self._categories[index] = category_of(categories, store.keys[index])
         self._frame_kinds = [each.frame(store) for each in inputs]
         self.shapes = [shape for _, shape in self._frame_kinds]
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from gait import __version__, registry
 from gait.config.dataset import Dataset, absence, matching_subjects
@@ -151,7 +148,7 @@ def _training_set(
             experiment.seed,
             world.rank,
             world.size,
-            _categories(each.dataset, each.store),
+            each.dataset.categories,
         )
         for each in sources
     }
@@ -159,15 +156,3 @@ def _training_set(
     if len(members) == 1:
         return members[own]
     return JointTrainingSet(members, {own: 1.0, **experiment.train_on}, experiment.seed)
-
-
-def _categories(dataset: Dataset, store: PackedStore) -> NDArray[np.int64] | None:
-    """Category of each sequence of a store, -1 for none."""
-    if not dataset.categories:
-        return None
-    of_sequence = np.full(len(store), -1)
-    keys: list[Any] = list(store.keys)
-    for number, selection in enumerate(dataset.categories.values()):
-        chosen = [selection.selects(key) for key in keys]
-        of_sequence[np.array(chosen, dtype=bool)] = number
-    return of_sequence

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gait.config.experiment import Augmentation, Frames
+from gait.config.protocol import Selection
 from gait.data.dataset import JointTrainingSet, TestSet, TrainingSet
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.samplers.bilateral_sampler import BilateralSampler
@@ -186,14 +187,21 @@ def test_exactly_so_many_frames_from_the_middle(store: PackedStore) -> None:
     assert sum(len(each) for each in test.indices) == len(store)
 
 
-def test_a_sequence_without_a_category_is_named(store: PackedStore) -> None:
-    categories = np.zeros(len(store), dtype=np.int64)
-    inputs, frames = [ModelInput("silhouettes")], Frames(count=2)
-    sampler = TripletSampler(2, 2)
+def test_sequences_are_labelled_by_category(store: PackedStore) -> None:
+    inputs, sampler = [ModelInput("silhouettes")], TripletSampler(2, 2)
+    categories = {
+        "first": Selection(condition=["nm-01"]),
+        "others": Selection(condition=["!nm-01"]),
+    }
     training = TrainingSet(
-        store, store.subjects, sampler, frames, inputs, 0, categories=categories
+        store, store.subjects, sampler, Frames(count=2), inputs, 0, categories=categories
     )
-    assert training[0].categories is not None and not training[0].categories.any()
-    categories[3] = -1
-    with pytest.raises(DataError, match=f"{store.keys[3]} and 0 more belong to none"):
-        TrainingSet(store, store.subjects, sampler, frames, inputs, 0, categories=categories)
+    batch = training[0]
+    assert batch.categories is not None
+    expected = [int(key.condition != "nm-01") for key in batch.keys]
+    assert batch.categories.tolist() == expected
+    del categories["others"]
+    with pytest.raises(DataError, match="expected a sequence of one of the categories first"):
+        TrainingSet(
+            store, store.subjects, sampler, Frames(count=2), inputs, 0, categories=categories
+        )

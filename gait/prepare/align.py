@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.scale import scale_columns
 
 # A frame counts only when its pixel values sum to more than this: 40 white pixels.
 LEAST_SUM = 10_000
@@ -49,12 +48,12 @@ def align(frames: Frames, size_px: int) -> Aligned:
     first column at which more than half of the pixel sum is reached; the result is as wide as
     high around that column, with zeros beyond the image.
 
-    The arrays equal those of the published algorithm, but for values halfway between two levels,
-    which it rounds differently on each processor and which are the same everywhere here. It also
-    decides which frames are dropped: those with a pixel sum of 10,000 or less and those centred
-    on column 0. Where it would stop with an error (a figure so narrow that no column is left) the
-    frame is dropped. One thing differs: masks of 0 and 1 are named as such and dropped whatever
-    their sum.
+    The arrays equal those of the published algorithm byte for byte, on one processor: a value
+    halfway between two levels may be scaled to either on another, as OpenCV's own arithmetic
+    differs there. The published algorithm also decides which frames
+    are dropped: those with a pixel sum of 10,000 or less and those centred on column 0. Where it
+    would stop with an error (a figure so narrow that no column is left) the frame is dropped.
+    One thing differs: masks of 0 and 1 are named as such and dropped whatever their sum.
 
     Args:
         frames: silhouettes uint8 [h, w], 0 for background and 255 for the walker; sizes may
@@ -140,15 +139,15 @@ def _place(figure: NDArray[np.uint8], window: NDArray[np.uint8]) -> str:
     scaled_width_px = int(height_px * (figure.shape[1] / figure.shape[0]))
     if scaled_width_px == 0:
         return TOO_NARROW
-    scaled, start = scale_columns(figure, height_px, scaled_width_px)
-    running = np.cumsum(scaled.sum(axis=0, dtype=np.int64))
-    if not len(running) or not running[-1]:
+    scaled = cv2.resize(figure, (scaled_width_px, height_px), interpolation=cv2.INTER_CUBIC)
+    running = np.cumsum(cv2.reduce(scaled, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S))
+    half = int(running[-1]) // 2
+    centre = int(np.searchsorted(running, half, side="right"))
+    if centre == scaled_width_px:
         return LOST_IN_SCALING
-    centre = start + int(np.searchsorted(running, running[-1] // 2, side="right"))
     if centre == 0:
         return AT_LEFT_EDGE
-    # The column of the window that the first scaled column comes to.
-    left = start - centre + width_px // 2
-    first, end = max(left, 0), min(left + len(running), width_px)
-    window[:, first:end] = scaled[:, first - left : end - left]
+    left = centre - width_px // 2
+    first, end = max(left, 0), min(left + width_px, scaled_width_px)
+    window[:, first - left : end - left] = scaled[:, first:end]
     return ""

@@ -38,7 +38,7 @@ from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
 # Raised when the same silhouettes would give other arrays than before.
-ALGORITHM = "align-2"
+ALGORITHM = "align-1"
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20

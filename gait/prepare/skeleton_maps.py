@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from gait.prepare.scale import area_weights
 
 # Raised when the same poses would give other maps than before.
 ALGORITHM = "skeleton-1"
@@ -205,3 +204,15 @@ def _cut(levels: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
         # Rounded down, as published; a quotient of such numbers never reaches the next one.
         maps[frame, channel] = (down @ cut.astype(np.float64) @ across.T) / cut.size
     return maps
+
+
+@lru_cache(maxsize=512)
+def area_weights(source_px: int, target_px: int) -> NDArray[np.float64]:
+    """How much of each source pixel lies in each target pixel, in whole parts, [target, source].
+
+    A source pixel has `target_px` parts, so each row sums to `source_px`.
+    """
+    target, source = np.arange(target_px)[:, None], np.arange(source_px)
+    first = np.maximum(target * source_px, source * target_px)
+    end = np.minimum((target + 1) * source_px, (source + 1) * target_px)
+    return np.asarray(np.maximum(end - first, 0), np.float64)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.prepare.scale import area_weights
-from gait.prepare.skeleton_maps import LIMBS, normalised, skeleton_maps
+from gait.prepare.skeleton_maps import LIMBS, area_weights, normalised, skeleton_maps
 
 
 def walker(frames: int, seed: int = 0) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """The alignment gives the arrays of the published algorithm, for every frame of the vectors.
 
-The published program scales with OpenCV, and so does ours: on one processor they are equal byte for
-byte. Where a value lies halfway between two levels, OpenCV rounds it differently on different
+The published program scales with OpenCV, and so does ours: on one processor they are equal byte
+for byte. Where a value lies halfway between two levels, OpenCV rounds it differently on different
 processors (its kernels for Intel's and AMD's add up in another order), so that at 128 pixels a few
 values may be one level beside those that were recorded elsewhere; at 64 and 63 none was seen to.
 """

@@ -22,6 +22,7 @@ from gait.engine.files import load_torch, save_torch
 from gait.engine.groups import freeze
 from gait.engine.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
+from gait.layers.sequences import joined_sequences
 from gait.types import ModelOutput
 
 
@@ -104,6 +105,10 @@ def embed(
 ) -> dict[str, Tensor]:
     """What OpenGait calls `inference_feat`, in evaluation mode and without gradients.
 
+    As there, layers that look along time run across the borders of packed sequences: give one
+    sequence a call for embeddings that depend on nothing else. The model itself, and with it
+    `gait embed`, keeps packed sequences apart.
+
     Args:
         inputs: one tensor a modality, as the foreign model takes them: packed
             [1, sum(lengths), ...], or [n, s, ...] when `lengths` is None.
@@ -116,7 +121,7 @@ def embed(
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), joined_sequences():
             output: ModelOutput = model(converter.inputs(inputs, False), lengths)
     finally:
         model.train(was_training)

@@ -15,8 +15,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
-from gait.layers.frames import across_frames
 from gait.layers.residual import shortcut
+from gait.layers.sequences import across_frames
 
 _input_gradient: Callable[..., Tensor] = conv2d_input
 

@@ -16,6 +16,7 @@ from gait.layers.initialise import initialise
 from gait.layers.part_head import PartHead
 from gait.layers.projection import Projection
 from gait.layers.residual import stage
+from gait.layers.sequences import stretches
 from gait.layers.set_pooling import set_max
 from gait.types import ModelOutput
 
@@ -151,7 +152,7 @@ class FieldBetween(nn.Module):
         The last frame of a sequence looks for matches in itself.
         """
         following = torch.arange(1, len(latents) + 1, device=latents.device)
-        last = torch.tensor(lengths, device=latents.device).cumsum(0) - 1
+        last = torch.tensor(stretches(lengths), device=latents.device).cumsum(0) - 1
         following[last] = last
         queries = self.query(latents).sigmoid() * masks
         keys = self.key(latents[following]).sigmoid() * masks[following]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gait.layers.clips import by_length
 from gait.layers.initialise import initialise
 from gait.layers.res_gcn import ResGCN
+from gait.layers.sequences import by_length
 from gait.types import ModelOutput
 
 

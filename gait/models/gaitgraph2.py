@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gait.layers.clips import by_length
 from gait.layers.initialise import initialise
 from gait.layers.res_gcn import ResGCN
+from gait.layers.sequences import by_length
 from gait.skeleton import graph_streams, skeleton_of
 from gait.types import ModelOutput
 

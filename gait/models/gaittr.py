@@ -8,10 +8,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gait.layers.clips import by_length
 from gait.layers.graph import temporal_convolution
 from gait.layers.initialise import initialise
 from gait.layers.projection import Projection
+from gait.layers.sequences import by_length
 from gait.types import ModelOutput
 
 HEADS = 8

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gait.layers.clips import by_length
 from gait.layers.graph import GraphConvolution, hop_adjacency, temporal_convolution
 from gait.layers.initialise import initialise
 from gait.layers.projection import Projection
+from gait.layers.sequences import by_length
 from gait.types import ModelOutput
 
 # Edges from the outer end to the inner one, and the nodes nearest to the middle, at each level:

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from gait.errors import ConfigError
 from gait.layers.deep_residual import DeepResidual
-from gait.layers.frames import clip_by_clip, fold_frames
+from gait.layers.frames import fold_frames
 from gait.layers.initialise import initialise
 from gait.layers.part_head import PartHead
+from gait.layers.sequences import clip_by_clip
 from gait.layers.set_pooling import set_max
 from gait.layers.video_swin import VideoSwin
 from gait.types import ModelOutput

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from gait import registry
 from gait.config.yaml import read_yaml
-from gait.layers.clips import by_length
 from gait.layers.graph import GraphConvolution
+from gait.layers.sequences import by_length
 from gait.models.gaitgraph1 import GaitGraph1
 from gait.models.gaitgraph2 import GaitGraph2
 from gait.models.gaittr import GaitTR

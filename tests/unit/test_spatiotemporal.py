@@ -13,7 +13,7 @@ from gait import registry
 from gait.errors import ConfigError
 from gait.layers.attention_fusion import AttentionFusion
 from gait.layers.deep_residual import DeepResidual
-from gait.layers.frames import across_frames
+from gait.layers.sequences import across_frames
 from gait.layers.spatiotemporal import PseudoBlock, TemporalConv, VolumeBlock, VolumeConv
 from gait.types import ModelOutput
 

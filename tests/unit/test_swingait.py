@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gait import registry
 from gait.errors import ConfigError
 from gait.layers.drop_path import DropPath
-from gait.layers.frames import clip_by_clip
+from gait.layers.sequences import clip_by_clip
 from gait.layers.window_attention import WindowBlock
 from gait.types import ModelOutput
 

@@ -18,7 +18,18 @@ from gait.engine.batch_norm import set_training
 from gait.layers.sequences import joined_sequences
 from tests.parity import goldens
 
-GRADIENT_TOLERANCES: dict[str, tuple[float, float]] = {}
+# Relative tolerances of the norm of the whole gradient and of single tensors', where they are not
+# 1e-3. These hang on ReLUs and maxima that are decided by rounding: double precision, one thread
+# or two, and noise of 1e-6 in the inputs change them by about as much.
+GRADIENT_TOLERANCES = {
+    "DeepGaitV2__p3d_1441": (1e-3, 1e-2),
+    "DenoisingGait__casiab": (1e-3, 3e-2),
+    "GLN__phase2": (1e-3, 5e-3),
+    "GaitGraph1__coco128": (1e-3, 5e-2),
+    "GaitGraph2__coco_large": (5e-3, 1e-1),
+    "MultiGaitpp__2p3_1111": (1e-2, 2e-2),
+    "ParsingGait__gait3d_parsing": (1e-3, 1e-2),
+}
 NAMES = sorted(path.stem for path in goldens.FOLDER.glob("*__*.json"))
 
 

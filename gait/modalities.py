@@ -57,6 +57,8 @@ MODALITIES: dict[str, Modality] = {
         Modality(POSE, _REAL, ("v", 3)),
         Modality(SKELETON_MAPS, ("uint8",), (2, "h", "w")),
         Modality("depth", ("uint8",), (3, "h", "w")),
+        # How pixels move from a frame to the next, drawn in colours.
+        Modality("flow", ("uint8",), (3, "h", "w")),
         Modality("rgb", ("uint8",), (3, "h", "w")),
         Modality("ratio", _REAL, ()),
         Modality("smpl", _REAL, (85,)),

@@ -130,7 +130,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
     }
     if "num_classes" in sizes:
         reason = "the number of classes is that of the training subjects"
-        notes.append(Note("model_cfg.SeparateBNNecks.class_num", "elsewhere", reason))
+        notes.append(Note("model_cfg: number of classes", "elsewhere", reason))
     inputs = converter.modalities(settings)
     train, test = transforms_of(trainer, inputs), transforms_of(evaluator, inputs)
     sampler = trainer.section("sampler")
@@ -216,7 +216,9 @@ def _losses(top: Section, converter: Converter) -> tuple[dict[str, Any], list[st
         else:
             # The model never gives anything to it.
             unread.append(section.path)
-    missing = sorted(set(fields) - set(losses))
+    for name, weight in converter.terms.items():
+        losses[name] = {"name": "Term", "field": name, "weight": weight}
+    missing = sorted(set(fields) - set(losses) - converter.optional)
     if missing:
         raise ConfigError(
             f"loss_cfg: {converter.model} needs a loss with log_prefix {missing[0]!r}"

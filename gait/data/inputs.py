@@ -20,7 +20,7 @@ from gait.errors import ConfigError, DataError
 _RGB_MEAN = (0.485, 0.456, 0.406)
 _RGB_STD = (0.229, 0.224, 0.225)
 # Grey values; parsing maps, uint8 as well, hold class numbers.
-_GREY = frozenset({"silhouettes", "masks", "skeleton_maps", "depth"})
+_GREY = frozenset({"silhouettes", "masks", "skeleton_maps", "depth", "flow"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 
 from gait.layers.window_attention import Size, WindowBlock
@@ -51,7 +51,7 @@ class VideoSwin(nn.Module):
     ) -> None:
         super().__init__()
         shift = (window[0] // 2, window[1] // 2, window[2] // 2)
-        rates = torch.linspace(0, drop_path, sum(blocks)).tolist()
+        rates = np.linspace(0, drop_path, sum(blocks)).tolist()
         self.patches = nn.Conv2d(in_channels, channels[0], 2, stride=2)
         self.patches_norm = nn.LayerNorm(channels[0])
         self.stages = nn.ModuleList()

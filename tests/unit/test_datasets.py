@@ -23,6 +23,7 @@ NAMES = dataset_names(REPOSITORY)
 # probes of GREW and HID2022, whose subjects are secret, count as one.
 SIZES = {
     "CASIA-B": (74, 50),
+    "CASIA-B-128": (74, 50),
     "CASIA-B-star": (74, 50),
     "CASIA-E": (200, 814),
     "CCGR": (571, 400),

@@ -84,6 +84,7 @@ CONVERTERS = (
     Converter(
         foreign=("BigGait__Dinov2_Gaitbase",),
         model="BigGait",
+        modalities=lambda settings: ["rgb", "ratio"],
         settings=_settings,
         names=(
             (r"dinov2\.vit\.(.+)", rf"{_PREFIX}\1"),

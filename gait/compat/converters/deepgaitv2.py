@@ -108,6 +108,9 @@ CONVERTERS = (
     Converter(
         foreign=("DeepGaitV2",),
         model="DeepGaitV2",
+        modalities=lambda settings: [
+            "skeleton_maps" if settings.get("in_channels") == 2 else "silhouettes"
+        ],
         settings=_settings,
         names=trunk_names("backbone") + HEAD_NAMES,
         fields={"triplet": ("before_neck",), "softmax": ("logits",)},

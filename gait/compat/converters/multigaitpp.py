@@ -15,6 +15,7 @@ from gait.compat.converters.deepgaitv2 import (
     stem_names,
 )
 from gait.compat.foreign import Section
+from gait.errors import ConfigError
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
@@ -40,10 +41,30 @@ def _stream_names() -> Names:
     return names
 
 
+# No published script stacks them; by the paper, these are silhouettes, parsing maps and flow.
+_PARTS = {
+    (1, 1): "silhouettes+parsing",
+    (1, 3): "silhouettes+flow",
+    (2, 3): "silhouettes+parsing+flow",
+}
+
+
+def _modalities(settings: dict[str, Any]) -> list[str]:
+    first, second = settings["part_channels"]
+    try:
+        return [_PARTS[first, second]]
+    except KeyError:
+        raise ConfigError(
+            f"model_cfg.Backbone: expected part1_channel and part2_channel of "
+            f"{' or '.join(map(str, _PARTS))}, got {first} and {second}"
+        ) from None
+
+
 CONVERTERS = (
     Converter(
         foreign=("MultiGaitpp",),
         model="MultiGaitPP",
+        modalities=_modalities,
         settings=_settings,
         names=(
             *_stream_names(),

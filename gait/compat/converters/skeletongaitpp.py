@@ -31,6 +31,7 @@ CONVERTERS = (
     Converter(
         foreign=("SkeletonGaitPP",),
         model="SkeletonGaitPP",
+        modalities=lambda settings: ["skeleton_maps+silhouettes"],
         settings=_settings,
         names=(
             *stem_names(r"silhouette_stages\.0", "sil_layer0"),

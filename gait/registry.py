@@ -39,10 +39,19 @@ DERIVED = {
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters a component takes from a configuration."""
+    """The parameters a component takes from a configuration.
+
+    Attributes:
+        required: those without a default.
+        defaults: the others, with their defaults; None for one that is no plain value.
+    """
 
     required: frozenset[str]
-    optional: frozenset[str]
+    defaults: dict[str, Any]
+
+    @property
+    def optional(self) -> frozenset[str]:
+        return frozenset(self.defaults)
 
     @property
     def all(self) -> frozenset[str]:
@@ -102,7 +111,17 @@ def parameters(kind: str, name: str) -> Parameters:
     """The parameters that a configuration may give to component `name`."""
     signature = _signature(kind, canonical(kind, name))
     derived = DERIVED.get(kind, set())
-    return Parameters(signature.required - derived, signature.optional - derived)
+    defaults = {key: each for key, each in signature.defaults.items() if key not in derived}
+    return Parameters(signature.required - derived, defaults)
+
+
+def with_defaults(kind: str, component: dict[str, Any]) -> dict[str, Any]:
+    """A component's configuration with the defaults of the parameters that it leaves out."""
+    whole = {**parameters(kind, component["name"]).defaults, **component}
+    return {
+        key: with_defaults(key, value) if key in KINDS and isinstance(value, dict) else value
+        for key, value in whole.items()
+    }
 
 
 def check(kind: str, component: dict[str, Any], where: str = "") -> list[str]:
@@ -209,17 +228,31 @@ def _signature(kind: str, name: str) -> Parameters:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             positional = [each.arg for each in node.args.args[1:]]
             with_default = positional[len(positional) - len(node.args.defaults) :]
+            given = dict(zip(with_default, node.args.defaults, strict=True))
+            required = set(positional) - set(given)
             keyword = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            optional = set(with_default)
-            required = set(positional) - optional
             for each, default in keyword:
-                (required if default is None else optional).add(each.arg)
-            return Parameters(frozenset(required), frozenset(optional))
+                if default is None:
+                    required.add(each.arg)
+                else:
+                    given[each.arg] = default
+            return Parameters(
+                frozenset(required), {name: _literal(value) for name, value in given.items()}
+            )
     fields = [node for node in definition.body if isinstance(node, ast.AnnAssign)]
     is_dataclass = any("dataclass" in ast.unparse(each) for each in definition.decorator_list)
     if not is_dataclass:
         fields = []
-    required = {ast.unparse(node.target) for node in fields if node.value is None}
     return Parameters(
-        frozenset(required), frozenset(ast.unparse(node.target) for node in fields) - required
+        frozenset(ast.unparse(node.target) for node in fields if node.value is None),
+        {ast.unparse(node.target): _literal(node.value) for node in fields if node.value},
     )
+
+
+def _literal(node: ast.expr) -> Any:
+    """A plain value as a configuration would hold it; None for anything else."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return list(value) if isinstance(value, tuple) else value

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gait import registry
 from gait.config.experiment import Experiment, Init, InitFrom, Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.errors import CheckpointError
@@ -181,8 +182,15 @@ def check_same_model(weights: Weights, resolved: Resolved, path: Path) -> None:
     Raises:
         CheckpointError: the settings that differ, with both values.
     """
-    trained = weights.config["experiment"]["model"]
-    wanted = json.loads(json.dumps(resolved.experiment.model.settings))
+    trained, wanted = (
+        registry.with_defaults("model", model)
+        for model in (weights.config["experiment"]["model"], resolved.experiment.model.settings)
+    )
+    # Files that parts of a model started from are in the weights by now.
+    for each in (trained, wanted):
+        for key in [key for key in each if key.endswith("weights")]:
+            del each[key]
+    trained, wanted = json.loads(json.dumps([trained, wanted]))
     if trained == wanted:
         return
     differing = [

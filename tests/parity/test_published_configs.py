@@ -6,7 +6,6 @@ together from an inventory of them, not the files themselves.
 
 from __future__ import annotations
 
-import inspect
 import json
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -36,13 +35,8 @@ FILES = {"weights", "mask_weights", "transformer"}
 
 
 def with_defaults(kind: str, component: dict[str, Any]) -> dict[str, Any]:
-    """A component with the default of every parameter that it leaves out."""
-    given = inspect.signature(registry.get(kind, component["name"])).parameters.values()
-    left_out = {each.name: each.default for each in given if each.default is not each.empty}
-    known = registry.parameters(kind, component["name"]).all
-    whole = {name: value for name, value in left_out.items() if name in known} | component
-    if isinstance(whole.get("backbone"), dict):
-        whole["backbone"] = with_defaults("backbone", whole["backbone"])
+    """A component with the defaults of what it leaves out, without files of weights."""
+    whole = registry.with_defaults(kind, component)
     return {name: value for name, value in whole.items() if name not in FILES}
 
 

@@ -72,6 +72,6 @@ def test_a_draw_depends_on_its_generator_only(sampler: TripletSampler | CommonSa
 
 
 def test_the_registry_knows_the_parameters() -> None:
-    assert registry.names("sampler") == ["CommonSampler", "TripletSampler"]
+    assert registry.names("sampler") == ["BilateralSampler", "CommonSampler", "TripletSampler"]
     assert registry.parameters("sampler", "TripletSampler").required == {"subjects", "sequences"}
     assert registry.parameters("sampler", "CommonSampler").required == {"batch"}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -17,6 +17,15 @@ from gait.errors import CheckpointError
 
 MODEL_FORMAT = "gait-model-1"
 CHECKPOINT_FORMAT = "gait-checkpoint-1"
+
+
+@runtime_checkable
+class Pretrained(Protocol):
+    """A model with parts whose weights are published elsewhere."""
+
+    def load_pretrained(self) -> None:
+        """Take those weights; trained weights of the model bring them along."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,8 @@ def start(model: nn.Module, experiment: Experiment) -> tuple[dict[str, Any], lis
         CheckpointError: a file cannot be read, does not fit, or lacks a part of the training
             state that is to be restored.
     """
+    if isinstance(model, Pretrained):
+        model.load_pretrained()
     if experiment.init is not None:
         return _warm_start(model, experiment.init)
     said: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gait import __version__
-from gait.errors import ConfigError, GaitError
+from gait.errors import ConfigError, GaitError, nearest
+from gait.modalities import MODALITIES, SILHOUETTES
 
 if TYPE_CHECKING:
     from gait.config.experiment import Resolved
@@ -154,15 +156,21 @@ def pretreat(
 def adopt(
     root: Root,
     output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],
+    pkl: Annotated[
+        str, typer.Option(help="What files <view>.pkl hold, as `pkl` in dataset.yaml.")
+    ] = SILHOUETTES,
 ) -> None:
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.files import write_if_changed
     from gait.prepare.adopt import manifest_of_tree
     from gait.prepare.manifest import manifest_text
 
-    tree = manifest_of_tree(root)
+    if pkl not in MODALITIES:
+        raise ConfigError(f"--pkl {pkl}: is no modality; {nearest(pkl, MODALITIES)}")
+    tree = manifest_of_tree(root, pkl)
     write_if_changed(output, manifest_text(tree.rows))
-    print(f"{len(tree.rows)} sequences")
+    for modality, number in sorted(Counter(row.modality for row in tree.rows).items()):
+        print(f"{number} sequences of {modality}")
     for kind, number in tree.ignored.items():
         print(f"not used: {kind}: {number}")
 

@@ -38,12 +38,15 @@ class Modality:
 
 SILHOUETTES = "silhouettes"
 POSE = "pose"
+POINTS = "points"
 SKELETON_MAPS = "skeleton_maps"
 
 # The folder of a packed store calls silhouettes so, which were there before the others.
 _PACKED = {SILHOUETTES: "frames.npy"}
 
 _REAL = ("float32", "float64", "float16")
+# Joints of COCO and of OpenPose: as many triples are a figure, and no cloud of points.
+_JOINTS = (17, 18)
 
 # Letters: h height, w width, v joints, p points. A joint is x, y and its confidence; a point
 # x, y and z in metres; colour channels come red, green, blue.
@@ -63,10 +66,18 @@ MODALITIES: dict[str, Modality] = {
         Modality("ratio", _REAL, ()),
         Modality("smpl", _REAL, (85,)),
         # As many points in each frame: clouds of differing size cannot be one array.
-        Modality("points", _REAL, ("p", 3)),
+        Modality(POINTS, _REAL, ("p", 3)),
         Modality("latent", _REAL, (4, "h", "w")),
     )
 }
+
+
+def fitting(dtype: str, shape: tuple[int, ...]) -> list[str]:
+    """The modalities that an array of that type and shape, frames first, may hold."""
+    names = [each.name for each in MODALITIES.values() if each.fits(dtype, shape)]
+    if POSE in names and POINTS in names:
+        names.remove(POINTS if shape[1] in _JOINTS else POSE)
+    return names
 
 
 def packed_name(modality: str) -> str:

@@ -18,7 +18,8 @@ from pydantic import (
 
 from gait.config.protocol import Keys, Names, Protocol, Selection
 from gait.config.schema import Strict
-from gait.errors import ConfigError
+from gait.errors import ConfigError, nearest
+from gait.modalities import MODALITIES, SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
@@ -112,6 +113,7 @@ class Dataset(Strict):
 
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
+        pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
     """
@@ -121,6 +123,7 @@ class Dataset(Strict):
     licence: str
     obtain: str
     layouts: list[str]
+    pkl: str = SILHOUETTES
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
@@ -136,6 +139,13 @@ class Dataset(Strict):
     def _path_safe(cls, value: str) -> str:
         if not re.fullmatch(NAME, value):
             raise ValueError(f"a name must match {NAME}")
+        return value
+
+    @field_validator("pkl")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in MODALITIES:
+            raise ValueError(f"{value!r} is no modality; {nearest(value, MODALITIES)}")
         return value
 
     @field_validator("protocols")

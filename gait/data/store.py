@@ -1,4 +1,4 @@
-"""The packed store: every aligned frame of a dataset in one memory-mapped file."""
+"""The packed store: all frames of a dataset in memory-mapped files, one a modality."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gait.errors import DataError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.types import SequenceKey
 
-REMEDY = "make it again with `gait pack`"
+REMEDY = "make it again with `gait pack`, or delete index.csv there and run the workflow again"
 Array = npt.NDArray[Any]
 
 
@@ -42,10 +42,10 @@ class Keys(Sequence[SequenceKey]):
 class PackedStore:
     """Random access to the frames of a packed dataset, found through `packed/index.csv`.
 
-    `frames.npy` holds the silhouettes, `<modality>.npy` each further modality, frame by frame in
-    the same order. Opening reads the index only. A pickled store carries no frames: whoever
-    unpickles it maps the files anew, so that worker processes share the page cache and nothing
-    else.
+    `frames.npy` holds the silhouettes, `<modality>.npy` any other modality, frame by frame in the
+    same order; not all need be there. Opening reads the index only. A pickled store carries no
+    frames: whoever unpickles it maps the files anew, so that worker processes share the page cache
+    and nothing else.
 
     Attributes:
         keys: subject, condition and view of each sequence.
@@ -133,7 +133,7 @@ class PackedStore:
                 raise DataError(
                     f"{self._folder}: holds no {modality}, expected it for `inputs` of the "
                     f"experiment; it holds {', '.join(self.modalities) or 'no frames at all'}; "
-                    f"{REMEDY} from pkl files <view>-{modality}.pkl, or change `inputs`"
+                    f"change `inputs`, or add pkl files <view>-{modality}.pkl and {REMEDY}"
                 )
             path = self._folder / packed_name(modality)
             array = _mapped(path)

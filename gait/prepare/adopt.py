@@ -7,14 +7,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES
 from gait.prepare.manifest import ManifestRow
-from gait.prepare.pkl import read_pkl
+from gait.prepare.pkl import read_pkl, read_unnamed
 from gait.types import SequenceKey
 
-_OTHER = "pkl of something else beside the silhouettes"
+_OTHER = "pkl of something else beside those used"
+# What a pkl holds, its path, and its frames.
+_Found = tuple[str, Path, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +35,26 @@ class Tree:
     ignored: dict[str, int] = field(default_factory=dict)
 
 
-def manifest_of_tree(root: Path) -> Tree:
+def manifest_of_tree(root: Path, unnamed: str = SILHOUETTES) -> Tree:
     """The manifest of the tree `root/pkl/<subject>/<condition>/<view>/*.pkl`, each pkl checked.
 
-    The file `<view>.pkl` holds a sequence's silhouettes and `<view>-<modality>.pkl` that modality.
-    A file of another name holds silhouettes where it is the only one left; beside them it is
-    ignored, as what it holds cannot be known.
+    The file `<view>-<modality>.pkl` holds that modality of a sequence, and `<view>.pkl` what
+    `unnamed` says, or its silhouettes where there is a file of that name besides. A file of
+    another name is taken for the same where it is the only one left and may hold it; if not, for
+    the one modality that its type and shape fit. Other files beside these are ignored.
 
     Args:
         root: the dataset's folder.
+        unnamed: the modality in pkl files whose name does not say it.
 
     Raises:
         DataError: there is no such tree, a pkl does not hold what its name says, or it is not
-            clear which one of a sequence holds its silhouettes.
+            clear what those of a sequence hold.
     """
     ignored: Counter[str] = Counter()
     rows = []
     for leaf in _leaves(root / "pkl", ignored):
-        for modality, file in sorted(_files(leaf, ignored).items()):
-            frames = read_pkl(file, modality)
+        for modality, file, frames in _found(leaf, unnamed, ignored):
             rows.append(
                 ManifestRow(
                     key=SequenceKey(*leaf.parts[-3:]),
@@ -63,7 +69,7 @@ def manifest_of_tree(root: Path) -> Tree:
         raise DataError(
             f"{root / 'pkl'}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there"
         )
-    return Tree(rows, dict(ignored))
+    return Tree(rows, {kind: number for kind, number in ignored.items() if number})
 
 
 def _leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
@@ -81,30 +87,44 @@ def _leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
     yield from sorted(folders, key=lambda folder: folder.parts)
 
 
-def _files(leaf: Path, ignored: Counter[str]) -> dict[str, Path]:
-    """The files of a sequence by modality; none where there is no pkl."""
+def _found(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[_Found]:
+    """What a sequence has, sorted by modality; nothing where there is no pkl."""
     inside = sorted(leaf.iterdir())
     pkl = {path.stem: path for path in inside if path.suffix == ".pkl" and path.is_file()}
     if len(inside) > len(pkl):
         ignored["no pkl"] += len(inside) - len(pkl)
     if not pkl:
         ignored["sequence folder without a pkl"] += 1
-        return {}
+        return []
     named = {
         each: pkl.pop(f"{leaf.name}-{each}") for each in MODALITIES if f"{leaf.name}-{each}" in pkl
     }
+    if unnamed in named:
+        unnamed = SILHOUETTES
+    told_by_shape = None
     if leaf.name in pkl:
-        if SILHOUETTES in named:
-            ignored[_OTHER] += 1
-        named[SILHOUETTES] = pkl.pop(leaf.name)
-    elif SILHOUETTES not in named:
-        if len(pkl) != 1:
-            found = sorted(path.name for path in (*pkl.values(), *named.values()))
-            raise DataError(
-                f"{leaf}: expected one pkl, or one named {leaf.name}.pkl among several, found "
-                f"{', '.join(found)}; name the one that holds silhouettes {leaf.name}.pkl"
-            )
-        named[SILHOUETTES] = pkl.popitem()[1]
-    if pkl:
-        ignored[_OTHER] += len(pkl)
-    return named
+        ignored[_OTHER] += unnamed in named
+        named[unnamed] = pkl.pop(leaf.name)
+    elif len(pkl) == 1 and unnamed not in named:
+        told_by_shape = _told_by_shape(next(iter(pkl.values())), unnamed, named)
+    elif not named:
+        raise DataError(
+            f"{leaf}: expected one pkl, or one named {leaf.name}.pkl among several, found "
+            f"{', '.join(path.name for path in pkl.values())}; name the one that holds {unnamed} "
+            f"{leaf.name}.pkl, and others to be used {leaf.name}-<modality>.pkl"
+        )
+    found = [(each, path, read_pkl(path, each)) for each, path in named.items()]
+    if told_by_shape is not None:
+        pkl.clear()
+        found.append(told_by_shape)
+    ignored[_OTHER] += len(pkl)
+    return sorted(found, key=lambda each: each[0])
+
+
+def _told_by_shape(path: Path, expected: str, named: dict[str, Path]) -> _Found | None:
+    """The one pkl without a name; None where others have one and this adds nothing to them."""
+    told = read_unnamed(path, expected, alone=not named)
+    if told is None or told[0] in named:
+        return None
+    modality, frames = told
+    return modality, path, frames

@@ -38,27 +38,29 @@ class PackSummary:
     Attributes:
         sequences: sequences in the store.
         frames: frames in the store.
-        height_px: height of a frame.
-        width_px: width of a frame.
+        lead: the modality that says what the frames are.
+        size: the shape of a frame of it.
         left_out: sequences without a pkl.
         left_out_frames: their frames, by the reason each was dropped for.
         dropped: frames dropped from all sequences, by reason.
-        others: the modalities besides silhouettes.
+        others: the modalities besides.
     """
 
     sequences: int
     frames: int
-    height_px: int
-    width_px: int
+    lead: str
+    size: tuple[int, ...]
     left_out: int
     left_out_frames: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        kind = _size(self.size)
+        if self.lead != SILHOUETTES:
+            kind = f"{self.lead} {kind}".rstrip()
         parts = [
-            f"{self.sequences:,} sequences, {self.frames:,} frames of "
-            f"{self.height_px} x {self.width_px} packed"
+            f"{self.sequences:,} sequences, {self.frames:,} frames of {kind} packed"
             + "".join(f", with {modality}" for modality in self.others)
         ]
         if self.dropped:
@@ -92,7 +94,8 @@ def pack(
 ) -> PackSummary:
     """Write the dataset's manifest and its packed store, or, on any failure, neither.
 
-    A modality is in the store for every sequence or for none, with the frames in the same order.
+    A modality is in the store for every sequence or for none, with the frames in the same order;
+    silhouettes are such a one. Where a dataset has them, they say which sequences are left out.
     Every pkl is checked against its manifest row. `index.csv` is written last, and is absent
     while an array changes, so a store that was cut short is never taken for a whole one.
 
@@ -100,28 +103,29 @@ def pack(
         manifests: the manifests of all shards.
         root: the dataset's folder, which the manifests' paths lie below.
         manifest: the manifest of the dataset, all rows sorted by key; left alone if unchanged.
-        packed: folder that gets `frames.npy`, silhouettes uint8 [total frames, h, w],
-            `<modality>.npy` [total frames, ...] for each modality besides, and `index.csv`.
-            Arrays of modalities that are no more are removed.
+        packed: folder that gets an array [total frames, ...] for each modality, silhouettes as
+            `frames.npy` and others as `<modality>.npy`, and `index.csv`. Arrays of modalities
+            that are no more are removed.
         catalogue: the table of all sequences, each of which has to be accounted for.
 
     Raises:
         DataError: a manifest or pkl cannot be used or does not fit the others, a sequence lacks a
-            modality that others have, no sequence has silhouettes, or a file cannot be written.
+            modality that others have, no sequence has a frame, or a file cannot be written.
     """
     listed = _listed(manifests)
     if catalogue is not None:
         _account_for(catalogue, listed)
-    rows = [each[SILHOUETTES].row for each in listed.values()]
-    kept = [each for each in listed.values() if each[SILHOUETTES].row.pkl]
-    if not kept:
+    lead = _lead(listed)
+    rows = [each[lead].row for each in listed.values() if lead in each]
+    kept = [each for each in listed.values() if lead not in each or each[lead].row.pkl]
+    if not any(row.pkl for row in rows):
         drops = _drops(rows)
         raise DataError(
-            f"{root}: expected sequences with usable silhouettes, got {len(rows)} sequences of "
+            f"{root}: expected sequences with usable {lead}, got {len(rows)} sequences of "
             f"which none has any{_because(drops)}; look at "
             f"{', '.join(map(str, manifests)) or 'the shards'} for each of them"
         )
-    modalities = _modalities(kept)
+    modalities = _modalities(kept, lead)
     text = manifest_text(each.row for sequence in listed.values() for each in sequence.values())
     index = packed / "index.csv"
     with atomic_path(index) as new_index, ExitStack() as arrays:
@@ -136,12 +140,11 @@ def pack(
         for modality in MODALITIES.keys() - set(modalities):
             (packed / packed_name(modality)).unlink(missing_ok=True)
     empty = [row for row in rows if not row.pkl]
-    height_px, width_px = shapes[SILHOUETTES]
     return PackSummary(
         sequences=len(kept),
-        frames=sum(each[SILHOUETTES].row.frames_kept for each in kept),
-        height_px=height_px,
-        width_px=width_px,
+        frames=sum(each[lead].row.frames_kept for each in kept),
+        lead=lead,
+        size=shapes[lead],
         left_out=len(empty),
         left_out_frames=_drops(empty),
         dropped=_drops(rows),
@@ -170,44 +173,47 @@ def _listed(manifests: list[Path]) -> dict[SequenceKey, _Sequence]:
                     f"{manifest}: sequence {row.key} is also in {former.manifest}; each may be "
                     "listed once; delete the shards' tables and run again"
                 )
-    for key, sequence in listed.items():
-        if SILHOUETTES not in sequence:
-            modality, each = min(sequence.items())
-            raise DataError(
-                f"{each.manifest}: sequence {key} has {modality} and no silhouettes, which say "
-                "what its frames are; add them as <view>.pkl, or delete that table and run again"
-            )
     return {key: listed[key] for key in sorted(listed)}
 
 
-def _modalities(kept: list[_Sequence]) -> list[str]:
-    """What the sequences have, silhouettes first: each modality with as many frames in each.
+def _lead(listed: dict[SequenceKey, _Sequence]) -> str:
+    """The modality that says what a sequence's frames are: silhouettes where there are any."""
+    found = {modality for each in listed.values() for modality in each}
+    usable = {name for each in listed.values() for name in each if each[name].row.pkl}
+    if SILHOUETTES in found or not found:
+        return SILHOUETTES
+    return min(usable or found)
+
+
+def _modalities(kept: list[_Sequence], lead: str) -> list[str]:
+    """What the sequences have, `lead` first: each modality with as many frames in each.
 
     Raises:
         DataError: a sequence lacks one that others have, or has another number of frames of it.
     """
     found = {modality for each in kept for modality, listed in each.items() if listed.row.pkl}
-    others = sorted(found - {SILHOUETTES})
-    for modality in others:
+    modalities = [lead, *sorted(found - {lead})]
+    for modality in modalities:
         lacking = [each for each in kept if modality not in each or not each[modality].row.pkl]
         if lacking:
             first = lacking[0]
+            has = min(first.values(), key=lambda each: each.row.modality)
             reasons = _drops([first[modality].row]) if modality in first else Counter[str]()
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             raise DataError(
-                f"{first[SILHOUETTES].manifest}: sequence {first[SILHOUETTES].row.key}{more} has "
-                f"no {modality}{_because(reasons)}, which {len(kept) - len(lacking)} others have; "
-                "give it to every sequence or to none: add or mend the files it comes from, or "
-                "move those of the others away"
+                f"{has.manifest}: sequence {has.row.key}{more} has no {modality}"
+                f"{_because(reasons)}, which {len(kept) - len(lacking)} others have; give it to "
+                "every sequence or to none: add or mend the files it comes from, or move those of "
+                "the others away"
             )
         for each in kept:
-            row, frames = each[modality].row, each[SILHOUETTES].row.frames_kept
+            row, frames = each[modality].row, each[lead].row.frames_kept
             if row.frames_kept != frames:
                 raise DataError(
                     f"{each[modality].manifest}: {row.pkl} has {row.frames_kept} frames, expected "
-                    f"the {frames} of {each[SILHOUETTES].row.pkl}; make both from the same frames"
+                    f"the {frames} of {each[lead].row.pkl}; make both from the same frames"
                 )
-    return [SILHOUETTES, *others]
+    return modalities
 
 
 def _write_array(target: Path, files: list[_Listed], root: Path) -> tuple[int, ...]:
@@ -264,7 +270,7 @@ def _index_text(kept: list[_Sequence], modalities: list[str]) -> str:
     lines = []
     start = 0
     for sequence in kept:
-        row = sequence[SILHOUETTES].row
+        row = sequence[modalities[0]].row
         digest = _digest([sequence[modality].row for modality in modalities])
         values = (*row.key, str(start), str(row.frames_kept), digest)
         lines.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
@@ -273,7 +279,7 @@ def _index_text(kept: list[_Sequence], modalities: list[str]) -> str:
 
 
 def _digest(rows: list[ManifestRow]) -> str:
-    """Digest of all modalities of a sequence; that of its silhouettes where they are all."""
+    """Digest of all modalities of a sequence; where there is one, that of its frames."""
     if len(rows) == 1:
         return rows[0].sha256
     text = "".join(f"{row.modality} {row.sha256}\n" for row in rows)

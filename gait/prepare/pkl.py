@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.modalities import MODALITIES, SILHOUETTES, fitting
 
 # Everything that a pickled array refers to, under the module names of NumPy 1 and 2. Arrays and
 # scalars tell their own rebuilding functions, whose home is private to NumPy.
@@ -66,6 +66,42 @@ def read_pkl(path: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
         DataError: the file is missing, cut short, is no pickle, refers to anything but NumPy
             arrays, holds another type or shape than the modality has, or what is not finite.
     """
+    return _checked(path, _unpickled(path, modality), modality)
+
+
+def read_unnamed(path: Path, expected: str, alone: bool = True) -> tuple[str, NDArray[Any]] | None:
+    """The frames in a pkl whose name does not say what they are, see `read_pkl`.
+
+    Args:
+        path: the pkl.
+        expected: what they are if they may be, whatever else they may be as well.
+        alone: whether they have to be something; otherwise None where it cannot be told.
+
+    Returns:
+        The modality, `expected` or the only one that fits, and an array as it has it.
+
+    Raises:
+        DataError: as `read_pkl`, or it cannot be told which modality this is.
+    """
+    content = _unpickled(path, expected)
+    fit: list[str] = []
+    if isinstance(content, np.ndarray):
+        fit = fitting(content.dtype.name, content.shape)
+    if expected in fit or (alone and not fit):
+        return expected, _checked(path, content, expected)
+    if len(fit) == 1:
+        return fit[0], _checked(path, content, fit[0])
+    if not alone:
+        return None
+    assert isinstance(content, np.ndarray)
+    raise DataError(
+        f"{path}: {content.dtype} {list(content.shape)} may be {', '.join(fit)}; name the file "
+        f"{path.parent.name}-<modality>.pkl, or say what it is by `pkl` in dataset.yaml"
+    )
+
+
+def _unpickled(path: Path, modality: str) -> object:
+    """What a pkl holds, arrays or what Python's literals can say."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -74,7 +110,7 @@ def read_pkl(path: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
             f"but it cannot be read ({error.strerror})"
         ) from None
     try:
-        frames = _ArrayUnpickler(io.BytesIO(data), path).load()
+        content: object = _ArrayUnpickler(io.BytesIO(data), path).load()
     except DataError:
         raise
     # Bytes from outside make the unpickler fail in any way; each means that this is no such file.
@@ -83,7 +119,7 @@ def read_pkl(path: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
             f"{path}: expected a pickled array of {modality}, got {len(data)} bytes that are cut "
             f"short or no pickle ({error}); restore the file, or delete it to have it made again"
         ) from None
-    return _checked(path, frames, modality)
+    return content
 
 
 class _ArrayUnpickler(pickle.Unpickler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_a_tree_becomes_a_manifest_that_can_be_packed(root: Path) -> None:
     manifest.parent.mkdir()
     manifest.write_text(manifest_text(tree.rows))
     summary = pack([manifest], root, root / "manifest.csv", root / "packed")
-    assert (summary.sequences, summary.frames, summary.width_px) == (2, 8, 44)
+    assert (summary.sequences, summary.frames, summary.size) == (2, 8, (64, 44))
 
 
 def test_what_is_no_part_of_the_tree_is_counted(root: Path) -> None:
@@ -59,7 +60,7 @@ def test_what_is_no_part_of_the_tree_is_counted(root: Path) -> None:
     assert tree.ignored == {
         "file beside the folders of sequences": 1,
         "no pkl": 1,
-        "pkl of something else beside the silhouettes": 1,
+        "pkl of something else beside those used": 1,
         "sequence folder without a pkl": 1,
     }
 
@@ -79,7 +80,7 @@ def test_files_named_for_a_modality_are_taken_for_it(root: Path) -> None:
         for modality in ("pose", "silhouettes", "skeleton_maps")
     ]
     assert tree.rows[1].pkl.endswith("seq1/sils-seq1.pkl")
-    assert tree.ignored == {"pkl of something else beside the silhouettes": 1}
+    assert tree.ignored == {"pkl of something else beside those used": 1}
     manifest = root / "shards" / "adopted.pkl.csv"
     manifest.parent.mkdir()
     manifest.write_text(manifest_text(tree.rows))
@@ -100,10 +101,79 @@ def test_silhouettes_may_be_named_for_what_they_are(root: Path) -> None:
     assert row.frames_kept == 7
 
 
-def test_a_sequence_without_silhouettes_is_told(root: Path) -> None:
-    put(root, "0001/camid0_videoid2/seq1/seq1-pose.pkl", np.ones((5, 17, 3)))
-    with pytest.raises(DataError, match=r"seq1: .*found seq1-pose.pkl; name the one that holds"):
-        manifest_of_tree(root)
+def adopted(root: Path, unnamed: str = "silhouettes") -> list[str]:
+    """The modality and the file of each row."""
+    rows = manifest_of_tree(root, unnamed).rows
+    return [f"{row.modality} {Path(row.pkl).name}" for row in rows]
+
+
+def test_a_sequence_may_have_named_files_and_no_silhouettes(tmp_path: Path) -> None:
+    put(tmp_path, "1/nm/0/0-pose.pkl", np.ones((5, 17, 3)))
+    put(tmp_path, "1/nm/0/0-points.pkl", np.ones((5, 99, 3)))
+    # Neither is known to hold silhouettes.
+    put(tmp_path, "1/nm/0/sils.pkl", frames(5))
+    put(tmp_path, "1/nm/0/sync-sils.pkl", frames(5))
+    tree = manifest_of_tree(tmp_path)
+    assert [row.modality for row in tree.rows] == ["points", "pose"]
+    assert tree.ignored == {"pkl of something else beside those used": 2}
+
+
+ARRAYS: dict[str, NDArray[Any]] = {
+    "silhouettes": np.ones((5, 64, 44), np.uint8),
+    "pose": np.ones((5, 17, 3), np.float32),
+    "points": np.ones((5, 512, 3)),
+    "ratio": np.ones(5),
+    "smpl": np.ones((5, 85), np.float32),
+    "skeleton_maps": np.ones((5, 2, 64, 64), np.uint8),
+    "latent": np.ones((5, 4, 16, 8), np.float16),
+}
+
+
+@pytest.mark.parametrize("modality", ARRAYS)
+def test_a_single_file_of_another_name_is_told_by_its_shape(tmp_path: Path, modality: str) -> None:
+    put(tmp_path, "1/nm/0/something.pkl", ARRAYS[modality])
+    assert adopted(tmp_path) == [f"{modality} something.pkl"]
+    put(tmp_path, "1/nm/0/0-depth.pkl", np.ones((5, 3, 64, 64), np.uint8))
+    assert adopted(tmp_path) == sorted(["depth 0-depth.pkl", f"{modality} something.pkl"])
+    # Another file of a modality that is named adds nothing.
+    put(tmp_path, f"1/nm/0/0-{modality}.pkl", ARRAYS[modality])
+    assert adopted(tmp_path) == sorted(["depth 0-depth.pkl", f"{modality} 0-{modality}.pkl"])
+
+
+def test_a_shape_that_several_have_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path, "1/nm/0/rgbs.pkl", np.ones((5, 3, 64, 64), np.uint8))
+    sentence = r"rgbs.pkl: uint8 \[5, 3, 64, 64\] may be depth, flow, rgb; name the file 0-<mod"
+    with pytest.raises(DataError, match=sentence):
+        manifest_of_tree(tmp_path)
+    assert adopted(tmp_path, "rgb") == ["rgb rgbs.pkl"]
+    put(tmp_path, "1/nm/0/0-pose.pkl", ARRAYS["pose"])
+    assert adopted(tmp_path) == ["pose 0-pose.pkl"]
+    path.unlink()
+    put(tmp_path, "1/nm/0/gei.pkl", np.ones((64, 64), np.uint8))
+    assert adopted(tmp_path) == ["pose 0-pose.pkl"]
+
+
+def test_a_dataset_may_say_what_files_hold(tmp_path: Path) -> None:
+    labels = np.full((5, 64, 44), 11, np.uint8)
+    put(tmp_path, "1/nm/0/0.pkl", labels)
+    put(tmp_path, "1/nm/1/labels.pkl", labels)
+    assert adopted(tmp_path, "parsing") == ["parsing 0.pkl", "parsing labels.pkl"]
+    # The form of our own trees: where the modality has its file, <view>.pkl holds silhouettes.
+    put(tmp_path, "1/nm/0/0-parsing.pkl", labels)
+    assert adopted(tmp_path, "parsing") == [
+        "parsing 0-parsing.pkl",
+        "silhouettes 0.pkl",
+        "parsing labels.pkl",
+    ]
+    with pytest.raises(DataError, match=r"0.pkl: expected pose float32"):
+        manifest_of_tree(tmp_path, "pose")
+
+
+@pytest.mark.parametrize("name", ["0-points.pkl", "0.pkl"])
+def test_clouds_of_differing_size_are_refused(tmp_path: Path, name: str) -> None:
+    put(tmp_path, f"1/nm/0/{name}", [np.ones((7, 3)), np.ones((9, 3))])
+    with pytest.raises(DataError, match=r"expected points .*got list; draw as many points"):
+        manifest_of_tree(tmp_path, "points")
 
 
 def test_a_file_named_for_a_modality_must_hold_it(root: Path) -> None:

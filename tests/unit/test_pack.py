@@ -292,10 +292,53 @@ def test_a_modality_of_one_number_a_frame(tmp_path: Path, shards: list[Path]) ->
     assert np.load(tmp_path / "packed" / "ratio.npy").shape == (summary.frames,)
 
 
-def test_silhouettes_say_what_the_frames_are(tmp_path: Path, posed: list[Path]) -> None:
-    rows = [row for row in read_manifest(posed[0]) if row.modality == "pose"]
-    with pytest.raises(DataError, match=r"sequence 00./nm-01/000 has pose and no silhouettes"):
+def only(root: Path, posed: list[Path], *modalities: str) -> None:
+    """Leave the rows of some modalities."""
+    for number, path in enumerate(posed, start=1):
+        rows = [row for row in read_manifest(path) if row.modality in modalities]
+        shard(root, number, rows)
+
+
+def test_a_dataset_may_have_no_silhouettes(tmp_path: Path, posed: list[Path]) -> None:
+    frames = run(tmp_path, posed).frames
+    only(tmp_path, posed, "pose", "skeleton_maps")
+    both = run(tmp_path, posed)
+    assert f"4 sequences, {frames} frames of pose 17 x 3 packed, with skeleton_maps;" in str(both)
+    digests = [line["sha256"] for line in index(tmp_path)]
+    only(tmp_path, posed, "pose")
+    summary = run(tmp_path, posed)
+    assert (summary.lead, summary.size, summary.others) == ("pose", (17, 3), ())
+    assert sorted(contents(tmp_path)) == ["manifest.csv", "packed/index.csv", "packed/pose.npy"]
+    lines = index(tmp_path)
+    assert ["/".join(list(line.values())[:3]) for line in lines] == NAMES
+    assert int(lines[-1]["start"]) + int(lines[-1]["frames"]) == summary.frames == frames
+    rows = {str(row.key): row for row in read_manifest(tmp_path / "manifest.csv")}
+    assert [line["sha256"] for line in lines] == [rows[name].sha256 for name in NAMES]
+    assert not set(digests) & {line["sha256"] for line in lines}
+
+
+def test_sequences_without_a_frame_are_left_out_without_silhouettes_too(
+    tmp_path: Path, posed: list[Path]
+) -> None:
+    only(tmp_path, posed, "pose")
+    rows = read_manifest(posed[0])
+    rows[0] = replace(rows[0], pkl="", frames_kept=0, sha256="", dropped={"unreadable": 9})
+    shard(tmp_path, 1, rows)
+    summary = run(tmp_path, posed)
+    assert (summary.sequences, summary.left_out) == (3, 1)
+    rows = [replace(row, pkl="", frames_kept=0, sha256="") for row in rows]
+    with pytest.raises(
+        DataError, match=r"sequences with usable pose, got 2 sequences of which no"
+    ):
         run(tmp_path, [shard(tmp_path, 1, rows)])
+
+
+def test_silhouettes_are_for_every_sequence_or_for_none(tmp_path: Path, posed: list[Path]) -> None:
+    rows = [row for row in read_manifest(posed[0]) if row.modality == "pose"]
+    shard(tmp_path, 1, rows)
+    sentence = r"sequence 001/nm-01/000 and 1 more has no silhouettes, which 2 others have; give"
+    with pytest.raises(DataError, match=sentence):
+        run(tmp_path, posed)
 
 
 @pytest.mark.parametrize("victim", ["frames.npy", "pose.npy", "skeleton_maps.npy"])

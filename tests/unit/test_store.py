@@ -122,6 +122,33 @@ def test_a_missing_file(packed: Path, name: str) -> None:
         PackedStore(packed)
 
 
+def test_a_store_without_silhouettes(packed: Path) -> None:
+    poses = np.arange(12 * 17 * 3, dtype=np.float32).reshape(12, 17, 3)
+    np.save(packed / "pose.npy", poses)
+    (packed / "frames.npy").unlink()
+    store = PackedStore(packed)
+    assert store.modalities == ["pose"]
+    assert store.frame_shape("pose") == (17, 3)
+    np.testing.assert_array_equal(store.read(1, slice(None), "pose"), poses[4:7])
+    with pytest.raises(DataError, match=r"holds no silhouettes, .*it holds pose; .*gait pack"):
+        store.read(1, slice(None))
+    np.save(packed / "pose.npy", poses[:11])
+    with pytest.raises(DataError, match=r"lists 12 frames, but .*pose.npy holds 11"):
+        PackedStore(packed)
+
+
+def test_a_deleted_array_is_told_with_the_way_to_get_it_back(packed: Path) -> None:
+    np.save(packed / "pose.npy", np.zeros((12, 17, 3), np.float32))
+    PackedStore(packed).read(0, slice(None), "pose")
+    (packed / "pose.npy").unlink()
+    remedy = r"gait pack`, or delete index.csv there and run the workflow again"
+    with pytest.raises(DataError, match=rf"holds no pose, .*it holds silhouettes; .*{remedy}"):
+        PackedStore(packed).read(0, slice(None), "pose")
+    (packed / "frames.npy").unlink()
+    with pytest.raises(DataError, match=rf"frames.npy: does not exist, .*{remedy}"):
+        PackedStore(packed)
+
+
 @pytest.mark.parametrize("size", [0, 5, 60, 200])
 def test_torn_frames(packed: Path, size: int) -> None:
     path = packed / "frames.npy"

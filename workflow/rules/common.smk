@@ -70,6 +70,10 @@ def get_size(wildcards):
     return told(flow.dataset, wildcards.dataset).pretreat.size_px
 
 
+def get_pkl(wildcards):
+    return told(flow.dataset, wildcards.dataset).pkl
+
+
 # Videos are segmented first; silhouettes are aligned as they come.
 def get_silhouettes(wildcards):
     shard = f"{DATA}/{wildcards.dataset}/shards/{wildcards.shard}"

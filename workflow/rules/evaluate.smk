@@ -2,7 +2,6 @@ rule embed:
     input:
         model=f"{RESULT}/model.pt",
         index=f"{DATA}/{{dataset}}/packed/index.csv",
-        frames=ancient(f"{DATA}/{{dataset}}/packed/frames.npy"),
     output:
         embeddings=f"{RESULT}/embeddings.npz",
     log:

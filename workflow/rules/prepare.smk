@@ -125,11 +125,14 @@ rule adopt:
         **flow.resources("prepare"),
     params:
         root=get_root,
+        pkl=get_pkl,
         pkl_state=get_pkl_state,
     shell:
-        "gait adopt --root {params.root} --output {output.pkl} > {log} 2>&1"
+        "gait adopt --root {params.root} --output {output.pkl} --pkl {params.pkl} > {log} 2>&1"
 
 
+# One array a modality lies beside the index, undeclared, as which ones is up to the data; whenever
+# the index is there, they are.
 rule pack:
     input:
         pkl=get_pkl_tables,
@@ -137,7 +140,6 @@ rule pack:
     output:
         manifest=f"{DATA}/{{dataset}}/manifest.csv",
         index=f"{DATA}/{{dataset}}/packed/index.csv",
-        frames=f"{DATA}/{{dataset}}/packed/frames.npy",
     log:
         "logs/pack/{dataset}.log",
     benchmark:

@@ -22,7 +22,6 @@ rule resolve:
 rule train:
     input:
         index=f"{DATA}/{{dataset}}/packed/index.csv",
-        frames=ancient(f"{DATA}/{{dataset}}/packed/frames.npy"),
         others=get_other_indices,
         weights=get_weights,
     output:

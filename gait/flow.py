@@ -21,7 +21,7 @@ from gait.config.experiment import Resolved
 from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
 from gait.errors import ConfigError, nearest
 from gait.prepare.catalogue import deal, rows_digest, scan
-from gait.prepare.raw_state import altered_files
+from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
 from gait.types import CatalogueRow
 
@@ -130,13 +130,13 @@ class Flow:
             return [rows_digest(shard) for shard in deal(rows, len(self.shards))]
         # What a renderer makes is known by its parameters before it is there; a file that
         # somebody replaced afterwards counts on top.
-        rendered = self.population(dataset)
+        rendered = f"{self.population(dataset)} {RENDERER} "
         if rows is None:
             return [rendered] * len(self.shards)
         altered = altered_files(self.root / self.folder(dataset) / "raw")
-        lost = altered - {source for row in rows for source in (row.source, row.background)}
+        lost = altered - {file for row in rows for file in _files(row)}
         dealt = [
-            [row for row in shard if {row.source, row.background} & altered]
+            [row for row in shard if _files(row) & altered]
             for shard in deal(rows, len(self.shards))
         ]
         return [
@@ -367,6 +367,11 @@ class Flow:
                 key = (dataset, model, save_name)
                 return key if key in self.experiments else None
         return None
+
+
+def _files(row: CatalogueRow) -> set[str]:
+    """What a sequence is made from, below the raw folder."""
+    return {row.source, row.background, row.pose} - {""}
 
 
 def canonical_json(data: Any) -> str:

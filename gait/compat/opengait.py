@@ -118,6 +118,8 @@ def embed(
         'embeddings', [n, c, p], or what else the model gives.
     """
     converter = by_model(type(model).__name__)
+    if converter.one_sequence:
+        lengths = None
     was_training = model.training
     model.eval()
     try:

@@ -11,6 +11,9 @@ from gait.prepare.tree import POSES, VIDEOS, state_of, suffix_of, walk
 
 # The renderer's list of its files, `file,size_bytes`, which it writes last.
 POPULATION = "population.csv"
+# Counts up when the renderer makes other files of the same population: those that are there are
+# then rendered anew.
+RENDERER = 2
 
 
 def altered_files(raw: Path) -> set[str]:

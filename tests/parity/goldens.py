@@ -41,9 +41,17 @@ def tensor(values: Array) -> Tensor:
 
 def weights(golden: dict[str, Any]) -> dict[str, Tensor]:
     """The state dict of a model golden, by its foreign names, without constants."""
+    listed = list(golden["state_dict"])
+    if golden["model"] == "FoundationGait_Scaling":
+        # Its student is filled likewise, under its own names, and is not listed.
+        listed += [
+            [name.replace("teacher_", "student_", 1), *rest]
+            for name, *rest in listed
+            if name.startswith("teacher_")
+        ]
     state = {
         name: _weight(f"{golden['salt']}|{name}", shape, rule)
-        for name, shape, rule in golden["state_dict"]
+        for name, shape, rule in listed
         if rule != "k"
     }
     for name, values in golden.get("weights_set_after_the_recipe", {}).items():

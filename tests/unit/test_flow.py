@@ -31,6 +31,9 @@ STAGES = ("all", "training", "embedding", "scoring")
 def root(tmp_path: Path) -> Path:
     shutil.copytree(REPOSITORY / "config", tmp_path / "config")
     shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
+    for model in (tmp_path / "config/experiments/SynthGait").iterdir():
+        if model.name not in ("GEI", "GaitBase", "GaitSet"):
+            shutil.rmtree(model)
     return tmp_path
 
 

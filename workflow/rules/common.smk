@@ -6,6 +6,7 @@ from pathlib import Path
 from gait.config.settings import check_settings
 from gait.errors import GaitError
 from gait.flow import Flow, find_programs
+from gait.prepare.raw_state import RENDERER
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
 

@@ -15,6 +15,7 @@ rule synthesize:
     params:
         raw=f"{DATA}/{{dataset}}/raw",
         population=get_population,
+        renderer=RENDERER,
     shell:
         "gait synthesize {wildcards.dataset} --raw {params.raw} --processes {threads}"
         " --population {params.population:q} > {log} 2>&1"

@@ -52,6 +52,7 @@ class Converter:
             learning rates of parts: further entries of our experiment.
         aside: patterns of foreign names that have no counterpart: constants that are computed
             here, and second names of a tensor.
+        one_sequence: whether packed sequences are taken for one there.
         inputs: turns the foreign model's input tensors into ours; in training they hold
             rectangular batches.
         inference: turns our output into what it calls `inference_feat`.
@@ -72,6 +73,7 @@ class Converter:
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
     recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()
+    one_sequence: bool = False
     inputs: Callable[[list[Tensor], bool], list[Tensor]] = lambda tensors, training: tensors
     inference: Callable[[ModelOutput], Tensors] = _embeddings
     regroup: Callable[[Tensors], Tensors] = _same

@@ -23,7 +23,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     return {"backbone": backbone, "bins": _BINS}
 
 
-def _interleaved(tensors: list[Tensor], training: bool) -> list[Tensor]:
+def interleaved(tensors: list[Tensor], training: bool) -> list[Tensor]:
     """There, all first views of a training batch come before all second views."""
     if not training:
         return tensors
@@ -80,7 +80,7 @@ CONVERTERS = (
             "softmax2": ("prediction_2", "target_1"),
         },
         losses={"softmax1": "Contrastive", "softmax2": "Contrastive"},
-        inputs=_interleaved,
+        inputs=interleaved,
     ),
     Converter(
         foreign=("GaitSSB_Finetune",),

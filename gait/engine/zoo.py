@@ -47,15 +47,18 @@ _TOGETHER = {
     frozenset({"rgb", "masks"}): _SIZES["masks"],
     frozenset({"latent", "masks"}): _SIZES["latent"],
 }
+# Stands for an experiment without a published figure.
+DASH = "\N{EN DASH}"
 # With more probes than these, only the last is listed, which is that of all conditions.
 _MOST_PROBES = 4
 
 _MEANING = (
     "Input: one frame at test time, after the recipe's transforms. Parameters: millions, frozen "
     "ones included; each class, an identity or a category, adds those of the next column. GFLOPs: "
-    "thousand millions of operations a frame when a clip of the recipe's length is embedded; a "
-    "multiply-add of a convolution or a matrix product is two, anything else is not counted, and "
-    "every pixel may belong to the walker."
+    "thousand millions of operations a frame when a clip of the recipe's length is embedded. A "
+    "multiply-add of a convolution or a matrix product counts as two; nothing else counts, nor "
+    "does making the input. Where a model computes on the walker's pixels only, all are taken for "
+    "such."
 )
 
 
@@ -64,8 +67,8 @@ class Cost:
     """What a model takes.
 
     Attributes:
-        parameters: numbers it has besides those that each class adds.
-        parameters_per_class: numbers that one more identity, or category, adds.
+        parameters: how many it has besides those that each class adds.
+        parameters_per_class: how many one more identity, or category, adds.
         flops_per_frame: operations of convolutions and matrix products at test time, two for each
             multiply-add.
     """
@@ -100,6 +103,11 @@ class Zoo:
 
     models: list[Listed]
     datasets: list[Dataset]
+
+    @property
+    def problems(self) -> list[str]:
+        """Why some models cannot be built here, each reason once."""
+        return list(dict.fromkeys(each.problem for each in self.models if each.problem))
 
 
 def zoo(root: Path) -> Zoo:
@@ -139,17 +147,18 @@ def frame_shapes(recipe: Experiment, size_px: int = 64) -> dict[str, Shape]:
     Args:
         size_px: height and width of images that the dataset's pretreatment makes.
     """
-    together = _TOGETHER.get(frozenset(recipe.inputs), {})
+    chosen = dict(_SIZES)
     for pair, sizes in _TOGETHER.items():
         if pair <= set(recipe.inputs):
-            together = sizes
+            chosen |= dict.fromkeys(pair, sizes)
     shapes = {}
     for each in model_inputs(recipe.inputs, recipe.embedding.transforms):
         parts = []
-        for modality in map(MODALITIES.__getitem__, each.modalities):
-            sizes = {"h": size_px, "w": size_px, **_SIZES.get(modality.name, {}), **together}
-            shape = [sizes[side] if isinstance(side, str) else side for side in modality.frame_shape]
-            parts.append(np.zeros((2, *shape), modality.dtypes[0]))
+        for name in each.modalities:
+            free = {"h": size_px, "w": size_px, **chosen.get(name, {})}
+            sides = MODALITIES[name].frame_shape
+            shape = [free[side] if isinstance(side, str) else side for side in sides]
+            parts.append(np.zeros((1, *shape), MODALITIES[name].dtypes[0]))
         shapes[each.name] = each.made_of(parts, np.random.default_rng(0)).shape[1:]
     return shapes
 
@@ -170,7 +179,7 @@ def cost_of(recipe: Experiment, shapes: dict[str, Shape]) -> Cost:
     count = recipe.frames.count
     clip = [torch.zeros(1, count, *shapes[each.name], device="meta") for each in inputs]
     counter = FlopCounterMode(display=False)
-    all_pixels = experimental.patch(meta_nonzero_assume_all_nonzero=True)
+    all_pixels = experimental.patch(meta_nonzero_assume_all_nonzero=True)  # type: ignore[attr-defined]
     with torch.no_grad(), torch.device("meta"), all_pixels, counter:
         one.eval()(clip)
     return Cost(2 * first - second, second - first, counter.get_total_flops() / count)
@@ -206,13 +215,12 @@ def paper_of(recipe: Experiment) -> str:
 def figures_of(dataset: Dataset, model: Listed) -> str:
     """Published rank-1 in percent, probe by probe; a dash for an experiment without it."""
     figures = [_figures(each) for each in dataset.published if each.model == model.name]
-    without = "–" if dataset.name in model.experiments else ""
+    without = DASH if dataset.name in model.experiments else ""
     return "; ".join(figures) or without
 
 
 def page(found: Zoo) -> str:
     """The zoo as a page of Markdown."""
-    problems = dict.fromkeys(each.problem for each in found.models if each.problem)
     models = [[*_facts(each), each.paper] for each in found.models]
     crossed = [
         [each.name, *(figures_of(dataset, each) for dataset in found.datasets)]
@@ -227,7 +235,7 @@ def page(found: Zoo) -> str:
             *_markdown([*_FACTS, "paper"], models),
             "",
             _MEANING,
-            *(f"\n{each}." for each in problems),
+            *(f"\n{each}." for each in found.problems),
             "",
             "## Published rank-1",
             "",
@@ -253,7 +261,7 @@ def show(found: Zoo) -> None:
         papers.add_row(Text(each.name), Text(each.paper), Text(listed))
     console.print(facts)
     console.print(papers)
-    for problem in dict.fromkeys(each.problem for each in found.models if each.problem):
+    for problem in found.problems:
         console.print(Text(problem))
     console.print(Text(_MEANING, style="dim"))
 
@@ -264,7 +272,7 @@ _FACTS = ["model", "input", "parameters (M)", "per class", "GFLOPs"]
 def _facts(model: Listed) -> list[str]:
     """The cells under `_FACTS`."""
     inputs = ", ".join(
-        " ".join([name, " × ".join(map(str, shape))]).strip()
+        " ".join([name, " x ".join(map(str, shape))]).strip()
         for name, shape in model.shapes.items()
     )
     if model.cost is None:
@@ -272,10 +280,15 @@ def _facts(model: Listed) -> list[str]:
     return [
         model.name,
         inputs,
-        f"{model.cost.parameters / 1e6:.3g}",
+        _digits(model.cost.parameters / 1e6),
         f"{model.cost.parameters_per_class:,}",
-        f"{model.cost.flops_per_frame / 1e9:.3g}",
+        _digits(model.cost.flops_per_frame / 1e9),
     ]
+
+
+def _digits(value: float) -> str:
+    """A number with three digits that mean something."""
+    return f"{value:#.3g}".removesuffix(".") if value else "0"
 
 
 def _figures(published: Published) -> str:

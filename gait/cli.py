@@ -294,6 +294,23 @@ def show(report: Annotated[Path, typer.Argument(help="A report.csv.")]) -> None:
 
 
 @app.command()
+def models(
+    output: Annotated[
+        Path | None, typer.Option(help="Write a page, docs/zoo.md, instead of printing.")
+    ] = None,
+) -> None:
+    """List the models: what they read, their size and cost, papers and published figures."""
+    from gait.engine.zoo import page, show, zoo
+    from gait.files import write_if_changed
+
+    found = zoo(Path())
+    if output is None:
+        show(found)
+    else:
+        write_if_changed(output, page(found))
+
+
+@app.command()
 def page(
     reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],

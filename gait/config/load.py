@@ -83,11 +83,7 @@ def load_experiment(
         wanted = f"{dataset}/{model}/{save_name}"
         raise ConfigError(f"no experiment is named {wanted} ({path}); {nearest(wanted, known)}")
     architecture = root / "config" / "models" / f"{model}.yaml"
-    merged: dict[str, Any] = {}
-    origins: Origins = {}
-    for layer in (root / "config" / "defaults.yaml", architecture, path):
-        data, places = read_yaml(layer)
-        merged, origins = merge(merged, data, origins, places)
+    merged, origins = _laid(root / "config" / "defaults.yaml", architecture, path)
     problems = []
     definition = None
     try:
@@ -130,6 +126,26 @@ def load_experiment(
     return resolved, origins
 
 
+def model_names(root: Path) -> list[str]:
+    """Every model that has a file under `config/models`, sorted."""
+    return sorted(path.stem for path in (root / "config" / "models").glob("[!.]*.yaml"))
+
+
+def load_recipe(root: Path, model: str) -> Experiment:
+    """A model as an experiment that changes nothing would have it.
+
+    Raises:
+        ConfigError: all problems of the files involved, each with its place.
+    """
+    path = root / "config" / "models" / f"{model}.yaml"
+    if not path.is_file():
+        known = model_names(root)
+        raise ConfigError(f"no model is named {model!r} ({path}); {nearest(model, known)}")
+    merged, origins = _laid(root / "config" / "defaults.yaml", path)
+    problems = _component_problems(merged, origins, path)
+    return _validated(Experiment, merged, origins, path, problems)
+
+
 def read_resolved(path: Path) -> Resolved:
     """A resolved experiment as `gait config` wrote it."""
     data, origins = read_yaml(path)
@@ -169,6 +185,16 @@ def merge(
                     origins[each] = place
 
     lay(merged, over, "")
+    return merged, origins
+
+
+def _laid(*layers: Path) -> tuple[dict[str, Any], Origins]:
+    """Files on top of each other, the last one uppermost."""
+    merged: dict[str, Any] = {}
+    origins: Origins = {}
+    for layer in layers:
+        data, places = read_yaml(layer)
+        merged, origins = merge(merged, data, origins, places)
     return merged, origins
 
 

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gait.errors import nearest
 
+# Characters of a wrong value that an error shows.
+_LONGEST = 200
+
 
 class Strict(BaseModel):
     """A frozen record that refuses keys it does not know."""
@@ -39,9 +42,15 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[tuple[st
             what = "is missing"
         else:
             message = each["msg"].removeprefix("Value error, ")
-            what = f"{message[0].lower()}{message[1:]}, got {each['input']!r}"
+            what = f"{message[0].lower()}{message[1:]}, got {_short(each['input'])}"
         found.append((path, what))
     return found
+
+
+def _short(value: Any) -> str:
+    """A value as it is written; of a long one, such as a whole record, only the beginning."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:

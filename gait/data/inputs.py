@@ -47,8 +47,11 @@ class ModelInput:
         rng: np.random.Generator,
     ) -> Frames:
         """Frames of one sequence after the transforms, [s, ...]."""
-        parts = [_plain(store.read(index, frames, each)) for each in self.modalities]
-        return apply(self.transforms, _joined(parts), rng)
+        return self.made_of([store.read(index, frames, each) for each in self.modalities], rng)
+
+    def made_of(self, parts: Sequence[Frames], rng: np.random.Generator) -> Frames:
+        """Frames of one sequence after the transforms, given as one array for each modality."""
+        return apply(self.transforms, _joined([_plain(each) for each in parts]), rng)
 
     def frame(self, store: PackedStore) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
         """Type and shape of a frame after the transforms.

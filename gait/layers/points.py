@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gait.layers.precision import full_precision
+
 
 @torch.no_grad()
 def farthest_points(points: Tensor, count: int) -> Tensor:
@@ -88,5 +90,5 @@ def take_points(values: Tensor, indices: Tensor) -> Tensor:
 def _squared_distances(centres: Tensor, points: Tensor) -> Tensor:
     """[m, q, N] of coordinates [m, 3, q] and [m, 3, N]."""
     squares = centres.square().sum(1).unsqueeze(2) + points.square().sum(1).unsqueeze(1)
-    with torch.autocast(points.device.type, enabled=False):
+    with full_precision(points):
         return torch.baddbmm(squares, centres.transpose(1, 2), points, alpha=-2)

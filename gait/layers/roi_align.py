@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gait.layers.precision import full_precision
+
 
 def roi_align(maps: Tensor, boxes: Tensor, height_px: int, width_px: int) -> Tensor:
     """The content of one box of each map, [m, c, height_px, width_px].
@@ -23,7 +25,7 @@ def roi_align(maps: Tensor, boxes: Tensor, height_px: int, width_px: int) -> Ten
     left, top, right, bottom = boxes.detach().to(maps.dtype).unbind(1)
     rows = _samples(top, bottom, height_px, maps.shape[2])
     columns = _samples(left, right, width_px, maps.shape[3])
-    with torch.autocast(maps.device.type, enabled=False):
+    with full_precision(maps):
         cut: Tensor = rows.unsqueeze(1) @ maps @ columns.transpose(1, 2).unsqueeze(1)
     return cut
 

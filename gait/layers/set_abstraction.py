@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gait.layers.points import farthest_points, nearest_points, points_in_ball, take_points
+from gait.layers.precision import full_precision
 
 
 class PointLayer(nn.Module):
@@ -117,7 +118,7 @@ class SetAbstraction(nn.Module):
         """
         of_place, of_feature = layer.linear.weight.tensor_split([self.coordinates], 1)
         # In full precision, as differences are much smaller than the images.
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points):
             images = of_place @ (points / self.scale) + layer.linear.bias.unsqueeze(1)
             of_centres = of_place @ (centres / self.scale)
         if features.shape[1]:

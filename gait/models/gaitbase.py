@@ -25,7 +25,8 @@ class GaitBase(nn.Module):
         bins: strips of the horizontal pooling.
 
     Source: Fan et al., OpenGait: Revisiting Gait Recognition Toward Better Practicality,
-    CVPR 2023, arXiv 2211.06597.
+    CVPR 2023, arXiv 2211.06597; with depth: Shen et al., LidarGait: Benchmarking 3D Gait
+    Recognition with Point Clouds, CVPR 2023, arXiv 2211.10598.
     """
 
     def __init__(

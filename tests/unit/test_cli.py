@@ -106,7 +106,7 @@ def test_each_arrow_of_the_flow_is_a_subcommand() -> None:
         "score",
         "tabulate",
     }
-    people = {"synthesize", "config", "show", "import-checkpoint", "import-config"}
+    people = {"synthesize", "config", "models", "show", "import-checkpoint", "import-config"}
     assert flow | people <= set(SUBCOMMANDS)
 
 

@@ -80,6 +80,15 @@ def test_all_problems_are_reported_together_with_their_places(root: Path) -> Non
         assert expected in problems, problems
 
 
+def test_of_a_long_value_only_the_beginning_is_shown(root: Path) -> None:
+    experiment(root, f"frames: {{number: unfixed, count: 7}}\nprecision: {'x' * 5000}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+    problems = [each.partition(": ")[2] for each in raised.value.problems]
+    assert any(each.endswith("got '" + "x" * 199 + "...") for each in problems)
+    assert any("count_range" in each and "'count': 7" in each for each in problems)
+
+
 def test_a_key_given_twice_is_refused(root: Path) -> None:
     experiment(root, "seed: 1\nseed: 2\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml:2: seed is given twice"):

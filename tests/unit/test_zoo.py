@@ -1,0 +1,141 @@
+"""The list of models: what it counts, and that the committed page is what the command writes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gait.cli import app
+from gait.config.experiment import Experiment
+from gait.config.load import load_recipe
+from gait.config.schema import Component
+from gait.engine.zoo import DASH, Cost, cost_of, figures_of, frame_shapes, page, paper_of, zoo
+from gait.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[2]
+COMMITTED = REPOSITORY / "docs/zoo.md"
+REMEDY = "run gait models --output docs/zoo.md"
+
+
+def recipe(name: str) -> Experiment:
+    return load_recipe(REPOSITORY, name)
+
+
+def root_with(tmp_path: Path, *models: str) -> Path:
+    """A folder with some models, and all datasets and experiments."""
+    (tmp_path / "config/models").mkdir(parents=True)
+    for each in ("datasets", "config/experiments"):
+        (tmp_path / each).symlink_to(REPOSITORY / each)
+    for each in ("defaults", *(f"models/{name}" for name in models)):
+        shutil.copy(REPOSITORY / f"config/{each}.yaml", tmp_path / f"config/{each}.yaml")
+    return tmp_path
+
+
+def test_the_committed_page_lists_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gait.engine.zoo.cost_of", lambda *_: Cost(0, 0, 0.0))
+
+    def lines(text: str) -> list[list[str]]:
+        rows = [each.split(" | ") for each in text.splitlines()]
+        return [cells[:2] + cells[5:] if len(cells) == 6 else cells for cells in rows]
+
+    assert lines(page(zoo(REPOSITORY))) == lines(COMMITTED.read_text(encoding="utf-8")), REMEDY
+
+
+@pytest.mark.slow
+def test_the_committed_page_is_what_the_command_writes() -> None:
+    found = zoo(REPOSITORY)
+    # Where the extra [foundation] is missing, the rows of its models are empty.
+    absent = tuple(f"| {each.name} |" for each in found.models if each.problem)
+    said = ["", *(f"{each}." for each in found.problems)]
+
+    def lines(text: str) -> list[str]:
+        rows = [each for each in text.splitlines() if each not in said]
+        return [each for each in rows if not each.startswith(absent)]
+
+    assert lines(page(found)) == lines(COMMITTED.read_text(encoding="utf-8")), REMEDY
+
+
+def test_a_network_counted_by_hand() -> None:
+    small = {
+        "name": "GaitBase",
+        "backbone": {"name": "Plain", "layers": ["BC-8"]},
+        "embedding_channels": 4,
+        "bins": [1],
+    }
+    changed = recipe("GaitBase").model_copy(update={"model": Component.model_validate(small)})
+    cost = cost_of(changed, {"silhouettes": (64, 44)})
+    # A 5 x 5 convolution of each frame; a linear layer, a normalisation and a class of the clip.
+    assert cost.parameters == 25 * 8 + 8 * 4 + 2 * 4
+    assert cost.parameters_per_class == 4
+    assert cost.flops_per_frame == pytest.approx(2 * (25 * 8 * 64 * 44 + (8 * 4 + 4) / 30))
+
+
+def test_an_energy_image_costs_nothing() -> None:
+    cost = cost_of(recipe("GEI"), frame_shapes(recipe("GEI")))
+    assert (cost.parameters, cost.parameters_per_class, cost.flops_per_frame) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("GaitSet", {"silhouettes": (64, 44)}),
+        ("GaitEdge", {"ratio": (), "rgb": (3, 128, 128), "masks": (128, 128)}),
+        ("DenoisingGait", {"latent": (4, 96, 48), "masks": (96, 48)}),
+        ("SkeletonGait++", {"skeleton_maps+silhouettes": (3, 64, 44)}),
+        ("MsGG", {"pose": (12, 3)}),
+        ("LidarGait++", {"points": (1024, 4)}),
+    ],
+)
+def test_frames_are_as_the_model_gets_them(name: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    assert frame_shapes(recipe(name)) == shapes
+
+
+def test_a_model_gets_the_largest_silhouettes_of_its_datasets(tmp_path: Path) -> None:
+    found = zoo(root_with(tmp_path, "GLN", "GaitGL"))
+    shapes = {each.name: each.shapes for each in found.models}
+    assert shapes["GLN"] == {"silhouettes": (128, 88)}
+    assert shapes["GaitGL"] == {"silhouettes": (64, 44)}
+
+
+def test_papers_are_those_of_the_classes() -> None:
+    for name in ("GaitSet", "LidarGait", "SkeletonGait"):
+        assert f" {name}: " in paper_of(recipe(name))
+    assert paper_of(recipe("GaitBase")).startswith("Fan et al., OpenGait: ")
+    assert paper_of(recipe("DeepGaitV2")).endswith("2023, arXiv 2303.03301")
+
+
+def test_figures(tmp_path: Path) -> None:
+    found = zoo(root_with(tmp_path, "GEI", "GaitSet", "LidarGait"))
+    models = {each.name: each for each in found.models}
+    datasets = {each.name: each for each in found.datasets}
+    casia_b, sustech1k = datasets["CASIA-B"], datasets["SUSTech1K"]
+    assert figures_of(casia_b, models["GaitSet"]) == "95.8 / 90.0 / 75.4"
+    assert figures_of(sustech1k, models["LidarGait"]) == "86.8"
+    assert figures_of(datasets["SynthGait"], models["GEI"]) == DASH
+    assert figures_of(casia_b, models["LidarGait"]) == ""
+
+
+def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    written = page(zoo(root_with(tmp_path, "BigGait", "GEI")))
+    assert "\nDINOv2 needs the extra [foundation]: pip install 'gait[foundation]'.\n" in written
+    assert "| BigGait | rgb 3 x 256 x 128, ratio |  |  |  | Ye et al., BigGait" in written
+
+
+def test_models_on_the_terminal_and_as_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root_with(tmp_path, "GaitSet", "GEI"))
+    printed = CliRunner().invoke(app, ["models"], catch_exceptions=False).stdout
+    assert "silhouettes 64 x 44" in printed and "2.59" in printed and "Chao et al." in printed
+    CliRunner().invoke(app, ["models", "--output", "zoo.md"], catch_exceptions=False)
+    assert Path("zoo.md").read_text(encoding="utf-8") == page(zoo(Path()))
+
+
+def test_a_recipe_nobody_has() -> None:
+    with pytest.raises(ConfigError, match=r"no model is named 'GaitSett'.*'GaitSet'"):
+        recipe("GaitSett")

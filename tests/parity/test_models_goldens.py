@@ -30,6 +30,14 @@ GRADIENT_TOLERANCES = {
     "MultiGaitpp__2p3_1111": (1e-2, 2e-2),
     "ParsingGait__gait3d_parsing": (1e-3, 1e-2),
 }
+# Relative tolerances of the loss where they are not 1e-4. The published triplet loss holds each
+# sample's distance to itself, which is rounding, another on each processor: taking it for zero
+# changes these by 1.3e-4, 3.8e-4 and 1.9e-4.
+LOSS_TOLERANCES = {
+    "GaitPart__casiab": 3e-4,
+    "GaitPart__oumvlp": 4e-4,
+    "GaitSSB_Finetune__casiab": 3e-4,
+}
 # How training cuts frames into strips is not stated well enough to agree: losses are 0.4 to 0.7 %
 # off.
 NOT_REACHED = {"FoundationGait_Finetune__0.03B", "FoundationGait_Pretrain__0.03B"}
@@ -116,7 +124,7 @@ def test_losses_and_gradients(name: str) -> None:
     names = sorted(set(case["types"]))
     categories = torch.tensor([names.index(each) for each in case["types"]])
     total, terms = opengait.training_loss(model, case["loss_cfg"], inputs, labels, categories)
-    assert total.item() == pytest.approx(case["loss_sum"], rel=1e-4)
+    assert total.item() == pytest.approx(case["loss_sum"], rel=LOSS_TOLERANCES.get(name, 1e-4))
     for key, expected in case["losses"].items():
         if isinstance(expected, dict):
             # Each sample's distance to itself is rounding, and of any size up to 1e-3; a hinge is

@@ -208,22 +208,40 @@ def guarded(work: Callable[[], None]) -> None:
     only because another one has gone holds its tongue until the launcher ends it, so that the
     first one's cause is what is reported.
     """
+    code = 0
     try:
         work()
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
     except KeyboardInterrupt:
-        print("gait: interrupted; the newest checkpoint is kept", file=sys.stderr, flush=True)
-        sys.exit(128 + signal.SIGINT)
-    # Whatever it is has to reach torchrun's report before it goes on as it is.
+        print("gait: interrupted; the newest checkpoint is kept", file=sys.stderr)
+        code = 128 + signal.SIGINT
+    # Whatever it is has to reach torchrun's report.
     except Exception as error:
         if is_lost_peer(error):
             time.sleep(_PATIENCE_S)
         sentence = explained(error)
         _report(sentence or traceback.format_exc())
         if sentence is None:
-            raise
-        for line in sentence.splitlines():
-            print(f"gait: error: {line}", file=sys.stderr, flush=True)
-        sys.exit(1)
+            traceback.print_exc()
+        else:
+            for line in sentence.splitlines():
+                print(f"gait: error: {line}", file=sys.stderr)
+        code = 1
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End this process, or return where it has nothing to say and nobody to wait for."""
+    if _integer("WORLD_SIZE", 1) > 1:
+        # The threads of a process group outlive it where DistributedDataParallel has been used.
+        # One that lets go of a tensor while the interpreter takes itself down aborts the process,
+        # with all work done: a finished run would be reported as failed.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code:
+        sys.exit(code)
 
 
 def explained(error: BaseException) -> str | None:

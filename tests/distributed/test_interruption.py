@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,25 @@ def test_the_first_failing_rank_has_the_last_word(tmp_path: Path) -> None:
     assert code == 1
     assert last.startswith("gait: error: the sampler draws 1 sequences for 2 processes")
     assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("code", [0, 1, PREEMPTED])
+def test_threads_that_outlive_the_work_do_not_change_the_exit_code(code: int) -> None:
+    # What such a thread does to an interpreter that is taken down, made certain.
+    script = f"""
+import atexit, os, sys
+from gait.engine.distributed import guarded
+atexit.register(os.abort)
+print("done")
+guarded(lambda: sys.exit({code}))
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "WORLD_SIZE": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert (process.returncode, process.stdout) == (code, "done\n"), process.stderr
 
 
 def _parent(process: int) -> int:

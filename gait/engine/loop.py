@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections import deque
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -234,6 +235,8 @@ class Loop:
         # Looking for unused parameters allows a loss that leaves part of a model untouched, as a
         # single process does, and keeps the order in which gradients are added up the same from
         # the first step on, so that a resumed run adds in the order of an undisturbed one.
+        # It also takes the strides of axes of length one, which mean nothing, for another layout.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         return DistributedDataParallel(
             self._step,
             device_ids=[self._world.device] if self._world.device.type == "cuda" else None,

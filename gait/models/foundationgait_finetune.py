@@ -28,7 +28,7 @@ class FoundationGaitFinetune(nn.Module):
         crops: numbers of strips that frames are cut into in training, as in the first stage, one
             for each of as many groups of sequences; none leaves them whole.
 
-    Source: Fan et al., FoundationGait: self-supervised pretraining of gait models at scale, 2025.
+    Source: Ye et al., Silhouette-based Gait Foundation Model, 2025, arXiv 2512.00691.
     """
 
     def __init__(

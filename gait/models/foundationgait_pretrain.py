@@ -28,7 +28,7 @@ class FoundationGaitPretrain(nn.Module):
         crops: numbers of strips that the student's frames are cut into, one for each of as many
             groups of sequences.
 
-    Source: Fan et al., FoundationGait: self-supervised pretraining of gait models at scale, 2025.
+    Source: Ye et al., Silhouette-based Gait Foundation Model, 2025, arXiv 2512.00691.
     """
 
     def __init__(

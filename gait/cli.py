@@ -153,6 +153,26 @@ def pretreat(
 
 
 @app.command()
+def latents(
+    root: Root,
+    weights: Annotated[str, typer.Option(help="Stable Diffusion 1.5: a folder or a hub name.")],
+    step: Annotated[int, typer.Option(help="The time step that the network is told.")] = 700,
+    height_px: Annotated[int, typer.Option(help="Height that crops are scaled to.")] = 768,
+    width_px: Annotated[int, typer.Option(help="Width that crops are scaled to.")] = 384,
+    frames_per_batch: Annotated[int, typer.Option(help="Frames worked on at a time.")] = 8,
+) -> None:
+    """Make DenoisingGait's latents from the colour crops of a pkl tree."""
+    import torch
+
+    from gait.prepare.latents import LatentSettings, write_latents
+
+    settings = LatentSettings(weights, step, height_px, width_px, frames_per_batch)
+    print(
+        write_latents(root, settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    )
+
+
+@app.command()
 def adopt(
     root: Root,
     output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],

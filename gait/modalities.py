@@ -40,6 +40,8 @@ SILHOUETTES = "silhouettes"
 POSE = "pose"
 POINTS = "points"
 SKELETON_MAPS = "skeleton_maps"
+RGB = "rgb"
+LATENT = "latent"
 
 # The folder of a packed store calls silhouettes so, which were there before the others.
 _PACKED = {SILHOUETTES: "frames.npy"}
@@ -62,12 +64,12 @@ MODALITIES: dict[str, Modality] = {
         Modality("depth", ("uint8",), (3, "h", "w")),
         # How pixels move from a frame to the next, drawn in colours.
         Modality("flow", ("uint8",), (3, "h", "w")),
-        Modality("rgb", ("uint8",), (3, "h", "w")),
+        Modality(RGB, ("uint8",), (3, "h", "w")),
         Modality("ratio", _REAL, ()),
         Modality("smpl", _REAL, (85,)),
         # As many points in each frame: clouds of differing size cannot be one array.
         Modality(POINTS, _REAL, ("p", 3)),
-        Modality("latent", _REAL, (4, "h", "w")),
+        Modality(LATENT, _REAL, (4, "h", "w")),
     )
 }
 

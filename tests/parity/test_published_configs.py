@@ -88,7 +88,7 @@ def by_parameter(experiment: dict[str, Any]) -> dict[str, Any]:
         for name, parameter in model.named_parameters()
         if not parameter.requires_grad
     }
-    for name, parameter in model.named_parameters():
+    for name, _ in model.named_parameters():
         for group in groups:
             if name not in found and any(fnmatchcase(name, pattern) for pattern in group.patterns):
                 said = group.model_dump(exclude={"match"})

@@ -1,6 +1,7 @@
 """A tiny population in every modality, and every model of `config/models` made small.
 
-A model without an entry in `SMALL` is taken as its YAML has it.
+A model without an entry in `_FOUNDATION = {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]}
+SMALL` is taken as its YAML has it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _DINO = {
     "transformer": {"hidden_size": 16, "blocks": 4, "heads": 2, "table_px": 56},
     "frame_px": [56, 28],
 }
+_FOUNDATION: dict[str, Any] = {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]}
 SMALL: dict[str, dict[str, Any]] = {
     "BigGait": {**_SQUEEZED, **_DINO, "map_size": [16, 8], "layers": [2, 4], "bins": [2]},
     "BiggerGait": {
@@ -57,9 +59,9 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "DeepGaitV2": _NARROW,
     "DenoisingGait": {**_SQUEEZED, "bins": [4]},
-    "FoundationGait_Finetune": {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]},
-    "FoundationGait_LinearProbing": {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]},
-    "FoundationGait_Pretrain": {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]},
+    "FoundationGait_Finetune": _FOUNDATION | {"crops": [8, 1]},
+    "FoundationGait_LinearProbing": _FOUNDATION,
+    "FoundationGait_Pretrain": _FOUNDATION | {"crops": [4, 1]},
     "GLN": {"channels": [4, 8, 8], "lateral_channels": 8, "embedding_channels": 8},
     "GaitBase": _RESNET,
     "GaitEdge": {"channels": [4, 8, 8, 8], "segmenter_channels": [4, 4, 8, 8]},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gait.errors import TrainingError
 from gait.layers.deep_residual import DeepResidual
 from gait.layers.frames import fold_frames
 from gait.layers.horizontal_pooling import HorizontalPooling
@@ -46,9 +47,11 @@ class FoundationEncoder(nn.Module):
             frames: silhouettes, with `lengths` as for `fold_frames`.
             lengths: frames of each packed sequence.
             crops: cut the batch into as many groups of sequences, one after the other, and the
-                frames of each group into that number of strips, encoded on their own; in the
-                second half of a group, strips are cut half a strip lower. Needs a rectangular
-                batch.
+                frames of each group into that number of strips, see `encode_strips`. Needs a
+                rectangular batch; where processes share a batch, each one's part is cut so.
+
+        Raises:
+            TrainingError: fewer sequences than groups.
         """
         if not crops:
             folded, lengths = fold_frames(frames, lengths)
@@ -60,13 +63,17 @@ class FoundationEncoder(nn.Module):
 
     def _cropped(self, clips: Tensor, crops: Sequence[int]) -> Tensor:
         """Maps [n, c, h, w] of clips [n, s, 1, h, w], encoded strip by strip."""
+        if len(clips) < len(crops):
+            raise TrainingError(
+                f"a process has {len(clips)} sequences of the batch, which cannot be cut into "
+                f"{len(crops)} groups (model.crops); draw more sequences (sampler), use fewer "
+                "processes or list fewer crops"
+            )
         groups = clips.tensor_split(len(crops))
         return torch.cat(
             [
-                encode_strips(self._encode, half, strips, between=bool(between))
+                encode_strips(self._encode, group, strips)
                 for group, strips in zip(groups, crops, strict=True)
-                for between, half in enumerate(group.tensor_split(2))
-                if len(half)
             ]
         )
 

@@ -9,17 +9,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def encode_strips(
-    encode: Callable[[Tensor], Tensor], clips: Tensor, strips: int, *, between: bool
-) -> Tensor:
+def encode_strips(encode: Callable[[Tensor], Tensor], clips: Tensor, strips: int) -> Tensor:
     """Encode strips of clips on their own and put their maps together again.
 
+    In the second half of the clips, strips are cut half a strip lower: with half a strip of zeros
+    above and below there is one more of them, and half a strip is cut off the maps at both ends.
+    The borders of strips are thus in two places. A single strip is the whole clip in both halves.
+
     Args:
-        encode: gives maps [m, c', h', w'], one a clip, of clips [m, s, c, h, w].
-        clips: [n, s, c, h, w]; the number of strips divides h.
+        encode: gives maps [m, c', h', w'], one a clip, of clips [m, s, c, h, w]; it gets all
+            strips of all clips at once.
+        clips: [n, s, c, h, w]; the number of half strips divides h.
         strips: number of strips of equal height.
-        between: cut half a strip lower, with half a strip of zeros above and below; there is then
-            one more strip, and half a strip is cut off the result at both ends.
 
     Returns:
         Maps [n, c', h', w'], as high as if the clips had been encoded whole.
@@ -27,18 +28,19 @@ def encode_strips(
     Raises:
         ValueError: strips that are not of equal height.
     """
+    if strips == 1:
+        return encode(clips)
     height = clips.shape[3]
-    if height % (strips * (2 if between else 1)):
+    if height % (2 * strips):
         raise ValueError(
             f"{strips} strips do not divide frames {height} pixels high; change crops (key model)"
         )
-    if between:
-        margin = height // strips // 2
-        clips = F.pad(clips, (0, 0, margin, margin))
-        strips += 1
-    pieces = torch.cat(clips.chunk(strips, 3))
-    maps = torch.cat(encode(pieces).chunk(strips), 2)
-    if not between:
-        return maps
-    margin = maps.shape[2] // strips // 2
-    return maps[:, :, margin:-margin]
+    margin = height // strips // 2
+    straight, shifted = clips.tensor_split(2)
+    shifted = F.pad(shifted, (0, 0, margin, margin))
+    pieces = [*straight.chunk(strips, 3), *shifted.chunk(strips + 1, 3)]
+    maps = torch.split(encode(torch.cat(pieces)), [len(piece) for piece in pieces])
+    upright = torch.cat(maps[:strips], 2)
+    lowered = torch.cat(maps[strips:], 2)
+    margin = (lowered.shape[2] - upright.shape[2]) // 2
+    return torch.cat([upright, lowered[:, :, margin : margin + upright.shape[2]]])

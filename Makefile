@@ -10,8 +10,9 @@ demo: $(READY)
 	$(BIN)/snakemake --cores all results/SynthGait/GaitSet/report.csv
 	@$(BIN)/gait show results/SynthGait/GaitSet/report.csv
 
+# One process a core; what torch computes in them has no core to spare.
 test: $(READY)
-	$(BIN)/pytest -m "not slow and not slurm and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not slurm and not gpu"
 
 test-all: $(READY)
 	$(BIN)/pytest -m "not slurm and not gpu"

@@ -36,7 +36,10 @@ app = typer.Typer(
 )
 
 ExperimentName = Annotated[
-    str, typer.Argument(help="<dataset>/<model>/<save_name>, or the path of a config.yaml.")
+    str,
+    typer.Argument(
+        help="<dataset>/<model>/<save_name> or .../on-<dataset>, or the path of a config.yaml."
+    ),
 ]
 Packed = Annotated[Path, typer.Option(help="The dataset's packed store.")]
 Root = Annotated[Path, typer.Option(help="The dataset's folder, data/<dataset>.")]
@@ -212,16 +215,18 @@ def pack(
 
 @app.command()
 def config(
-    experiment: Annotated[str, typer.Argument(help="<dataset>/<model>/<save_name>")],
+    experiment: Annotated[
+        str, typer.Argument(help="<dataset>/<model>/<save_name> or .../on-<dataset>.")
+    ],
     origin: Annotated[bool, typer.Option("--origin", help="Show each value's file.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the resolved file.")] = None,
 ) -> None:
     """Check an experiment and show every value of it."""
-    from gait.config.load import describe, load_experiment
+    from gait.config.load import describe, load_named
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
 
-    resolved, origins = load_experiment(Path(), *_key(experiment))
+    resolved, origins = load_named(Path(), experiment)
     if output is not None:
         write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
     elif origin:
@@ -241,7 +246,10 @@ def train(
     from gait.engine.distributed import guarded
     from gait.engine.trainer import train
 
-    guarded(lambda: train(_resolved(experiment), packed, model.parent, model, workers=workers))
+    resolved = _resolved(experiment)
+    if resolved.trained_on:
+        raise ConfigError(f"{resolved.identity}: is tested only; train what stands before /on-")
+    guarded(lambda: train(resolved, packed, model.parent, model, workers=workers))
 
 
 @app.command()
@@ -369,19 +377,12 @@ def import_config(
         write_if_changed(output, text)
 
 
-def _key(experiment: str) -> tuple[str, str, str]:
-    parts = experiment.split("/")
-    if len(parts) != 3:
-        raise ConfigError(f"{experiment!r}: expected <dataset>/<model>/<save_name>")
-    return parts[0], parts[1], parts[2]
-
-
 def _resolved(experiment: str) -> Resolved:
-    from gait.config.load import load_experiment, read_resolved
+    from gait.config.load import load_named, read_resolved
 
     if experiment.endswith(".yaml"):
         return read_resolved(Path(experiment))
-    return load_experiment(Path(), *_key(experiment))[0]
+    return load_named(Path(), experiment)[0]
 
 
 def _mapping(text: str, option: str) -> dict[str, Any]:

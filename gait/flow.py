@@ -21,6 +21,7 @@ from gait.config.experiment import Resolved
 from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
 from gait.errors import ConfigError, nearest
 from gait.prepare.catalogue import deal, rows_digest, scan
+from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
 from gait.types import CatalogueRow
@@ -48,6 +49,7 @@ class Flow:
             raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
         self.dataset = cache(self._dataset)
         self.experiment = cache(self._experiment)
+        self.evaluated = cache(self._evaluated)
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
 
@@ -170,6 +172,14 @@ class Flow:
             for file in folder.files
         )
 
+    def modalities(self, dataset: str) -> set[str] | None:
+        """What a dataset holds of each sequence; None where that cannot be told yet."""
+        if self.is_adopted(dataset):
+            tree = self.root / self.folder(dataset) / "pkl"
+            return modalities_of_tree(tree, self.dataset(dataset).pkl)
+        rows = self.raw_rows(dataset)
+        return None if rows is None else modalities_of_raw(rows)
+
     # Experiments.
 
     def reports(self, dataset: str, model: str) -> list[str]:
@@ -225,6 +235,8 @@ class Flow:
                     reports |= dict.fromkeys(self.reports(dataset, model))
                 case ("results", _, _, _, "report.csv"):
                     reports[target] = None
+                case ("results", _, _, _, on, "report.csv") if on.startswith("on-"):
+                    reports[target] = None
         if not reports:
             raise ConfigError(
                 "config/config.yaml: results/report.html shows the tables among 'targets', "
@@ -270,13 +282,14 @@ class Flow:
         others = self.experiment(dataset, model, save_name).experiment.train_on
         return [str(self.folder(each) / "packed" / "index.csv") for each in others]
 
-    def slice(self, stage: str, dataset: str, model: str, save_name: str) -> str:
+    def slice(self, stage: str, dataset: str, model: str, save_name: str, on: str = "") -> str:
         """The part of an experiment that a stage depends on, as canonical JSON.
 
         Args:
             stage: 'training', 'embedding', 'scoring', or 'all' for the whole experiment.
+            on: `/on-<dataset>` where it is tested on another one; else an empty text.
         """
-        resolved = self.experiment(dataset, model, save_name)
+        resolved = self.evaluated(dataset, model, save_name, on)
         parts: dict[str, Callable[[], Any]] = {
             "all": lambda: resolved.model_dump(mode="json"),
             "training": resolved.training_slice,
@@ -284,6 +297,11 @@ class Flow:
             "scoring": resolved.scoring_slice,
         }
         return canonical_json(parts[stage]())
+
+    def test_index(self, dataset: str, model: str, save_name: str, on: str = "") -> str:
+        """The packed store of the dataset that an experiment is tested on; `on` as for `slice`."""
+        tested = self.evaluated(dataset, model, save_name, on).dataset.name
+        return str(self.folder(tested) / "packed" / "index.csv")
 
     # Resources.
 
@@ -359,6 +377,28 @@ class Flow:
             wanted = f"{dataset}/{model}/{save_name}"
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
         return load_experiment(self.root, dataset, model, save_name)[0]
+
+    def _evaluated(self, dataset: str, model: str, save_name: str, on: str) -> Resolved:
+        """An experiment as it is tested.
+
+        Raises:
+            ConfigError: there is no such experiment or dataset, or the one cannot be tested on the
+                other.
+        """
+        resolved = self.experiment(dataset, model, save_name)
+        if not on:
+            return resolved
+        tested = resolved.tested_on(self.dataset(on.removeprefix("/on-")))
+        other = tested.dataset.name
+        offered = self.modalities(other)
+        wanted = {each for name in tested.experiment.inputs for each in name.split("+")}
+        if offered is not None and (lacking := sorted(wanted - offered)):
+            raise ConfigError(
+                f"{tested.identity}: the model reads {' and '.join(lacking)}, which {other} does "
+                f"not have, only {' and '.join(sorted(offered))}; add them to "
+                f"{self.folder(other)} or name another dataset"
+            )
+        return tested
 
     def _maker(self, path: str) -> Key | None:
         """The experiment whose weights file this is, if it is one."""

@@ -126,6 +126,24 @@ def load_experiment(
     return resolved, origins
 
 
+def load_named(root: Path, name: str) -> tuple[Resolved, Origins]:
+    """The experiment `<dataset>/<model>/<save_name>`, or `.../on-<dataset>` tested on another one.
+
+    Raises:
+        ConfigError: the name is none, or all problems of the files involved.
+    """
+    match name.split("/"):
+        case dataset, model, save_name:
+            return load_experiment(root, dataset, model, save_name)
+        case dataset, model, save_name, on if on.startswith("on-"):
+            resolved, origins = load_experiment(root, dataset, model, save_name)
+            return resolved.tested_on(load_dataset(root, on.removeprefix("on-"))[0]), origins
+    raise ConfigError(
+        f"{name!r}: expected <dataset>/<model>/<save_name>, or with /on-<dataset> behind it to "
+        "test on another dataset"
+    )
+
+
 def model_names(root: Path) -> list[str]:
     """Every model that has a file under `config/models`, sorted."""
     return sorted(path.stem for path in (root / "config" / "models").glob("[!.]*.yaml"))

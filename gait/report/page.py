@@ -148,7 +148,7 @@ def _interval(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
-    return " ".join(filter(None, [f"{row.model}/{row.save_name}", row.protocol, row.probe]))
+    return " ".join(filter(None, [row.name, row.protocol, row.probe]))
 
 
 def _figures(folder: Path) -> list[_Figure]:

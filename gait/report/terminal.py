@@ -58,7 +58,7 @@ def _table(title: str, rows: list[Row]) -> Table:
     table.add_column("probe", overflow="fold")
     for name in ("rank-1", "95 %", "published", "rank-5", "mAP", "mINP", "probes", "gallery"):
         table.add_column(name, justify="right", no_wrap=True)
-    for experiment, group in groupby(rows, key=lambda row: f"{row.model}/{row.save_name}"):
+    for experiment, group in groupby(rows, key=lambda row: row.name):
         members = list(group)
         for number, row in enumerate(members):
             table.add_row(

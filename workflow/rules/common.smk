@@ -25,6 +25,8 @@ flow = told(Flow, Path(), config, workflow.nodes is not None)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"
+# Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
+TESTED = "results/{dataset}/{model}/{save_name}{on}"
 # As many as --cores allows, which lowers it; what is configured on a cluster.
 RENDERING_THREADS = flow.threads("prepare") if flow.on_cluster else os.cpu_count()
 
@@ -43,6 +45,8 @@ wildcard_constraints:
     dataset=told(flow.pattern),
     model=told(flow.pattern, 1),
     save_name=told(flow.pattern, 2),
+    # Any name, so that an unknown dataset is told of as such.
+    on=r"(?:/on-[^/]+)?",
     shard=r"\d+-of-\d+",
 
 
@@ -100,6 +104,10 @@ def get_weights(wildcards):
 
 def get_other_indices(wildcards):
     return told(flow.other_indices, *wildcards)
+
+
+def get_test_index(wildcards):
+    return told(flow.test_index, *wildcards)
 
 
 def get_slice(stage):

@@ -1,34 +1,34 @@
 rule tabulate:
     input:
-        config=f"{RESULT}/config.yaml",
-        metrics=f"{RESULT}/metrics.json",
+        config=f"{TESTED}/config.yaml",
+        metrics=f"{TESTED}/metrics.json",
     output:
         table=report(
-            f"{RESULT}/report.csv",
+            f"{TESTED}/report.csv",
             caption="../report/table.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "metrics"},
         ),
         views=report(
-            f"{RESULT}/views.csv",
+            f"{TESTED}/views.csv",
             caption="../report/views.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "rank-1 by pair of views"},
         ),
         figures=report(
-            directory(f"{RESULT}/figures"),
+            directory(f"{TESTED}/figures"),
             patterns=["{figure}.svg"],
             caption="../report/figure.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "{figure}"},
         ),
     log:
-        "logs/tabulate/{dataset}/{model}/{save_name}.log",
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/tabulate/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")

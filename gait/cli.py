@@ -314,7 +314,21 @@ def combine(
 
 
 @app.command()
-def show(report: Annotated[Path, typer.Argument(help="A report.csv.")]) -> None:
+def matrix(
+    output: Annotated[Path, typer.Option(help="The table to write.")],
+    metrics: Annotated[
+        list[Path] | None, typer.Argument(help="metrics.json of runs on the datasets tested.")
+    ] = None,
+    note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
+) -> None:
+    """Compare experiments trained and tested on several datasets, with several seeds."""
+    from gait.report import tabulate_matrix
+
+    tabulate_matrix(metrics or [], output, note or [])
+
+
+@app.command()
+def show(report: Annotated[Path, typer.Argument(help="A report.csv or a matrix.csv.")]) -> None:
     """Print a table of results."""
     from gait.report import show
 
@@ -340,13 +354,14 @@ def models(
 
 @app.command()
 def page(
-    reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],
+    reports: Annotated[list[Path] | None, typer.Argument(help="Tables of experiments.")] = None,
+    matrix: Annotated[Path | None, typer.Option(help="A matrix.csv to begin with.")] = None,
 ) -> None:
     """Write the page people look at."""
     from gait.report import page
 
-    page(reports, output)
+    page(reports or [], output, matrix)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from typing import Any
 from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.experiment import Resolved
-from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
 from gait.errors import ConfigError, nearest
 from gait.prepare.catalogue import deal, rows_digest, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
@@ -28,6 +28,8 @@ from gait.types import CatalogueRow
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
+_SAVE_NAME = 2
+MATRIX = "results/matrix.csv"
 
 
 class Flow:
@@ -64,11 +66,15 @@ class Flow:
         return experiment_names(self.root)
 
     def pattern(self, position: int | None = None) -> str:
-        """A regular expression for the known datasets, or one position of the experiment keys."""
+        """A regular expression for the known datasets, or one position of the experiment keys.
+
+        A save_name may have any seed behind it.
+        """
         names = (
             self.datasets if position is None else {each[position] for each in self.experiments}
         )
-        return "|".join(map(re.escape, sorted(names))) or "(?!)"
+        pattern = "|".join(map(re.escape, sorted(names))) or "(?!)"
+        return f"(?:{pattern})(?:{SEED})?" if position == _SAVE_NAME else pattern
 
     @property
     def rendered(self) -> str:
@@ -237,12 +243,16 @@ class Flow:
                     reports[target] = None
                 case ("results", _, _, _, on, "report.csv") if on.startswith("on-"):
                     reports[target] = None
-        if not reports:
+        if not reports and not self.page_matrix():
             raise ConfigError(
                 "config/config.yaml: results/report.html shows the tables among 'targets', "
                 f"expected results/<dataset>/report.csv or so, got {self.settings['targets']}"
             )
         return list(reports)
+
+    def page_matrix(self) -> list[str]:
+        """The matrix, where it is among the configured targets."""
+        return [MATRIX] if MATRIX in self.settings["targets"] else []
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
         """Why an experiment cannot run: weights that it starts from, directly or not, are absent.
@@ -372,7 +382,7 @@ class Flow:
         return load_dataset(self.root, name)[0]
 
     def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
-        if (dataset, model, save_name) not in self.experiments:
+        if not self._is_experiment((dataset, model, save_name)):
             known = ["/".join(each) for each in self.experiments]
             wanted = f"{dataset}/{model}/{save_name}"
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
@@ -405,8 +415,13 @@ class Flow:
         match Path(path).parts:
             case ("results", dataset, model, save_name, "model.pt"):
                 key = (dataset, model, save_name)
-                return key if key in self.experiments else None
+                return key if self._is_experiment(key) else None
         return None
+
+    def _is_experiment(self, key: Key) -> bool:
+        """Whether there is such an experiment, with its own seed or another one."""
+        dataset, model, save_name = key
+        return (dataset, model, save_name.partition("@")[0]) in self.experiments
 
 
 def _files(row: CatalogueRow) -> set[str]:

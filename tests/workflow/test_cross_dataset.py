@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def elsewhere(finished: Workspace) -> Workspace:
     finished.write("datasets/Elsewhere/dataset.yaml", dataset | {"population": population})
     finished.write("datasets/Elsewhere/partition.yaml", {"train": ["001"], "test": ["002-003"]})
     return finished
+
+
+def adopted(workspace: Workspace, name: str) -> Path:
+    """The pkl tree, empty so far, of another dataset, all subjects of which are tested."""
+    dataset = workspace.read("datasets/SynthGait/dataset.yaml")
+    del dataset["population"]
+    workspace.write(f"datasets/{name}/dataset.yaml", dataset)
+    workspace.write(f"datasets/{name}/partition.yaml", {"train": [], "test": ["*"]})
+    tree = workspace.root / "data" / name / "pkl"
+    tree.mkdir(parents=True)
+    return tree
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -78,11 +90,7 @@ def test_what_cannot_be_is_one_sentence_before_anything_runs(
     elsewhere: Workspace, target: str, parts: list[str]
 ) -> None:
     elsewhere.write("config/experiments/SynthGait/GaitTR/tiny.yaml", {"iterations": 2})
-    flat = elsewhere.read("datasets/SynthGait/dataset.yaml")
-    del flat["population"]
-    elsewhere.write("datasets/Flat/dataset.yaml", flat)
-    elsewhere.write("datasets/Flat/partition.yaml", {"train": [], "test": ["*"]})
-    leaf = elsewhere.root / "data/Flat/pkl/001/nm-01/090"
+    leaf = adopted(elsewhere, "Flat") / "001/nm-01/090"
     leaf.mkdir(parents=True)
     (leaf / "090.pkl").touch()
     run = elsewhere.snakemake(f"results/{target}/report.csv")
@@ -92,3 +100,37 @@ def test_what_cannot_be_is_one_sentence_before_anything_runs(
         assert part in sentence
     assert "Traceback" not in run.output
     assert not run.jobs
+
+
+def test_seeds_and_datasets_make_a_matrix(finished: Workspace) -> None:
+    tree = adopted(finished, "Copy")
+    for subject in ("002", "003"):
+        shutil.copytree(finished.root / "data/SynthGait/pkl" / subject, tree / subject)
+    matrix = {"experiments": ["SynthGait/GaitSet/tiny"], "seeds": [0, 1]}
+    matrix["test_on"] = ["SynthGait", "Copy"]
+    targets = ["results/matrix.csv", "results/report.html"]
+    finished.edit("config/config.yaml", matrix=matrix, targets=targets)
+    run = finished.made()
+    # The experiment's own seed is 0, whose model is there.
+    trained = {job for job in run.jobs if job.startswith("train")}
+    assert trained == {"train SynthGait GaitSet tiny@1"}
+    embedded = {job for job in run.jobs if job.startswith("embed")}
+    assert embedded == {
+        "embed SynthGait GaitSet tiny /on-Copy",
+        "embed SynthGait GaitSet tiny@1",
+        "embed SynthGait GaitSet tiny@1 /on-Copy",
+    }
+    [row] = rows(finished.root / "results/matrix.csv")
+    assert (row["save_name"], row["trained_on"]) == ("tiny", "SynthGait")
+    for column in ("SynthGait/single_view", "Copy/single_view"):
+        assert row[f"{column}:seeds"] == "2"
+        assert float(row[f"{column}:sd_pct"]) >= 0
+    assert "Copy/single_view" in (finished.root / targets[1]).read_text(encoding="utf-8")
+    finished.made("--report", "report.html", targets[0])
+    assert "trained on, columns" in (finished.root / "report.html").read_text(encoding="utf-8")
+
+    assert finished.planned() == set()
+    finished.edit("config/config.yaml", matrix=matrix | {"seeds": [1]})
+    assert {job.split()[0] for job in finished.planned()} == {"matrix", "page"}
+    # A seed of another run is none of this one's business.
+    assert finished.planned(TABLE) == set()

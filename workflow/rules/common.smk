@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from gait.config.settings import check_settings
+from gait import matrix as matrices
 from gait.errors import GaitError
-from gait.flow import Flow, find_programs
+from gait.flow import MATRIX, Flow, find_programs
 from gait.prepare.raw_state import RENDERER
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
@@ -38,6 +39,7 @@ localrules:
     tabulate,
     combine_experiments,
     combine_models,
+    matrix,
     page,
 
 
@@ -133,3 +135,11 @@ def get_model_reports(wildcards):
 
 def get_page_reports(wildcards):
     return told(flow.page_reports)
+
+
+def get_matrix_metrics(wildcards):
+    return told(matrices.metrics, flow)
+
+
+def get_matrix_notes(wildcards):
+    return [f"--note={note}" for note in told(matrices.notes, flow)]

@@ -59,7 +59,7 @@ def _show_matrix(matrix: Matrix, path: Path, console: Console) -> None:
     for name in ("experiment", "trained on"):
         table.add_column(name, overflow="fold")
     for column in matrix.columns:
-        table.add_column(column, justify="right", overflow="fold")
+        table.add_column(column.replace("/", "\n"), justify="right", overflow="fold")
     for row in matrix.rows:
         table.add_row(
             Text(f"{row.model}/{row.save_name}"),

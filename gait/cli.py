@@ -36,7 +36,10 @@ app = typer.Typer(
 )
 
 ExperimentName = Annotated[
-    str, typer.Argument(help="<dataset>/<model>/<save_name>, or the path of a config.yaml.")
+    str,
+    typer.Argument(
+        help="<dataset>/<model>/<save_name> or .../on-<dataset>, or the path of a config.yaml."
+    ),
 ]
 Packed = Annotated[Path, typer.Option(help="The dataset's packed store.")]
 Root = Annotated[Path, typer.Option(help="The dataset's folder, data/<dataset>.")]
@@ -212,16 +215,18 @@ def pack(
 
 @app.command()
 def config(
-    experiment: Annotated[str, typer.Argument(help="<dataset>/<model>/<save_name>")],
+    experiment: Annotated[
+        str, typer.Argument(help="<dataset>/<model>/<save_name> or .../on-<dataset>.")
+    ],
     origin: Annotated[bool, typer.Option("--origin", help="Show each value's file.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the resolved file.")] = None,
 ) -> None:
     """Check an experiment and show every value of it."""
-    from gait.config.load import describe, load_experiment
+    from gait.config.load import describe, load_named
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
 
-    resolved, origins = load_experiment(Path(), *_key(experiment))
+    resolved, origins = load_named(Path(), experiment)
     if output is not None:
         write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
     elif origin:
@@ -241,7 +246,10 @@ def train(
     from gait.engine.distributed import guarded
     from gait.engine.trainer import train
 
-    guarded(lambda: train(_resolved(experiment), packed, model.parent, model, workers=workers))
+    resolved = _resolved(experiment)
+    if resolved.trained_on:
+        raise ConfigError(f"{resolved.identity}: is tested only; train what stands before /on-")
+    guarded(lambda: train(resolved, packed, model.parent, model, workers=workers))
 
 
 @app.command()
@@ -306,7 +314,21 @@ def combine(
 
 
 @app.command()
-def show(report: Annotated[Path, typer.Argument(help="A report.csv.")]) -> None:
+def matrix(
+    output: Annotated[Path, typer.Option(help="The table to write.")],
+    metrics: Annotated[
+        list[Path] | None, typer.Argument(help="metrics.json of runs on the datasets tested.")
+    ] = None,
+    note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
+) -> None:
+    """Compare experiments trained and tested on several datasets, with several seeds."""
+    from gait.report import tabulate_matrix
+
+    tabulate_matrix(metrics or [], output, note or [])
+
+
+@app.command()
+def show(report: Annotated[Path, typer.Argument(help="A report.csv or a matrix.csv.")]) -> None:
     """Print a table of results."""
     from gait.report import show
 
@@ -332,13 +354,14 @@ def models(
 
 @app.command()
 def page(
-    reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],
+    reports: Annotated[list[Path] | None, typer.Argument(help="Tables of experiments.")] = None,
+    matrix: Annotated[Path | None, typer.Option(help="A matrix.csv to begin with.")] = None,
 ) -> None:
     """Write the page people look at."""
     from gait.report import page
 
-    page(reports, output)
+    page(reports or [], output, matrix)
 
 
 @app.command()
@@ -369,19 +392,12 @@ def import_config(
         write_if_changed(output, text)
 
 
-def _key(experiment: str) -> tuple[str, str, str]:
-    parts = experiment.split("/")
-    if len(parts) != 3:
-        raise ConfigError(f"{experiment!r}: expected <dataset>/<model>/<save_name>")
-    return parts[0], parts[1], parts[2]
-
-
 def _resolved(experiment: str) -> Resolved:
-    from gait.config.load import load_experiment, read_resolved
+    from gait.config.load import load_named, read_resolved
 
     if experiment.endswith(".yaml"):
         return read_resolved(Path(experiment))
-    return load_experiment(Path(), *_key(experiment))[0]
+    return load_named(Path(), experiment)[0]
 
 
 def _mapping(text: str, option: str) -> dict[str, Any]:

@@ -18,15 +18,18 @@ from typing import Any
 from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.experiment import Resolved
-from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
 from gait.errors import ConfigError, nearest
 from gait.prepare.catalogue import deal, rows_digest, scan
+from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
 from gait.types import CatalogueRow
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
+_SAVE_NAME = 2
+MATRIX = "results/matrix.csv"
 
 
 class Flow:
@@ -48,6 +51,7 @@ class Flow:
             raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
         self.dataset = cache(self._dataset)
         self.experiment = cache(self._experiment)
+        self.evaluated = cache(self._evaluated)
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
 
@@ -62,11 +66,15 @@ class Flow:
         return experiment_names(self.root)
 
     def pattern(self, position: int | None = None) -> str:
-        """A regular expression for the known datasets, or one position of the experiment keys."""
+        """A regular expression for the known datasets, or one position of the experiment keys.
+
+        A save_name may have any seed behind it.
+        """
         names = (
             self.datasets if position is None else {each[position] for each in self.experiments}
         )
-        return "|".join(map(re.escape, sorted(names))) or "(?!)"
+        pattern = "|".join(map(re.escape, sorted(names))) or "(?!)"
+        return f"(?:{pattern})(?:{SEED})?" if position == _SAVE_NAME else pattern
 
     @property
     def rendered(self) -> str:
@@ -170,6 +178,14 @@ class Flow:
             for file in folder.files
         )
 
+    def modalities(self, dataset: str) -> set[str] | None:
+        """What a dataset holds of each sequence; None where that cannot be told yet."""
+        if self.is_adopted(dataset):
+            tree = self.root / self.folder(dataset) / "pkl"
+            return modalities_of_tree(tree, self.dataset(dataset).pkl)
+        rows = self.raw_rows(dataset)
+        return None if rows is None else modalities_of_raw(rows)
+
     # Experiments.
 
     def reports(self, dataset: str, model: str) -> list[str]:
@@ -225,12 +241,18 @@ class Flow:
                     reports |= dict.fromkeys(self.reports(dataset, model))
                 case ("results", _, _, _, "report.csv"):
                     reports[target] = None
-        if not reports:
+                case ("results", _, _, _, on, "report.csv") if on.startswith("on-"):
+                    reports[target] = None
+        if not reports and not self.page_matrix():
             raise ConfigError(
                 "config/config.yaml: results/report.html shows the tables among 'targets', "
                 f"expected results/<dataset>/report.csv or so, got {self.settings['targets']}"
             )
         return list(reports)
+
+    def page_matrix(self) -> list[str]:
+        """The matrix, where it is among the configured targets."""
+        return [MATRIX] if MATRIX in self.settings["targets"] else []
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
         """Why an experiment cannot run: weights that it starts from, directly or not, are absent.
@@ -270,13 +292,14 @@ class Flow:
         others = self.experiment(dataset, model, save_name).experiment.train_on
         return [str(self.folder(each) / "packed" / "index.csv") for each in others]
 
-    def slice(self, stage: str, dataset: str, model: str, save_name: str) -> str:
+    def slice(self, stage: str, dataset: str, model: str, save_name: str, on: str = "") -> str:
         """The part of an experiment that a stage depends on, as canonical JSON.
 
         Args:
             stage: 'training', 'embedding', 'scoring', or 'all' for the whole experiment.
+            on: `/on-<dataset>` where it is tested on another one; else an empty text.
         """
-        resolved = self.experiment(dataset, model, save_name)
+        resolved = self.evaluated(dataset, model, save_name, on)
         parts: dict[str, Callable[[], Any]] = {
             "all": lambda: resolved.model_dump(mode="json"),
             "training": resolved.training_slice,
@@ -284,6 +307,11 @@ class Flow:
             "scoring": resolved.scoring_slice,
         }
         return canonical_json(parts[stage]())
+
+    def test_index(self, dataset: str, model: str, save_name: str, on: str = "") -> str:
+        """The packed store of the dataset that an experiment is tested on; `on` as for `slice`."""
+        tested = self.evaluated(dataset, model, save_name, on).dataset.name
+        return str(self.folder(tested) / "packed" / "index.csv")
 
     # Resources.
 
@@ -354,19 +382,46 @@ class Flow:
         return load_dataset(self.root, name)[0]
 
     def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
-        if (dataset, model, save_name) not in self.experiments:
+        if not self._is_experiment((dataset, model, save_name)):
             known = ["/".join(each) for each in self.experiments]
             wanted = f"{dataset}/{model}/{save_name}"
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
         return load_experiment(self.root, dataset, model, save_name)[0]
+
+    def _evaluated(self, dataset: str, model: str, save_name: str, on: str) -> Resolved:
+        """An experiment as it is tested.
+
+        Raises:
+            ConfigError: there is no such experiment or dataset, or the one cannot be tested on the
+                other.
+        """
+        resolved = self.experiment(dataset, model, save_name)
+        if not on:
+            return resolved
+        tested = resolved.tested_on(self.dataset(on.removeprefix("/on-")))
+        other = tested.dataset.name
+        offered = self.modalities(other)
+        wanted = {each for name in tested.experiment.inputs for each in name.split("+")}
+        if offered is not None and (lacking := sorted(wanted - offered)):
+            raise ConfigError(
+                f"{tested.identity}: the model reads {' and '.join(lacking)}, which {other} does "
+                f"not have, only {' and '.join(sorted(offered))}; add them to "
+                f"{self.folder(other)} or name another dataset"
+            )
+        return tested
 
     def _maker(self, path: str) -> Key | None:
         """The experiment whose weights file this is, if it is one."""
         match Path(path).parts:
             case ("results", dataset, model, save_name, "model.pt"):
                 key = (dataset, model, save_name)
-                return key if key in self.experiments else None
+                return key if self._is_experiment(key) else None
         return None
+
+    def _is_experiment(self, key: Key) -> bool:
+        """Whether there is such an experiment, with its own seed or another one."""
+        dataset, model, save_name = key
+        return (dataset, model, save_name.partition("@")[0]) in self.experiments
 
 
 def _files(row: CatalogueRow) -> set[str]:

@@ -16,7 +16,7 @@ from pydantic import (
 
 from gait.config.dataset import NAME, Dataset
 from gait.config.schema import Component, Strict
-from gait.errors import nearest
+from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -301,11 +301,21 @@ class Experiment(Strict):
         return [each.weights for each in self.init_from]
 
 
+def identity(dataset: str, model: str, save_name: str, trained_on: str) -> str:
+    """The output key of an experiment; with `/on-<dataset>` where it is trained on another one."""
+    if trained_on:
+        return f"{trained_on}/{model}/{save_name}/on-{dataset}"
+    return f"{dataset}/{model}/{save_name}"
+
+
 class Resolved(Strict):
     """An experiment with its identity and its dataset: all a stage needs to know.
 
     Attributes:
+        dataset: what it is trained and tested on, or only tested on, see `trained_on`.
         others: the datasets of `train_on`, in its order.
+        trained_on: the dataset that the experiment belongs to, where it is tested on another one;
+            else an empty text.
     """
 
     dataset: Dataset
@@ -313,11 +323,39 @@ class Resolved(Strict):
     save_name: str
     experiment: Experiment
     others: list[Dataset] = Field(default_factory=list)
+    trained_on: str = ""
 
     @property
     def identity(self) -> str:
-        """The output key `<dataset>/<model>/<save_name>`."""
-        return f"{self.dataset.name}/{self.model}/{self.save_name}"
+        """The output key `<dataset>/<model>/<save_name>`, with `/on-<other dataset>`."""
+        return identity(self.dataset.name, self.model, self.save_name, self.trained_on)
+
+    def tested_on(self, other: Dataset) -> Resolved:
+        """The same, trained as it is and tested on another dataset by all of its protocols.
+
+        Figures that were published for `other` are of models trained on it; they are left out.
+
+        Raises:
+            ConfigError: `other` is the experiment's own dataset, or has no protocols.
+        """
+        if other.name == self.dataset.name:
+            raise ConfigError(
+                f"{self.identity}/on-{other.name}: is trained on {other.name} itself; ask for "
+                f"{self.identity}"
+            )
+        if not other.protocols:
+            raise ConfigError(
+                f"{self.identity}/on-{other.name}: {other.name} has no protocol to be scored by; "
+                f"add 'protocols' to datasets/{other.name}/dataset.yaml or name another dataset"
+            )
+        evaluation = self.experiment.evaluation.model_copy(update={"protocols": None})
+        return self.model_copy(
+            update={
+                "dataset": other.model_copy(update={"published": []}),
+                "experiment": self.experiment.model_copy(update={"evaluation": evaluation}),
+                "trained_on": self.dataset.name,
+            }
+        )
 
     def testing_on(self, subjects: list[str]) -> Resolved:
         """The same with other test subjects."""

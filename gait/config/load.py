@@ -18,6 +18,8 @@ from gait.errors import ConfigError, nearest
 
 Origins = dict[str, Origin]
 Model = TypeVar("Model", bound=BaseModel)
+# Behind a save_name: another seed than the experiment's own.
+SEED = r"@(?:0|[1-9]\d*)"
 
 
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
@@ -74,16 +76,27 @@ def load_experiment(
 ) -> tuple[Resolved, Origins]:
     """An experiment with every value, and where each value was written.
 
+    Args:
+        save_name: `<save_name>@<seed>` is the experiment of that name with another seed.
+
     Raises:
         ConfigError: all problems of the files involved, each with its place.
     """
-    path = root / "config" / "experiments" / dataset / model / f"{save_name}.yaml"
+    base, at, seed = save_name.partition("@")
+    path = root / "config" / "experiments" / dataset / model / f"{base}.yaml"
     if not path.is_file():
         known = ["/".join(each) for each in experiment_names(root)]
-        wanted = f"{dataset}/{model}/{save_name}"
+        wanted = f"{dataset}/{model}/{base}"
         raise ConfigError(f"no experiment is named {wanted} ({path}); {nearest(wanted, known)}")
+    if at and not re.fullmatch(SEED, at + seed):
+        raise ConfigError(
+            f"{dataset}/{model}/{save_name}: expected a seed such as {base}@1, got {seed!r}"
+        )
     architecture = root / "config" / "models" / f"{model}.yaml"
     merged, origins = _laid(root / "config" / "defaults.yaml", architecture, path)
+    if seed:
+        merged["seed"] = int(seed)
+        origins["seed"] = Origin(Path(dataset, model, save_name), 0)
     problems = []
     definition = None
     try:
@@ -124,6 +137,26 @@ def load_experiment(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
     return resolved, origins
+
+
+def load_named(root: Path, name: str) -> tuple[Resolved, Origins]:
+    """The experiment `<dataset>/<model>/<save_name>`, or `.../on-<dataset>` tested on another one.
+
+    Either save_name may have another seed behind it, see `load_experiment`.
+
+    Raises:
+        ConfigError: the name is none, or all problems of the files involved.
+    """
+    match name.split("/"):
+        case dataset, model, save_name:
+            return load_experiment(root, dataset, model, save_name)
+        case dataset, model, save_name, on if on.startswith("on-"):
+            resolved, origins = load_experiment(root, dataset, model, save_name)
+            return resolved.tested_on(load_dataset(root, on.removeprefix("on-"))[0]), origins
+    raise ConfigError(
+        f"{name!r}: expected <dataset>/<model>/<save_name>, or with /on-<dataset> behind it to "
+        "test on another dataset"
+    )
 
 
 def model_names(root: Path) -> list[str]:

@@ -58,6 +58,7 @@ def score(resolved: Resolved, embeddings: Path, metrics: Path) -> None:
         "dataset": resolved.dataset.name,
         "model": resolved.model,
         "save_name": resolved.save_name,
+        "trained_on": resolved.trained_on,
         "iterations": resolved.experiment.iterations,
         "seed": resolved.experiment.seed,
         "distance": settings.distance,

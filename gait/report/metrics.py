@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from gait.config.experiment import identity
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
 
@@ -58,17 +59,23 @@ class Protocol(Strict):
 
 
 class Metrics(Strict):
-    """One experiment's scores."""
+    """One experiment's scores; `trained_on` is another dataset than `dataset`, or empty."""
 
     format: Literal["gait-metrics-1"]
     dataset: str
     model: str
     save_name: str
+    trained_on: str = ""
     iterations: int
     seed: int
     distance: str
     n_subjects: int
     protocols: dict[str, Protocol]
+
+    @property
+    def identity(self) -> str:
+        """The output key of the experiment."""
+        return identity(self.dataset, self.model, self.save_name, self.trained_on)
 
 
 def read_metrics(path: Path) -> Metrics:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gait.files import atomic_path
+from gait.report.matrix import read_matrix
 from gait.report.tables import MEAN, Row, merged, read_report
 
 # In the order of the page; the figures by view, named after their protocols, come second.
@@ -64,17 +65,19 @@ class _Dataset:
     experiments: list[_Experiment]
 
 
-def page(reports: list[Path], output: Path) -> None:
+def page(reports: list[Path], output: Path, matrix: Path | None = None) -> None:
     """Write one self-contained page from tables and the figures beside them.
 
     Args:
         reports: `report.csv` files; figures are taken from the folder `figures` beside a table
             that holds a single experiment.
+        matrix: a `matrix.csv`, if there is one to show.
 
     Raises:
         DataError: a file is no such table, or two tables disagree on a row.
     """
     rows = merged(reports)
+    across = None if matrix is None else read_matrix(matrix)
     figures = {}
     for path in reports:
         experiments = {row.experiment for row in read_report(path)}
@@ -91,7 +94,7 @@ def page(reports: list[Path], output: Path) -> None:
         keep_trailing_newline=True,
     )
     template = environment.get_template("page.html.j2")
-    text = template.render(datasets=datasets, mean=MEAN, interval=_interval)
+    text = template.render(datasets=datasets, mean=MEAN, interval=_interval, matrix=across)
     with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -148,7 +151,7 @@ def _interval(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
-    return " ".join(filter(None, [f"{row.model}/{row.save_name}", row.protocol, row.probe]))
+    return " ".join(filter(None, [row.name, row.protocol, row.probe]))
 
 
 def _figures(folder: Path) -> list[_Figure]:

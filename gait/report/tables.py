@@ -21,7 +21,8 @@ class Row:
     """A row of `report.csv`: every value as it is written, empty where it does not apply.
 
     Percentages have two decimals. `probe` is a probe row of the protocol, or 'mean' for the plain
-    mean of them. `note` says why values are missing.
+    mean of them. `note` says why values are missing. `trained_on` is the dataset of the experiment
+    where it is tested on another one, which is `dataset` then.
     """
 
     dataset: str
@@ -41,11 +42,18 @@ class Row:
     iterations: str = ""
     seed: str = ""
     note: str = ""
+    trained_on: str = ""
+
+    @property
+    def name(self) -> str:
+        """`<model>/<save_name>`, and what it was trained on where that is another dataset."""
+        trained = f", trained on {self.trained_on}" if self.trained_on else ""
+        return f"{self.model}/{self.save_name}{trained}"
 
     @property
     def experiment(self) -> str:
-        """`<dataset>/<model>/<save_name>`."""
-        return f"{self.dataset}/{self.model}/{self.save_name}"
+        """`<dataset>/<name>`: tells rows of different experiments apart."""
+        return f"{self.dataset}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,7 @@ def _row(
         iterations=str(metrics.iterations),
         seed=str(metrics.seed),
         note=note,
+        trained_on=metrics.trained_on,
     )
 
 

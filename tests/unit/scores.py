@@ -104,7 +104,9 @@ def probe(rank1: float | None, note: str = "") -> dict[str, Any]:
     return {"summary": summary(rank1), "cmc_pct": curve, "cells": cells, "note": note}
 
 
-def metrics(save_name: str = "paper", probes: dict[str, Any] | None = None) -> dict[str, Any]:
+def metrics(
+    save_name: str = "paper", probes: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
     return {
         "format": "gait-metrics-1",
         "dataset": "Toy",
@@ -123,7 +125,7 @@ def metrics(save_name: str = "paper", probes: dict[str, Any] | None = None) -> d
                 "mean": summary(82.97915),
             }
         },
-    }
+    } | changes
 
 
 def table(path: Path, save_name: str = "paper", **changes: Any) -> Path:

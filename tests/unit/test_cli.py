@@ -156,6 +156,12 @@ def test_an_error_is_a_sentence_and_exit_code_1(root: Path) -> None:
     ("command", "part"),
     [
         ("config SynthGait/GaitSet", "<dataset>/<model>/<save_name>"),
+        ("config SynthGait/GaitSet/demo/OUMVLP", "/on-<dataset>"),
+        ("config SynthGait/GaitSet/demo/on-OUMVLPP", "did you mean 'OUMVLP'"),
+        (
+            "train SynthGait/GaitSet/demo/on-OUMVLP --packed packed --model model.pt",
+            "is tested only",
+        ),
         ("synthesize CASIA-B", "has no population"),
         ("synthesize --population [1]", "--population: expected a mapping"),
         ("synthesize --population subjects:", "--population: "),
@@ -227,6 +233,16 @@ def test_config_with_origins_names_the_file_of_each_value(root: Path) -> None:
     assert places["model.bins"].startswith("config/models/GaitSet.yaml:")
     assert places["precision"].startswith("config/defaults.yaml:")
     assert places["gradient_clip"] == "built-in default"
+
+
+def test_config_of_an_experiment_tested_elsewhere(root: Path) -> None:
+    output = root / "config.yaml"
+    said("config", "SynthGait/GaitSet/demo/on-OUMVLP", "--output", output)
+    written = read_resolved(output)
+    assert written.identity == "SynthGait/GaitSet/demo/on-OUMVLP"
+    own = load_experiment(root, "SynthGait", "GaitSet", "demo")[0]
+    assert written.experiment.embedding == own.experiment.embedding
+    assert written.dataset.partition.test != own.dataset.partition.test
 
 
 def test_config_writes_what_the_stages_read(root: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import csv
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 from gait.report import combine, page
+from gait.report.tables import Row, write_table
 from tests.unit.scores import probe, table
 
 
@@ -77,6 +79,17 @@ def test_combined_tables_bring_their_notes_and_rows_come_once(tmp_path: Path) ->
     text = " ".join(read.words)
     assert "GaitSet/two: the weights are not there" in text
     assert len([each for each in read.references if each.startswith("data:")]) == 1
+
+
+def test_a_model_trained_elsewhere_is_named_as_such_and_keeps_its_figures(tmp_path: Path) -> None:
+    own, foreign = experiment(tmp_path, "one"), experiment(tmp_path / "on-Toy", "one")
+    with foreign.open(encoding="utf-8", newline="") as file:
+        rows = [row | {"trained_on": "Far"} for row in csv.DictReader(file)]
+    write_table(foreign, Row, [Row(**row) for row in rows])
+    page([own, foreign], tmp_path / "report.html")
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "GaitSet/one, trained on Far" in " ".join(read.words)
+    assert len([each for each in read.references if each.startswith("data:")]) == 2
 
 
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:

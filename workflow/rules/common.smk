@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from gait.config.settings import check_settings
+from gait import matrix as matrices
 from gait.errors import GaitError
-from gait.flow import Flow, find_programs
+from gait.flow import MATRIX, Flow, find_programs
 from gait.prepare.raw_state import RENDERER
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
@@ -25,6 +26,8 @@ flow = told(Flow, Path(), config, workflow.nodes is not None)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"
+# Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
+TESTED = "results/{dataset}/{model}/{save_name}{on}"
 # As many as --cores allows, which lowers it; what is configured on a cluster.
 RENDERING_THREADS = flow.threads("prepare") if flow.on_cluster else os.cpu_count()
 
@@ -36,6 +39,7 @@ localrules:
     tabulate,
     combine_experiments,
     combine_models,
+    matrix,
     page,
 
 
@@ -43,6 +47,8 @@ wildcard_constraints:
     dataset=told(flow.pattern),
     model=told(flow.pattern, 1),
     save_name=told(flow.pattern, 2),
+    # Any name, so that an unknown dataset is told of as such.
+    on=r"(?:/on-[^/]+)?",
     shard=r"\d+-of-\d+",
 
 
@@ -102,6 +108,10 @@ def get_other_indices(wildcards):
     return told(flow.other_indices, *wildcards)
 
 
+def get_test_index(wildcards):
+    return told(flow.test_index, *wildcards)
+
+
 def get_slice(stage):
     return lambda wildcards: told(flow.slice, stage, *wildcards)
 
@@ -125,3 +135,11 @@ def get_model_reports(wildcards):
 
 def get_page_reports(wildcards):
     return told(flow.page_reports)
+
+
+def get_matrix_metrics(wildcards):
+    return told(matrices.metrics, flow)
+
+
+def get_matrix_notes(wildcards):
+    return [f"--note={note}" for note in told(matrices.notes, flow)]

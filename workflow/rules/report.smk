@@ -1,34 +1,34 @@
 rule tabulate:
     input:
-        config=f"{RESULT}/config.yaml",
-        metrics=f"{RESULT}/metrics.json",
+        config=f"{TESTED}/config.yaml",
+        metrics=f"{TESTED}/metrics.json",
     output:
         table=report(
-            f"{RESULT}/report.csv",
+            f"{TESTED}/report.csv",
             caption="../report/table.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "metrics"},
         ),
         views=report(
-            f"{RESULT}/views.csv",
+            f"{TESTED}/views.csv",
             caption="../report/views.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "rank-1 by pair of views"},
         ),
         figures=report(
-            directory(f"{RESULT}/figures"),
+            directory(f"{TESTED}/figures"),
             patterns=["{figure}.svg"],
             caption="../report/figure.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "{figure}"},
         ),
     log:
-        "logs/tabulate/{dataset}/{model}/{save_name}.log",
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/tabulate/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")
@@ -89,9 +89,36 @@ rule combine_models:
         "gait combine {input.reports} --output {output.table} > {log} 2>&1"
 
 
+rule matrix:
+    input:
+        metrics=get_matrix_metrics,
+    output:
+        table=report(
+            MATRIX,
+            caption="../report/matrix.rst",
+            category="Across datasets and seeds",
+            labels={"what": "matrix"},
+        ),
+    log:
+        "logs/matrix.log",
+    benchmark:
+        "logs/matrix.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        notes=get_matrix_notes,
+    shell:
+        "gait matrix {input.metrics} --output {output.table} {params.notes:q}"
+        " > {log} 2>&1"
+
+
 rule page:
     input:
         reports=get_page_reports,
+        matrix=flow.page_matrix(),
     output:
         page="results/report.html",
     log:
@@ -103,5 +130,7 @@ rule page:
     threads: flow.threads("report")
     resources:
         **flow.resources("report"),
+    params:
+        matrix=[f"--matrix={each}" for each in flow.page_matrix()],
     shell:
-        "gait page {input.reports} --output {output.page} > {log} 2>&1"
+        "gait page {input.reports} {params.matrix} --output {output.page} > {log} 2>&1"

@@ -48,7 +48,7 @@ OTHER_PARTITIONS = {
     "Scoliosis1K/partition-118.yaml": (744, 749),
     "Scoliosis1K/partition-1116.yaml": (745, 748),
 }
-UNSCORED = {"CCGR", "GaitLU-1M", "HID2022", "Scoliosis1K"}
+UNSCORED = {"CCGR", "GaitLU-1M"}
 
 
 @cache

@@ -3,6 +3,7 @@ import os
 import sys
 from pathlib import Path
 
+from gait.config.dataset import SUBMISSION
 from gait.config.settings import check_settings
 from gait.errors import GaitError
 from gait.flow import Flow, find_programs
@@ -34,6 +35,7 @@ localrules:
     resolve,
     gather,
     tabulate,
+    submit,
     combine_experiments,
     combine_models,
     page,
@@ -44,6 +46,7 @@ wildcard_constraints:
     model=told(flow.pattern, 1),
     save_name=told(flow.pattern, 2),
     shard=r"\d+-of-\d+",
+    submission=SUBMISSION,
 
 
 def get_root(wildcards):
@@ -108,6 +111,10 @@ def get_slice(stage):
 
 def get_reports(wildcards):
     return told(flow.reports, wildcards.dataset, wildcards.model)
+
+
+def get_submissions(wildcards):
+    return told(flow.submissions, wildcards.dataset, wildcards.model)
 
 
 def get_notes(wildcards):

@@ -160,7 +160,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
         },
         "evaluation": {
             "distance": _distance(evaluator),
-            **({"output": "categories"} if converter.targets else {}),
+            **({} if converter.output == "compared" else {"output": converter.output}),
         },
     }
     if train.inputs != test.inputs:

@@ -21,13 +21,14 @@ from gait.errors import nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Output = Literal["compared", "categories"]
+Output = Literal["compared", "categories", "overlaps"]
 # What the protocols of each kind score.
 SCORED: dict[str, Output] = {
     "retrieval": "compared",
     "verification": "compared",
     "submission": "compared",
     "classification": "categories",
+    "segmentation": "overlaps",
 }
 
 
@@ -207,8 +208,8 @@ class Evaluation(Strict):
     """How embeddings are scored.
 
     Attributes:
-        output: what the model gives as its embeddings: features that are 'compared', or logits of
-            'categories'.
+        output: what the model gives as its embeddings: features that are 'compared', logits of
+            'categories', or 'overlaps' of what it found with the silhouettes.
         protocols: names from the dataset; None for all of them that score such an output.
         bootstrap: resamplings of the subjects behind each confidence interval.
     """

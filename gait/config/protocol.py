@@ -265,6 +265,22 @@ class Submission(Strict):
         return ["all"]
 
 
+class Segmentation(Strict):
+    """What a model takes for the walker is laid over the silhouettes of the test sequences."""
+
+    kind: Literal["segmentation"]
+    title: str
+
+    def with_lists(self, lists: Mapping[str, list[str]]) -> Self:
+        """Itself, as it names no sequences."""
+        return self
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table."""
+        return ["all"]
+
+
 def kind_of(protocol: Any) -> Any:
     """The kind of a protocol, or of its scores: a record already, or still a mapping."""
     if isinstance(protocol, Mapping):
@@ -277,12 +293,13 @@ Protocol = Annotated[
     Annotated[Retrieval, Tag("retrieval")]
     | Annotated[Verification, Tag("verification")]
     | Annotated[Classification, Tag("classification")]
-    | Annotated[Submission, Tag("submission")],
+    | Annotated[Submission, Tag("submission")]
+    | Annotated[Segmentation, Tag("segmentation")],
     Discriminator(
         kind_of,
         custom_error_type="kind",
         custom_error_message=(
-            "expected kind: retrieval, verification, classification or submission"
+            "expected kind: retrieval, verification, classification, submission or segmentation"
         ),
     ),
 ]

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gait.config.experiment import Resolved
 from gait.config.protocol import (
     Classification,
     Protocol,
     Retrieval,
+    Segmentation,
     Submission,
     Verification,
 )
@@ -32,13 +34,16 @@ from gait.evaluation.embeddings import check, read_embeddings
 from gait.evaluation.protocols import Sequences, Texts, select
 from gait.evaluation.results import ProtocolScore
 from gait.evaluation.retrieval import retrieval_score
+from gait.evaluation.segmentation import SegmentationScore, segmentation_score
 from gait.evaluation.submission import SubmissionScore, select_parts, submission
 from gait.evaluation.verification import VerificationScore, verification_score
 from gait.files import atomic_path
 
 FORMAT = "gait-metrics-1"
 
-Score = ProtocolScore | VerificationScore | ClassificationScore | SubmissionScore
+Score = (
+    ProtocolScore | VerificationScore | ClassificationScore | SubmissionScore | SegmentationScore
+)
 
 
 def score(resolved: Resolved, embeddings: Path, metrics: Path) -> None:
@@ -65,6 +70,7 @@ def score(resolved: Resolved, embeddings: Path, metrics: Path) -> None:
         settings.distance,
         settings.bootstrap,
         resolved.experiment.seed,
+        given.frames,
     )
     record: dict[str, Any] = {
         "format": FORMAT,
@@ -98,6 +104,7 @@ def score_embeddings(
     distance: Metric = "euclidean",
     bootstrap: int = 0,
     seed: int = 0,
+    frames: NDArray[np.integer] | None = None,
 ) -> dict[str, Score]:
     """Score embeddings that are at hand, for instance while a model is being trained.
 
@@ -105,13 +112,14 @@ def score_embeddings(
         embeddings: [n, c, p], float32.
         subject: names [n]; as are `condition` and `view`.
         bootstrap: resamplings of the subjects behind each interval; 0 for no intervals.
+        frames: frames behind each embedding, [n]; a segmentation needs them.
 
     Raises:
         DataError: the embeddings are malformed, or lack a protocol's gallery or probes.
     """
     check(embeddings, subject, condition, view, "embeddings")
     sequences = Sequences.of(subject, condition, view)
-    return _scored(embeddings, sequences, protocols, distance, bootstrap, seed)
+    return _scored(embeddings, sequences, protocols, distance, bootstrap, seed, frames)
 
 
 def _scored(
@@ -121,10 +129,11 @@ def _scored(
     distance: Metric,
     bootstrap: int,
     seed: int,
+    frames: NDArray[np.integer] | None,
 ) -> dict[str, Score]:
     # Selections first: what is missing is told before the long work.
     waiting = {
-        name: _prepared(name, each, embeddings, sequences, distance, bootstrap, seed)
+        name: _prepared(name, each, embeddings, sequences, distance, bootstrap, seed, frames)
         for name, each in protocols.items()
     }
     return {name: work() for name, work in waiting.items()}
@@ -138,6 +147,7 @@ def _prepared(
     distance: Metric,
     bootstrap: int,
     seed: int,
+    frames: NDArray[np.integer] | None,
 ) -> Callable[[], Score]:
     """Selects what a protocol is about, and gives the work that is left to do."""
     # The name in the key keeps a protocol's interval free of the protocols beside it.
@@ -161,3 +171,5 @@ def _prepared(
         case Submission():
             parts = select_parts(name, protocol, sequences)
             return partial(submission, name, protocol, embeddings, sequences, *parts, distance)
+        case Segmentation():
+            return partial(segmentation_score, name, embeddings, frames)

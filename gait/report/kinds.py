@@ -97,6 +97,15 @@ KINDS = {
         "to be. The mean has the accuracy over all sequences, its 95 % interval when the subjects "
         "are resampled, and the means over categories.",
     ),
+    "segmentation": Kind(
+        lambda row: row.miou_pct,
+        [
+            Column("mIoU", lambda row: row.miou_pct),
+            Column("sequences", lambda row: row.n_probe),
+        ],
+        [],
+        "mIoU: intersection over union of silhouettes as found and as given, mean over frames.",
+    ),
     "submission": Kind(
         lambda row: row.rank1_pct,
         [_PUBLISHED, _PROBES, _GALLERY],

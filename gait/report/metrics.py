@@ -124,11 +124,22 @@ class Submission(Strict):
     note: str
 
 
+class Segmentation(Strict):
+    """Intersection over union with the silhouettes, as a mean over frames."""
+
+    kind: Literal["segmentation"]
+    title: str
+    miou_pct: float
+    n_sequences: int
+    n_frames: int
+
+
 Protocol = Annotated[
     Annotated[Retrieval, Tag("retrieval")]
     | Annotated[Verification, Tag("verification")]
     | Annotated[Classification, Tag("classification")]
-    | Annotated[Submission, Tag("submission")],
+    | Annotated[Submission, Tag("submission")]
+    | Annotated[Segmentation, Tag("segmentation")],
     Discriminator(kind_of),
 ]
 

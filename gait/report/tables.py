@@ -15,6 +15,7 @@ from gait.report.metrics import (
     Classification,
     Metrics,
     Retrieval,
+    Segmentation,
     Submission,
     Verification,
 )
@@ -61,6 +62,7 @@ class Row:
     tar_far_1e_2_pct: str = ""
     tar_far_1e_3_pct: str = ""
     tar_far_1e_4_pct: str = ""
+    miou_pct: str = ""
     note: str = ""
 
     @property
@@ -111,6 +113,8 @@ def report_rows(metrics: Metrics, published: list[Published]) -> list[Row]:
                 rows += _classification_rows(common, protocol)
             case Submission():
                 rows.append(_submission_row(common, protocol, known))
+            case Segmentation():
+                rows.append(_segmentation_row(common, protocol))
     return rows
 
 
@@ -292,6 +296,15 @@ def _submission_row(common: Row, protocol: Submission, known: dict[str, float]) 
         n_gallery=str(protocol.n_gallery),
         published_rank1_pct=percent(known.get("all")),
         note="; ".join(filter(None, [whose, protocol.note])),
+    )
+
+
+def _segmentation_row(common: Row, protocol: Segmentation) -> Row:
+    return replace(
+        common,
+        probe="all",
+        n_probe=str(protocol.n_sequences),
+        miou_pct=percent(protocol.miou_pct),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from gait.config.load import load_dataset
 from gait.evaluation import score_embeddings
 from gait.evaluation.rerank import rerank
-from gait.evaluation.segmentation import mean_iou
+from gait.layers.overlap import intersection_over_union
 from tests.parity.test_metrics_goldens import (
     DATASETS,
     FUNCTIONS,
@@ -39,7 +40,8 @@ def test_classification() -> None:
 
 def test_intersection_over_union() -> None:
     shape = (5, 1, 9, 7)
-    got = mean_iou(uniform("iou_a", shape) > 0.4, uniform("iou_b", shape) > 0.6)
+    masks = (uniform("iou_a", shape) > 0.4, uniform("iou_b", shape) > 0.6)
+    got = intersection_over_union(*(torch.from_numpy(each).float() for each in masks))
     np.testing.assert_allclose(got, FUNCTIONS["mean_iou"]["result"], rtol=1e-6)
 
 

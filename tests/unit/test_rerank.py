@@ -1,4 +1,4 @@
-"""Re-ranking equals a walk through sets of neighbours; the other figures count as they say."""
+"""Re-ranking equals a walk through sets of neighbours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 
 from gait.evaluation import rerank as module
 from gait.evaluation.rerank import rerank
-from gait.evaluation.segmentation import mean_iou
 
 
 def slow(distance: np.ndarray, probes: int, k1: int, k2: int, weight: float) -> np.ndarray:
@@ -53,13 +52,3 @@ def test_equals_a_slow_walk(
 
 def test_sequences_at_one_place_are_no_trouble() -> None:
     assert np.isfinite(rerank(np.zeros((6, 6), np.float32), 2)).all()
-
-
-def test_intersection_over_union_of_nothing_and_of_other_shapes() -> None:
-    masks = np.zeros((3, 4, 4), bool)
-    masks[1:, :2] = True
-    other = masks.copy()
-    other[2] = ~masks[2]
-    assert mean_iou(masks, other).tolist() == [1.0, 1.0, 0.0]
-    with pytest.raises(ValueError, match=r"\(3, 4, 4\) and \(2, 4, 4\)"):
-        mean_iou(masks, other[:2])

@@ -300,6 +300,18 @@ def tabulate(
 
 
 @app.command()
+def submit(
+    metrics: Annotated[Path, typer.Argument(help="The metrics, metrics.json.")],
+    protocol: Annotated[str, typer.Option(help="The dataset's protocol, a submission.")],
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+) -> None:
+    """Write the file that a challenge scores."""
+    from gait.report.submission import write_submission
+
+    print(f"{write_submission(metrics, protocol, output)} probes")
+
+
+@app.command()
 def combine(
     output: Annotated[Path, typer.Option(help="The table to write.")],
     reports: Annotated[

@@ -19,6 +19,7 @@ from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.experiment import Resolved
 from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.protocol import Submission
 from gait.errors import ConfigError, nearest
 from gait.prepare.catalogue import deal, rows_digest, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
@@ -215,6 +216,16 @@ class Flow:
             raise ConfigError(problems)
         return [
             f"results/{'/'.join(key)}/report.csv" for key in wanted if self.missing(*key) is None
+        ]
+
+    def submissions(self, dataset: str, model: str) -> list[str]:
+        """The files for challenges of a pair's experiments, those that cannot run left out."""
+        return [
+            f"results/{'/'.join(key)}/{name}.csv"
+            for key in self.experiments
+            if key[:2] == (dataset, model) and self.missing(*key) is None
+            for name, protocol in self.experiment(*key).protocols.items()
+            if isinstance(protocol, Submission)
         ]
 
     def notes(self, dataset: str, model: str) -> list[str]:

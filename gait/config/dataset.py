@@ -16,15 +16,24 @@ from pydantic import (
     model_validator,
 )
 
-from gait.config.protocol import Keys, Names, Protocol, Selection
+from gait.config.protocol import (
+    Classification,
+    Keys,
+    Names,
+    Protocol,
+    Retrieval,
+    Selection,
+    Submission,
+    Verification,
+)
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
-# The protocol of published figures that only a challenge can measure.
-SUBMISSION = "submission"
+# A submission's protocol is called like its file, but for the suffix.
+SUBMISSION = r"submission(?:-[A-Za-z0-9_.+=-]+)?"
 
 
 class Pretreat(Strict):
@@ -67,9 +76,9 @@ class Published(Strict):
 
     Attributes:
         model: the model it is compared with, by its name in `config/models`.
-        protocol: one of the dataset's protocols, or 'submission' for what nobody but the
-            organisers of a challenge can measure.
-        rank1_pct: percent by the protocol's probe names; probes without a figure are left out.
+        protocol: one of the dataset's protocols.
+        rank1_pct: percent by the protocol's probe names, 'all' for a submission, which only the
+            organisers of its challenge can score; probes without a figure are left out.
     """
 
     model: str
@@ -153,6 +162,12 @@ class Dataset(Strict):
     def _protocols_name_files(cls, value: dict[str, Protocol]) -> dict[str, Protocol]:
         if wrong := [name for name in value if not re.fullmatch(NAME, name)]:
             raise ValueError(f"the name {wrong[0]!r} of a protocol must match {NAME}")
+        for name, each in value.items():
+            if isinstance(each, Submission) != bool(re.fullmatch(SUBMISSION, name)):
+                raise ValueError(
+                    f"the protocol {name} is of the kind {each.kind}; submissions, and nothing "
+                    "else, are called submission or submission-<something>, as their files are"
+                )
         return value
 
     @field_validator("protocols")
@@ -165,6 +180,20 @@ class Dataset(Strict):
         lists = info.data["partition"].sequences
         return {name: protocol.with_lists(lists) for name, protocol in value.items()}
 
+    @field_validator("protocols")
+    @classmethod
+    def _pairs_in_place(cls, value: dict[str, Protocol]) -> dict[str, Protocol]:
+        retrievals = {name: each for name, each in value.items() if isinstance(each, Retrieval)}
+        for name, each in value.items():
+            if isinstance(each, Verification) and isinstance(each.of, str):
+                if each.of not in retrievals:
+                    raise ValueError(
+                        f"{name}.of: no retrieval protocol is named {each.of!r}; "
+                        f"{nearest(each.of, retrievals)}"
+                    )
+                value = value | {name: each.model_copy(update={"of": retrievals[each.of]})}
+        return value
+
     @model_validator(mode="after")
     def _lists_only_there(self) -> Self:
         partition = self.partition.model_copy(update={"sequences": {}})
@@ -172,14 +201,22 @@ class Dataset(Strict):
         return self
 
     @model_validator(mode="after")
+    def _categories_in_place(self) -> Self:
+        protocols = dict(self.protocols)
+        for name, each in protocols.items():
+            if isinstance(each, Classification) and not each.categories:
+                if self.categories is None:
+                    raise ValueError(f"protocols: {name} tells categories, and there are none")
+                protocols[name] = each.model_copy(update={"categories": self.categories})
+        object.__setattr__(self, "protocols", protocols)
+        return self
+
+    @model_validator(mode="after")
     def _published_rows_exist(self) -> Self:
-        known = {*self.protocols, SUBMISSION}
-        if unknown := {each.protocol for each in self.published} - known:
+        if unknown := {each.protocol for each in self.published} - set(self.protocols):
             raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
         for each in self.published:
-            if each.protocol not in self.protocols:
-                continue
-            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].probes)):
+            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].rows)):
                 raise ValueError(
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
                 )

@@ -15,11 +15,21 @@ from pydantic import (
 )
 
 from gait.config.dataset import NAME, Dataset
+from gait.config.protocol import Protocol
 from gait.config.schema import Component, Strict
 from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Output = Literal["compared", "categories", "overlaps"]
+# What the protocols of each kind score.
+SCORED: dict[str, Output] = {
+    "retrieval": "compared",
+    "verification": "compared",
+    "submission": "compared",
+    "classification": "categories",
+    "segmentation": "overlaps",
+}
 
 
 class Loss(Component):
@@ -198,10 +208,13 @@ class Evaluation(Strict):
     """How embeddings are scored.
 
     Attributes:
-        protocols: names from the dataset; None for all of them.
+        output: what the model gives as its embeddings: features that are 'compared', logits of
+            'categories', or 'overlaps' of what it found with the silhouettes.
+        protocols: names from the dataset; None for all of them that score such an output.
         bootstrap: resamplings of the subjects behind each confidence interval.
     """
 
+    output: Output = "compared"
     protocols: list[str] | None = None
     distance: Literal["euclidean", "cosine"] = "euclidean"
     bootstrap: NonNegativeInt = 1000
@@ -211,6 +224,7 @@ class Experiment(Strict):
     """One experiment, every value: `defaults.yaml` < model < experiment.
 
     Attributes:
+        partition: the file `partition-<name>.yaml` of the dataset cuts it, not `partition.yaml`.
         inputs: what the model gets, one entry a tensor: a modality of the dataset, or several
             joined on their channels, such as 'skeleton_maps+silhouettes'.
         train_on: further datasets to train on together with this one; each iteration's batch
@@ -224,6 +238,7 @@ class Experiment(Strict):
 
     seed: NonNegativeInt = 0
     iterations: NonNegativeInt
+    partition: Annotated[str, Field(pattern=f"^{NAME}$")] | None = None
     inputs: Annotated[list[str], Field(min_length=1)] = Field(
         default_factory=lambda: [SILHOUETTES]
     )
@@ -326,6 +341,15 @@ class Resolved(Strict):
     trained_on: str = ""
 
     @property
+    def protocols(self) -> dict[str, Protocol]:
+        """The protocols by which the experiment is scored."""
+        known = self.dataset.protocols
+        if (wanted := self.experiment.evaluation.protocols) is not None:
+            return {name: known[name] for name in wanted}
+        output = self.experiment.evaluation.output
+        return {name: each for name, each in known.items() if SCORED[each.kind] == output}
+
+    @property
     def identity(self) -> str:
         """The output key `<dataset>/<model>/<save_name>`, with `/on-<other dataset>`."""
         return identity(self.dataset.name, self.model, self.save_name, self.trained_on)
@@ -366,7 +390,7 @@ class Resolved(Strict):
     def training_slice(self) -> dict[str, Any]:
         """What the trained weights depend on; a change of it means training again."""
         experiment = self.experiment.model_dump(
-            mode="json", exclude={"logging", "embedding", "evaluation"}
+            mode="json", exclude={"logging", "embedding", "evaluation", "partition"}
         )
         trained_on = {each.name: each.partition.train for each in (self.dataset, *self.others)}
         return {
@@ -388,11 +412,6 @@ class Resolved(Strict):
 
     def scoring_slice(self) -> dict[str, Any]:
         """What metrics depend on, given the embeddings."""
-        wanted = self.experiment.evaluation.protocols or list(self.dataset.protocols)
-        protocols = {
-            name: self.dataset.protocols[name].model_dump(mode="json")
-            for name in wanted
-            if name in self.dataset.protocols
-        }
+        protocols = {name: each.model_dump(mode="json") for name, each in self.protocols.items()}
         evaluation = self.experiment.evaluation.model_dump(mode="json")
         return {"evaluation": evaluation, "protocols": protocols, "seed": self.experiment.seed}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from gait import registry
 from gait.config.dataset import NAME, Dataset
-from gait.config.experiment import Experiment, Resolved
+from gait.config.experiment import SCORED, Experiment, Resolved
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, read_yaml
 from gait.errors import ConfigError, nearest
@@ -44,20 +44,30 @@ def dataset_names(root: Path) -> list[str]:
     return sorted(path.parent.name for path in (root / "datasets").glob("*/dataset.yaml"))
 
 
-def load_dataset(root: Path, name: str) -> tuple[Dataset, Origins]:
+def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[Dataset, Origins]:
     """A dataset's definition; its partition may lie beside it in `partition.yaml`.
 
+    Args:
+        partition: take `partition-<this>.yaml` instead.
+
     Raises:
-        ConfigError: unknown dataset, or all problems of its files.
+        ConfigError: unknown dataset or partition, or all problems of its files.
     """
     path = root / "datasets" / name / "dataset.yaml"
     if not path.is_file():
         known = dataset_names(root)
         raise ConfigError(f"no dataset is named {name!r} ({path}); {nearest(name, known)}")
     data, origins = read_yaml(path)
-    partition = path.with_name("partition.yaml")
-    if partition.is_file():
-        data["partition"], places = read_yaml(partition)
+    cut = path.with_name("partition.yaml" if partition is None else f"partition-{partition}.yaml")
+    if partition is not None and not cut.is_file():
+        there = [
+            each.stem.removeprefix("partition-") for each in cut.parent.glob("partition-*.yaml")
+        ]
+        raise ConfigError(
+            f"{name} has no partition {partition!r} ({cut}); {nearest(partition, there)}"
+        )
+    if cut.is_file():
+        data["partition"], places = read_yaml(cut)
         origins |= {f"partition.{key}": place for key, place in places.items()}
     layouts = data.get("layouts")
     problems = [
@@ -100,7 +110,10 @@ def load_experiment(
     problems = []
     definition = None
     try:
-        definition, _ = load_dataset(root, dataset)
+        partition = merged.get("partition")
+        definition, _ = load_dataset(
+            root, dataset, partition if isinstance(partition, str) else None
+        )
     except ConfigError as error:
         problems = error.problems
     problems += _component_problems(merged, origins, path)
@@ -125,14 +138,9 @@ def load_experiment(
     ]
     if problems:
         raise ConfigError(problems)
-    unknown = set(experiment.evaluation.protocols or []) - set(definition.protocols)
-    if unknown:
+    if unfit := _unfit_protocols(experiment, definition):
         place = origins.get("evaluation.protocols", path)
-        raise ConfigError(
-            f"{place}: evaluation.protocols: {dataset} has no protocol {each!r}; "
-            f"{nearest(each, definition.protocols)}"
-            for each in sorted(unknown)
-        )
+        raise ConfigError(f"{place}: evaluation.protocols: {each}" for each in unfit)
     resolved = Resolved(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
@@ -266,6 +274,23 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
             kind, component if isinstance(component, dict) else {"name": component}, where
         )
     ]
+
+
+def _unfit_protocols(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """What is wrong with the protocols that an experiment names."""
+    output = experiment.evaluation.output
+    problems = []
+    for name in sorted(experiment.evaluation.protocols or []):
+        if (known := dataset.protocols.get(name)) is None:
+            problems.append(
+                f"{dataset.name} has no protocol {name!r}; {nearest(name, dataset.protocols)}"
+            )
+        elif SCORED[known.kind] != output:
+            problems.append(
+                f"{name} is a {known.kind}, which scores the output {SCORED[known.kind]!r}, and "
+                f"evaluation.output is {output!r}"
+            )
+    return problems
 
 
 def describe(experiment: Experiment, origins: Origins) -> str:

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 
 from gait.errors import DataError
 from gait.files import atomic_path
-from gait.report.metrics import Metrics, read_metrics
+from gait.report.metrics import Metrics, Retrieval, read_metrics
 from gait.report.tables import percent
 
 _NAMES = ("model", "save_name", "trained_on")
@@ -64,6 +64,8 @@ class Matrix:
 def tabulate_matrix(metrics: list[Path], output: Path, notes: list[str]) -> None:
     """Write the matrix of experiments: runs that differ in their seed only are one row.
 
+    It has the protocols that give a rank-1; others, such as a classification, are left out.
+
     Args:
         metrics: `metrics.json` of each run and tested dataset.
         notes: `<dataset>/<model>/<save_name>: why` for each experiment without metrics.
@@ -78,6 +80,8 @@ def tabulate_matrix(metrics: list[Path], output: Path, notes: list[str]) -> None
         scores = read_metrics(path)
         row = found.setdefault(_key(scores), {})
         for protocol, result in scores.protocols.items():
+            if not isinstance(result, Retrieval):
+                continue
             column = f"{scores.dataset}/{protocol}"
             columns[column] = None
             values = row.setdefault(column, {})

@@ -10,15 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gait.report.kinds import KINDS
 from gait.report.matrix import Matrix, is_matrix, read_matrix
 from gait.report.tables import MEAN, Row, read_report
 
 WIDTH = 100
-_MEANING = (
-    "Percent. Rank-1, rank-5: probes with their subject among the first 1 or 5 of the gallery. "
-    "95 %: interval of rank-1 when the subjects are resampled. mAP, mINP: mean average precision, "
-    "mean inverse negative penalty."
-)
 _MATRIX_MEANING = (
     "Mean rank-1 of a protocol in percent: mean over seeds ± their standard deviation (their "
     "number). Bold: the dataset trained on."
@@ -46,7 +42,8 @@ def show(report_csv: Path) -> None:
         if row.note:
             what = " ".join(filter(None, [row.experiment, row.protocol, row.probe]))
             console.print(Text(f"{what}: {row.note}"))
-    console.print(Text(_MEANING, style="dim"))
+    meanings = [KINDS[kind].meaning for kind in dict.fromkeys(row.kind for row in scored)]
+    console.print(Text(" ".join(["Percent.", *meanings]), style="dim"))
     console.print(Text(f"table    {report_csv}"))
     for name, what in (("views.csv", "views   "), ("figures", "figures ")):
         beside = report_csv.with_name(name)
@@ -91,28 +88,18 @@ def _table(title: str, rows: list[Row]) -> Table:
     table = _empty(title)
     table.add_column("experiment", overflow="fold")
     table.add_column("probe", overflow="fold")
-    for name in ("rank-1", "95 %", "published", "rank-5", "mAP", "mINP", "probes", "gallery"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = KINDS[rows[0].kind].columns
+    for number, column in enumerate(columns):
+        style = "bold" if number == 0 else None
+        table.add_column(column.label, justify="right", no_wrap=True, style=style)
     for experiment, group in groupby(rows, key=lambda row: row.name):
         members = list(group)
         for number, row in enumerate(members):
             table.add_row(
                 Text(experiment if number == 0 else ""),
                 Text(row.probe),
-                Text(row.rank1_pct, style="bold"),
-                Text(_interval(row)),
-                Text(row.published_rank1_pct),
-                Text(row.rank5_pct),
-                Text(row.map_pct),
-                Text(row.minp_pct),
-                Text(row.n_probe),
-                Text(row.n_gallery),
+                *(Text(column.value(row)) for column in columns),
                 style="italic" if row.probe == MEAN else None,
                 end_section=number == len(members) - 1,
             )
     return table
-
-
-def _interval(row: Row) -> str:
-    low, high = row.rank1_ci_low_pct, row.rank1_ci_high_pct
-    return f"{float(low):.1f}-{float(high):.1f}" if low else ""

@@ -17,7 +17,9 @@ from tests.unit.scores import metrics, probe, table
 
 COLUMNS = (
     "dataset,model,save_name,protocol,probe,rank1_pct,rank5_pct,map_pct,minp_pct,n_probe,"
-    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,iterations,seed,note,trained_on"
+    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,iterations,seed,kind,"
+    "accuracy_pct,accuracy_ci_low_pct,accuracy_ci_high_pct,precision_pct,recall_pct,f1_pct,"
+    "specificity_pct,eer_pct,tar_far_1e_2_pct,tar_far_1e_3_pct,tar_far_1e_4_pct,miou_pct,note,trained_on"
 )
 
 
@@ -30,10 +32,10 @@ def test_the_columns_their_order_and_decimals(tmp_path: Path) -> None:
     write_table(tmp_path / "report.csv", Row, rows)
     assert (tmp_path / "report.csv").read_bytes().decode().split("\n") == [
         COLUMNS,
-        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,400,0,,",
-        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,400,0,,",
+        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,400,0,retrieval,,,,,,,,,,,,,,",
+        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,400,0,retrieval,,,,,,,,,,,,,,",
         "Toy,GaitSet,paper,single_view,mean,"
-        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,400,0,,",
+        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,400,0,retrieval,,,,,,,,,,,,,,",
         "",
     ]
 

@@ -3,6 +3,7 @@ import os
 import sys
 from pathlib import Path
 
+from gait.config.dataset import SUBMISSION
 from gait.config.settings import check_settings
 from gait import matrix as matrices
 from gait.errors import GaitError
@@ -37,6 +38,7 @@ localrules:
     resolve,
     gather,
     tabulate,
+    submit,
     combine_experiments,
     combine_models,
     matrix,
@@ -50,6 +52,7 @@ wildcard_constraints:
     # Any name, so that an unknown dataset is told of as such.
     on=r"(?:/on-[^/]+)?",
     shard=r"\d+-of-\d+",
+    submission=SUBMISSION,
 
 
 def get_root(wildcards):
@@ -118,6 +121,10 @@ def get_slice(stage):
 
 def get_reports(wildcards):
     return told(flow.reports, wildcards.dataset, wildcards.model)
+
+
+def get_submissions(wildcards):
+    return told(flow.submissions, wildcards.dataset, wildcards.model)
 
 
 def get_notes(wildcards):

@@ -39,9 +39,30 @@ rule tabulate:
         " --views {output.views} --figures {output.figures} > {log} 2>&1"
 
 
+# What the organisers of a challenge score; a dataset's protocols of that kind name the files.
+rule submit:
+    input:
+        metrics=f"{RESULT}/metrics.json",
+    output:
+        submission=f"{RESULT}/{{submission}}.csv",
+    log:
+        "logs/submit/{dataset}/{model}/{save_name}/{submission}.log",
+    benchmark:
+        "logs/submit/{dataset}/{model}/{save_name}/{submission}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    shell:
+        "gait submit {input.metrics} --protocol {wildcards.submission}"
+        " --output {output.submission} > {log} 2>&1"
+
+
 rule combine_experiments:
     input:
         reports=get_reports,
+        submissions=get_submissions,
     output:
         table=report(
             "results/{dataset}/{model}/report.csv",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -65,11 +65,13 @@ class Aligned:
             odd size has one column less.
         kept: int64 [m], positions of those frames among the input frames.
         dropped: number of the other frames, by reason.
+        problems: the reason for each of them, by its position among the input frames.
     """
 
     frames: NDArray[np.uint8]
     kept: NDArray[np.int64]
     dropped: dict[str, int]
+    problems: dict[int, str] = field(default_factory=dict)
 
 
 def align(frames: Frames, size_px: int, rules: Rules = SILHOUETTE) -> Aligned:
@@ -105,7 +107,7 @@ def align(frames: Frames, size_px: int, rules: Rules = SILHOUETTE) -> Aligned:
     channels = (3,) if rules.colour else ()
     windows = np.zeros((len(frames), size_px, size_px // 2 * 2, *channels), np.uint8)
     usable = np.zeros(len(frames), np.bool_)
-    dropped: Counter[str] = Counter()
+    problems: dict[int, str] = {}
     for positions, stack in _by_size(frames):
         sums = _row_sums(_weighed(stack, rules))
         filled = sums > 0
@@ -118,14 +120,15 @@ def align(frames: Frames, size_px: int, rules: Rules = SILHOUETTE) -> Aligned:
                 figure, windows[position], rules
             )
             if problem:
-                dropped[problem] += 1
+                problems[position] = problem
             else:
                 usable[position] = True
     kept = np.flatnonzero(usable).astype(np.int64, copy=False)
     return Aligned(
         windows if len(kept) == len(windows) else windows[kept],
         kept,
-        dict(sorted(dropped.items())),
+        dict(sorted(Counter(problems.values()).items())),
+        problems,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -32,13 +31,13 @@ class Crops:
         frames: uint8 [m, 3, h, w]: red, green, blue.
         ratio: width divided by height of what each shows, before it was scaled, float64 [m].
         kept: int64 [m], positions of those images among those given.
-        dropped: number of the other images, by reason.
+        problems: the reason for each of the others, by its position.
     """
 
     frames: NDArray[np.uint8]
     ratio: NDArray[np.float64]
     kept: NDArray[np.int64]
-    dropped: dict[str, int]
+    problems: dict[int, str]
 
 
 def squeezed(images: Sequence[Image], size_px: int) -> Crops:
@@ -123,7 +122,7 @@ def _crops(
     frames = np.empty((len(images), 3, *size), np.uint8)
     ratio = np.empty(len(images), np.float64)
     kept: list[int] = []
-    dropped: Counter[str] = Counter()
+    problems: dict[int, str] = {}
     for position, image in enumerate(images):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise DataError(
@@ -132,13 +131,11 @@ def _crops(
             )
         made = crop(image)
         if isinstance(made, str):
-            dropped[made] += 1
+            problems[position] = made
             continue
         shown, scaled = made
         frames[len(kept)] = scaled[..., ::-1].transpose(2, 0, 1)
         ratio[len(kept)] = shown.shape[1] / shown.shape[0]
         kept.append(position)
     count = len(kept)
-    return Crops(
-        frames[:count], ratio[:count], np.array(kept, np.int64), dict(sorted(dropped.items()))
-    )
+    return Crops(frames[:count], ratio[:count], np.array(kept, np.int64), problems)

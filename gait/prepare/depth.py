@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +66,16 @@ def depth_images(clouds: Sequence[NDArray[np.floating]], size_px: int) -> Aligne
     """
     _check(clouds)
     drawn = [_drawn(cloud) for cloud in clouds]
-    seen = np.array([row for row, image in enumerate(drawn) if image.size], np.int64)
-    aligned = align([image for image in drawn if image.size], size_px, DEPTH)
-    dropped = dict(aligned.dropped)
-    if unseen := len(clouds) - len(seen):
-        dropped[NOTHING_IN_SIGHT] = unseen
-    frames = np.ascontiguousarray(aligned.frames.transpose(0, 3, 1, 2))
-    return replace(aligned, frames=frames, kept=seen[aligned.kept], dropped=dropped)
+    seen = [row for row, image in enumerate(drawn) if image.size]
+    aligned = align([drawn[row] for row in seen], size_px, DEPTH)
+    problems = {row: NOTHING_IN_SIGHT for row, image in enumerate(drawn) if not image.size}
+    problems |= {seen[row]: problem for row, problem in aligned.problems.items()}
+    return Aligned(
+        np.ascontiguousarray(aligned.frames.transpose(0, 3, 1, 2)),
+        np.array(seen, np.int64)[aligned.kept],
+        dict(sorted(Counter(problems.values()).items())),
+        problems,
+    )
 
 
 def _check(clouds: Sequence[NDArray[np.floating]]) -> None:

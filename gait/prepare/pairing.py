@@ -43,19 +43,26 @@ def lacking(modality: str) -> str:
     return f"no {modality.replace('_', ' ')}"
 
 
-def pair(keys: Mapping[str, Sequence[str]]) -> Paired:
+def pair(
+    keys: Mapping[str, Sequence[str]], problems: Mapping[str, Mapping[str, str]] | None = None
+) -> Paired:
     """Pair frames that have one key, such as their number in the video, in every modality.
 
-    Rows come in the order of the first modality.
+    Rows come in the order of the first modality. A frame that several lack is counted for the
+    first of them.
 
     Args:
         keys: for each modality, the key of each of its frames.
+        problems: for each modality, why it has no frame of a key, where that is known.
 
     Raises:
         DataError: a modality has two frames of one key.
     """
     places = {modality: _places(modality, found) for modality, found in keys.items()}
-    every = dict.fromkeys(key for found in keys.values() for key in found)
+    known = problems or {}
+    every = dict.fromkeys(
+        key for each in (keys, known) for found in each.values() for key in found
+    )
     rows: list[str] = []
     dropped: Counter[str] = Counter()
     for key in every:
@@ -63,7 +70,7 @@ def pair(keys: Mapping[str, Sequence[str]]) -> Paired:
         if absent is None:
             rows.append(key)
         else:
-            dropped[lacking(absent)] += 1
+            dropped[known.get(absent, {}).get(key) or lacking(absent)] += 1
     return Paired(
         {
             modality: np.array([found[key] for key in rows], np.int64)

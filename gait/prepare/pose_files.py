@@ -33,12 +33,12 @@ class Poses:
     Attributes:
         keys: what each frame is called in all modalities, [m].
         pose: float64 [m, v, 3]: x and y in pixels, confidence.
-        dropped: number of the other frames, by reason.
+        problems: the reason for each of the other frames, by its key.
     """
 
     keys: list[str]
     pose: NDArray[np.float64]
-    dropped: dict[str, int]
+    problems: dict[str, str]
 
 
 def poses_of_texts(files: Iterable[tuple[str, bytes]]) -> Poses:
@@ -121,26 +121,25 @@ def _poses(
     """What `read` makes of each file: joints or a reason; what it fails on is unreadable."""
     keys: list[str] = []
     found: list[Joints] = []
-    dropped: Counter[str] = Counter()
+    problems: dict[str, str] = {}
     for name, data in files:
         try:
             joints = read(name, data)
         except (ValueError, KeyError, TypeError, RecursionError):
             joints = UNREADABLE
         if isinstance(joints, str):
-            dropped[joints] += 1
+            problems[key(name)] = joints
         elif not joints.size or not np.isfinite(joints).all():
-            dropped[UNREADABLE] += 1
+            problems[key(name)] = UNREADABLE
         else:
             keys.append(key(name))
             found.append(joints)
     # As many joints in each frame; files with others are cut short, or of another program.
-    joints_each = Counter(map(len, found)).most_common(1)
-    usable = [row for row, each in enumerate(found) if len(each) == joints_each[0][0]]
-    if len(usable) < len(found):
-        dropped[UNREADABLE] += len(found) - len(usable)
+    most = Counter(map(len, found)).most_common(1)
+    usable = [row for row, each in enumerate(found) if len(each) == most[0][0]]
+    problems |= dict.fromkeys(set(keys) - {keys[row] for row in usable}, UNREADABLE)
     return Poses(
         [keys[row] for row in usable],
         np.stack([found[row] for row in usable]) if usable else np.zeros((0, 0, 3)),
-        dict(sorted(dropped.items())),
+        problems,
     )

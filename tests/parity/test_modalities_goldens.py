@@ -102,7 +102,7 @@ def test_poses_of_text_files_are_equal() -> None:
         np.testing.assert_array_equal(poses.pose, wanted[f"{sequence}|{view}.pkl"])
         assert poses.pose.dtype == wanted[f"{sequence}|{view}.pkl"].dtype
         assert poses.keys == [f"{number:05d}" for number in range(len(joints))]
-        assert poses.dropped == {}
+        assert poses.problems == {}
 
 
 def test_poses_of_oumvlp_are_equal() -> None:
@@ -132,4 +132,4 @@ def test_poses_of_oumvlp_are_equal() -> None:
     poses = poses_of_json(files, silhouettes)
     np.testing.assert_array_equal(poses.pose, stored["00002|00|000|000.pkl"])
     assert poses.keys == ["0001", "0002", "0005", "0006"]
-    assert poses.dropped == {"nobody in the frame": 1, "unreadable pose": 1}
+    assert poses.problems == {"0003": "nobody in the frame", "0004": "unreadable pose"}

@@ -33,7 +33,7 @@ def test_black_around_a_walker_is_cut_off() -> None:
     np.testing.assert_array_equal(crops.frames[0], crops.frames[1])
     np.testing.assert_array_equal(crops.ratio, [12 / 30, 12 / 30])
     assert crops.kept.tolist() == [1, 2]
-    assert crops.dropped == {"nothing but black": 1}
+    assert crops.problems == {0: "nothing but black"}
 
 
 @pytest.mark.parametrize("width", [1, 7, 20, 31, 32, 33, 90])
@@ -50,7 +50,7 @@ def test_a_fitted_image_stands_in_the_middle(width: int) -> None:
 
 def test_what_no_column_is_left_of_is_dropped() -> None:
     crops = fitted([picture(600, 2), picture(60, 20)], 256, 128)
-    assert crops.dropped == {"too narrow": 1}
+    assert crops.problems == {0: "too narrow"}
     assert crops.kept.tolist() == [1]
     assert len(crops.frames) == len(crops.ratio) == 1
 

@@ -37,6 +37,15 @@ def test_whatever_is_lacking_rows_have_one_key() -> None:
         assert sum(paired.dropped.values()) == len(every) - len(common)
 
 
+def test_why_a_frame_is_lacking_is_told_where_it_is_known() -> None:
+    paired = pair(
+        {"silhouettes": ["1", "2", "3"], "pose": ["1", "5"]},
+        {"silhouettes": {"4": "too narrow", "5": "unreadable"}, "pose": {"2": "nobody"}},
+    )
+    assert paired.positions["silhouettes"].tolist() == paired.positions["pose"].tolist() == [0]
+    assert paired.dropped == {"no pose": 1, "nobody": 1, "too narrow": 1, "unreadable": 1}
+
+
 def test_two_frames_of_one_key_are_refused() -> None:
     with pytest.raises(DataError, match="pose: expected each frame once, got several named 2"):
         pair({"silhouettes": ["1", "2"], "pose": ["1", "2", "2"]})

@@ -81,7 +81,7 @@ def test_text_files_that_are_cut_short_are_counted() -> None:
     poses = poses_of_texts(files)
     assert poses.keys == ["00001", "00006"]
     np.testing.assert_array_equal(poses.pose[0].ravel(), np.arange(2.0, 53.0))
-    assert poses.dropped == {"unreadable pose": 4}
+    assert poses.problems == dict.fromkeys(["00002", "00003", "00004", "00005"], "unreadable pose")
 
 
 def test_json_files_of_any_kind_are_counted() -> None:
@@ -102,9 +102,10 @@ def test_json_files_of_any_kind_are_counted() -> None:
     poses = poses_of_json(files, {})
     assert poses.keys == ["0001", "0008"]
     assert poses.pose.shape == (2, 18, 3)
-    assert poses.dropped == {"nobody in the frame": 1, "unreadable pose": 5}
+    assert poses.problems.pop("0002") == "nobody in the frame"
+    assert poses.problems == {f"000{number}": "unreadable pose" for number in range(3, 8)}
 
 
 def test_no_files_give_no_frames() -> None:
     assert poses_of_texts([]).keys == []
-    assert poses_of_json([], {}).dropped == {}
+    assert poses_of_json([], {}).problems == {}

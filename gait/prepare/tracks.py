@@ -1,0 +1,178 @@
+"""The files of a modality, one a frame, to a track: its frames, and what each is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.modalities import POSE, RGB
+from gait.prepare import align, crops, depth, pose_files, smpl
+from gait.prepare.pairing import pair
+from gait.prepare.point_cloud import read_point_cloud
+
+# Raised when the same files would give other frames than before.
+ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} tracks-1"
+
+UNREADABLE = "unreadable"
+
+# Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
+_SQUARE_PX = 128
+_UPRIGHT_PX = (256, 128)
+
+_Item = TypeVar("_Item")
+
+# Name and content of each file, in the order of frames.
+Files = Iterable[tuple[str, bytes]]
+# A decoded silhouette as it lies in its image, uint8 [h, w], by the key of its frame.
+Silhouettes = Mapping[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One modality of a sequence.
+
+    Attributes:
+        keys: what each frame is called, in all modalities, [m].
+        frames: an array as the modality has it, [m, ...].
+        problems: why other frames are not there, by their keys.
+    """
+
+    keys: list[str]
+    frames: NDArray[Any]
+    problems: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The modalities of a sequence: row i is the same moment in all of them.
+
+    Attributes:
+        frames: an array a modality, of one length.
+        dropped: number of the frames that are not there, by reason.
+    """
+
+    frames: dict[str, NDArray[Any]]
+    dropped: dict[str, int]
+
+
+def join(tracks: Mapping[str, Track]) -> Joined:
+    """What all tracks have, in the order of the first one; what one lacks is dropped from all.
+
+    Raises:
+        DataError: a track has two frames of one key.
+    """
+    paired = pair(
+        {modality: track.keys for modality, track in tracks.items()},
+        {modality: track.problems for modality, track in tracks.items()},
+    )
+    frames = {
+        modality: np.ascontiguousarray(track.frames[paired.positions[modality]])
+        for modality, track in tracks.items()
+    }
+    return Joined(frames, paired.dropped)
+
+
+def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, maps, problems = _images(files, cv2.IMREAD_GRAYSCALE)
+    aligned = align.align(maps, size_px, align.PARSING)
+    return {"parsing": _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)}
+
+
+def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_texts(files)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+
+
+def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_json(files, silhouettes)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+
+
+def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, bodies, problems = _readable(files, smpl.read_smpl, "no readable body model")
+    numbers = sum(smpl.PARTS.values())
+    frames = np.stack(bodies) if bodies else np.zeros((0, numbers), np.float32)
+    return {"smpl": Track(keys, frames, problems)}
+
+
+def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
+    drawn = depth.depth_images(clouds, size_px)
+    return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
+
+
+def _colours(
+    crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
+) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+        keys, images, problems = _images(files, cv2.IMREAD_COLOR)
+        made = crop(images)
+        return {
+            RGB: _track(keys, made.frames, made.kept, made.problems, problems),
+            "ratio": _track(keys, made.ratio, made.kept, made.problems, problems),
+        }
+
+    return read
+
+
+# What a dataset.yaml may say lies beside silhouettes, and what is made of it. A size is that of
+# aligned silhouettes.
+KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
+    "parsing": _parsing,
+    "pose_text": _pose_text,
+    "pose_json": _pose_json,
+    "smpl": _smpl,
+    "depth": _depth,
+    "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
+    "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
+    "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
+}
+
+
+def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
+    """The keys of decoded images, these images, and what is wrong with the others."""
+
+    def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        if image is None:
+            raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
+        return np.asarray(image, np.uint8)
+
+    return _readable(files, decoded, UNREADABLE)
+
+
+def _readable(
+    files: Files, read: Callable[[bytes, str], _Item], reason: str
+) -> tuple[list[str], list[_Item], dict[str, str]]:
+    """The keys of files that can be read, what is in them, and the reason for the others."""
+    keys: list[str] = []
+    found: list[_Item] = []
+    problems: dict[str, str] = {}
+    for name, data in files:
+        key = PurePath(name).stem
+        try:
+            found.append(read(data, name))
+        except (DataError, cv2.error):
+            problems[key] = reason
+        else:
+            keys.append(key)
+    return keys, found, problems
+
+
+def _track(
+    keys: Sequence[str],
+    frames: NDArray[Any],
+    kept: NDArray[np.int64],
+    problems: Mapping[int, str],
+    unreadable: Mapping[str, str],
+) -> Track:
+    """A track of the frames that were kept of those with these keys."""
+    told = {keys[position]: problem for position, problem in problems.items()}
+    return Track([keys[position] for position in kept], frames, told | dict(unreadable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -71,7 +71,7 @@ class Aligned:
     frames: NDArray[np.uint8]
     kept: NDArray[np.int64]
     dropped: dict[str, int]
-    problems: dict[int, str] = field(default_factory=dict)
+    problems: dict[int, str]
 
 
 def align(frames: Frames, size_px: int, rules: Rules = SILHOUETTE) -> Aligned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import cv2
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import POSE, RGB
 from gait.prepare import align, crops, depth, pose_files, smpl
+from gait.prepare.beside import matching
 from gait.prepare.pairing import pair
 from gait.prepare.point_cloud import read_point_cloud
 
@@ -79,6 +80,36 @@ def join(tracks: Mapping[str, Track]) -> Joined:
     return Joined(frames, paired.dropped)
 
 
+def read_tracks(
+    raw: Path, patterns: Mapping[str, str], size_px: int, silhouettes: Silhouettes
+) -> dict[str, Track]:
+    """The tracks of all modalities that lie beside a sequence's silhouettes.
+
+    Args:
+        raw: the dataset's raw folder.
+        patterns: where the files of each kind lie, see `gait.prepare.beside`.
+        size_px: height and width that silhouettes are aligned to.
+        silhouettes: needed for `pose_json`, to choose the walker of several people.
+
+    Raises:
+        DataError: a folder or a file cannot be read, or a path leads out of the raw folder.
+    """
+    tracks: dict[str, Track] = {}
+    for kind, pattern in patterns.items():
+        files = ((entry.name, _content(entry.path)) for entry in matching(raw, pattern))
+        tracks |= KINDS[kind](files, size_px, silhouettes)
+    return tracks
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); make the file readable"
+        ) from None
+
+
 def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     keys, maps, problems = _images(files, cv2.IMREAD_GRAYSCALE)
     aligned = align.align(maps, size_px, align.PARSING)
@@ -122,8 +153,7 @@ def _colours(
     return read
 
 
-# What a dataset.yaml may say lies beside silhouettes, and what is made of it. A size is that of
-# aligned silhouettes.
+# How each kind in `gait.modalities.BESIDE` is read.
 KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
     "parsing": _parsing,
     "pose_text": _pose_text,

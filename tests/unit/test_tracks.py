@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES
+from gait.modalities import BESIDE, MODALITIES
 from gait.prepare.tracks import KINDS, Track, join
 
 
@@ -65,6 +65,7 @@ MAKERS = {
 
 
 def test_every_kind_is_tested() -> None:
+    assert set(KINDS) == set(BESIDE)
     assert set(MAKERS) == set(KINDS)
 
 
@@ -72,6 +73,7 @@ def test_every_kind_is_tested() -> None:
 def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
     files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(4)]
     tracks = KINDS[kind](files, 64, {})
+    assert tuple(tracks) == BESIDE[kind]
     for modality, track in tracks.items():
         assert track.keys == ["0000", "0001", "0002", "0003"]
         assert MODALITIES[modality].fits(track.frames.dtype.name, track.frames.shape)

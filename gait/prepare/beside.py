@@ -26,7 +26,7 @@ from gait.prepare.tree import (
     not_looked_for,
     state_of,
 )
-from gait.types import CatalogueRow
+from gait.types import CatalogueRow, SequenceKey
 
 
 def with_files_beside(
@@ -34,7 +34,8 @@ def with_files_beside(
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
-    A row has no entry for a kind of which there is no file. Rows of videos are left alone.
+    A kind of which no sequence has any file is not there. Of one that is, each row has an entry:
+    a sequence without a file of it lacks it in every frame. Rows of videos are left alone.
 
     Args:
         raw: the dataset's raw folder.
@@ -46,7 +47,20 @@ def with_files_beside(
         DataError: a folder cannot be listed, or a path leads out of the raw folder.
     """
     left = Counter(dict(ignored))
-    return [_with_files(raw, row, left, patterns) for row in rows], dict(+left)
+    images = [row for row in rows if row.kind != "video"]
+    found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
+    for kind, pattern in patterns.items():
+        filled = {row.key: _filled(pattern, row) for row in images}
+        files = {key: matching(raw, each) for key, each in filled.items()}
+        if not any(files.values()):
+            continue
+        for key, entries in files.items():
+            found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
+            # The layout did not know what they are for.
+            left.subtract(
+                MISPLACED if is_frame(each.name) else not_looked_for(each.name) for each in entries
+            )
+    return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
 
 
 def patterns_of(row: CatalogueRow) -> dict[str, str]:
@@ -70,21 +84,8 @@ def patterns_of(row: CatalogueRow) -> dict[str, str]:
     return listed
 
 
-def _with_files(
-    raw: Path, row: CatalogueRow, left: Counter[str], patterns: Mapping[str, str]
-) -> CatalogueRow:
-    if row.kind == "video":
-        return row
-    beside = {}
-    for kind, pattern in patterns.items():
-        filled = _filled(pattern, row)
-        files = matching(raw, filled)
-        if files:
-            beside[kind] = (filled, fingerprint(map(state_of, files)))
-        for file in files:
-            # The layout did not know what they are for.
-            left[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] -= 1
-    return replace(row, beside=json.dumps(beside, sort_keys=True) if beside else "")
+def _text(beside: dict[str, tuple[str, str]]) -> str:
+    return json.dumps(beside, sort_keys=True) if beside else ""
 
 
 def _filled(pattern: str, row: CatalogueRow) -> str:

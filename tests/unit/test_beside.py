@@ -17,6 +17,7 @@ from gait.prepare.align import PARSING, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.catalogue import read_rows, rearrange, rows_digest, scan
 from gait.prepare.manifest import ManifestRow, read_manifest
+from gait.prepare.pack import PackSummary, pack
 from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
@@ -137,9 +138,24 @@ def test_when_no_frame_is_left_there_is_no_pkl(raw: Path) -> None:
     assert not list((raw.parent / "pkl").rglob("*.pkl"))
 
 
-def test_a_sequence_without_any_file_of_a_kind_has_less(raw: Path) -> None:
+def test_a_kind_that_no_sequence_has_is_not_asked_for(raw: Path) -> None:
     rows = pretreated(raw, GAIT3D | {"pose_text": "poses/{subject}/{condition}/{view}/*.txt"})
     assert [row.modality for row in rows] == ["parsing", "silhouettes", "smpl"]
+
+
+def test_a_sequence_that_lacks_what_others_have_is_left_out(raw: Path) -> None:
+    put(raw / "0001/camid0_videoid2/seq1/human_crop_f1.png", png(figure(1)))
+    rows = pretreated(raw, GAIT3D)
+    assert (rows[-1].pkl, rows[-1].dropped) == ("", {"no parsing": 1})
+    summary = packed(raw)
+    assert (summary.sequences, summary.frames, summary.left_out) == (1, 5, 1)
+    assert summary.others == ("parsing", "pose", "skeleton_maps", "smpl")
+
+
+def packed(raw: Path) -> PackSummary:
+    root = raw.parent
+    shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
+    return pack([output], root, root / "manifest.csv", root / "packed", shard)
 
 
 def touch_pose(raw: Path) -> None:

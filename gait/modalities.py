@@ -80,6 +80,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "pose_json": (POSE,),
     "smpl": ("smpl",),
     "depth": ("depth",),
+    "depth_by_time": ("depth",),
     "rgb_squeezed": (RGB, "ratio"),
     "rgb_unpadded": (RGB, "ratio"),
     "rgb_fitted": (RGB, "ratio"),

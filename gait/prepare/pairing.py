@@ -88,8 +88,8 @@ def pair_by_time(
 ) -> Paired:
     """Pair each frame of one modality with the one of another that was taken nearest to it.
 
-    A frame of the second modality may serve several of the first; one that serves none is not
-    counted, as the faster of two sensors has many. Of two that are as near, it is the earlier.
+    A frame of the second modality may serve several of the first; where it is the faster one of
+    two sensors, many serve none. Of two that are as near, it is the earlier.
 
     Args:
         first: a modality and the names of its frames, which are times, see `time_ns`.
@@ -109,9 +109,16 @@ def pair_by_time(
     nearest = after - 1 + is_later
     is_near = np.abs(sorted_times[nearest] - wanted) <= round(within_s * _NS)
     positions = {first[0]: np.flatnonzero(is_near), second[0]: order[nearest[is_near] - 1]}
-    lost = len(wanted) - int(is_near.sum())
-    reason = f"{lacking(second[0])} within {within_s * 1000:g} ms"
-    return Paired(positions, {reason: lost} if lost else {})
+    lost = {
+        second[0]: len(wanted) - int(is_near.sum()),
+        first[0]: len(given) - len(np.unique(positions[second[0]])),
+    }
+    dropped = {
+        f"{lacking(modality)} within {within_s * 1000:g} ms": number
+        for modality, number in sorted(lost.items())
+        if number
+    }
+    return Paired(positions, dropped)
 
 
 def time_ns(name: str) -> int:

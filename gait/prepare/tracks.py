@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from gait.errors import DataError
 from gait.modalities import POSE, RGB
 from gait.prepare import align, crops, depth, pose_files, smpl
 from gait.prepare.beside import matching
-from gait.prepare.pairing import pair
+from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.point_cloud import read_point_cloud
 
 # Raised when the same files would give other frames than before.
@@ -43,11 +44,14 @@ class Track:
         keys: what each frame is called, in all modalities, [m].
         frames: an array as the modality has it, [m, ...].
         problems: why other frames are not there, by their keys.
+        by_time: whether keys are times of another sensor, so that a frame goes with the nearest
+            of other tracks instead of the one of the same key.
     """
 
     keys: list[str]
     frames: NDArray[Any]
     problems: dict[str, str]
+    by_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,43 @@ class Joined:
 def join(tracks: Mapping[str, Track]) -> Joined:
     """What all tracks have, in the order of the first one; what one lacks is dropped from all.
 
+    Tracks by time are joined among themselves, as are the others. Then each row of theirs gets the
+    nearest row of the others, which may serve several; the order is that of the tracks by time.
+
     Raises:
-        DataError: a track has two frames of one key.
+        DataError: a track has two frames of one key, or a key that should be a time is none.
     """
-    paired = pair(
-        {modality: track.keys for modality, track in tracks.items()},
-        {modality: track.problems for modality, track in tracks.items()},
-    )
+    positions: dict[str, NDArray[np.int64]] = {}
+    dropped: Counter[str] = Counter()
+    by_key, by_time = (_paired(tracks, is_timed) for is_timed in (False, True))
+    for group in (by_key, by_time):
+        positions |= group.positions
+        dropped.update(group.dropped)
+    if by_key.positions and by_time.positions:
+        met = pair_by_time(_rows(tracks, by_time), _rows(tracks, by_key))
+        dropped.update(met.dropped)
+        for group, rows in zip((by_time, by_key), met.positions.values(), strict=True):
+            positions |= {modality: each[rows] for modality, each in group.positions.items()}
     frames = {
-        modality: np.ascontiguousarray(track.frames[paired.positions[modality]])
+        modality: np.ascontiguousarray(track.frames[positions[modality]])
         for modality, track in tracks.items()
     }
-    return Joined(frames, paired.dropped)
+    return Joined(frames, dict(sorted(dropped.items())))
+
+
+def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
+    """The tracks of one sort, paired by key."""
+    chosen = {name: track for name, track in tracks.items() if track.by_time == by_time}
+    return pair(
+        {modality: track.keys for modality, track in chosen.items()},
+        {modality: track.problems for modality, track in chosen.items()},
+    )
+
+
+def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
+    """The first modality of those that were paired, and the key of each row."""
+    modality, positions = next(iter(paired.positions.items()))
+    return modality, [tracks[modality].keys[position] for position in positions]
 
 
 def read_tracks(
@@ -139,6 +168,11 @@ def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
 
 
+def _depth_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    tracks = _depth(files, size_px, silhouettes)
+    return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
+
+
 def _colours(
     crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
 ) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
@@ -160,6 +194,7 @@ KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
     "pose_json": _pose_json,
     "smpl": _smpl,
     "depth": _depth,
+    "depth_by_time": _depth_by_time,
     "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
     "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
     "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),

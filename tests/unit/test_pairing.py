@@ -62,7 +62,7 @@ def test_a_cloud_goes_with_the_nearest_image_of_its_middle() -> None:
     # 50 -> 53; 150 -> 170.000001 is too far; 250 -> 260; 350 has none.
     assert paired.positions["points"].tolist() == [0, 2]
     assert paired.positions["rgb"].tolist() == [2, 4]
-    assert paired.dropped == {"no rgb within 20 ms": 2}
+    assert paired.dropped == {"no points within 20 ms": 4, "no rgb within 20 ms": 2}
 
 
 def test_twenty_milliseconds_are_near_enough() -> None:
@@ -76,7 +76,7 @@ def test_one_image_may_serve_two_clouds_and_the_earlier_of_equals_is_taken() -> 
     )
     assert paired.positions["points"].tolist() == [0, 1, 2]
     assert paired.positions["rgb"].tolist() == [0, 0, 1]
-    assert paired.dropped == {}
+    assert paired.dropped == {"no points within 20 ms": 1}
 
 
 def test_times_equal_the_slow_statement() -> None:
@@ -93,7 +93,9 @@ def test_times_equal_the_slow_statement() -> None:
         paired = pair_by_time(("points", clouds), ("rgb", images))
         found = zip(paired.positions["points"], paired.positions["rgb"], strict=True)
         assert list(found) == expected
-        assert sum(paired.dropped.values()) == len(clouds) - len(expected)
+        served = len({image for _, image in expected})
+        assert paired.dropped.get("no rgb within 20 ms", 0) == len(clouds) - len(expected)
+        assert paired.dropped.get("no points within 20 ms", 0) == len(images) - served
 
 
 @pytest.mark.parametrize(

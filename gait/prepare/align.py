@@ -158,7 +158,11 @@ def _by_size(frames: Frames) -> Iterator[tuple[Sequence[int], NDArray[np.uint8]]
 
 def _weighed(pixels: NDArray[np.uint8], rules: Rules) -> NDArray[np.uint8]:
     """What each pixel counts for."""
-    return np.where(pixels > 0, np.uint8(255), np.uint8(0)) if rules.labels else pixels
+    if not rules.labels:
+        return pixels
+    flat = pixels.reshape(len(pixels), -1)
+    weights = cv2.threshold(flat, 0, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(weights, np.uint8).reshape(pixels.shape)
 
 
 def _row_sums(stack: NDArray[np.uint8]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ _UPRIGHT_PX = (256, 128)
 
 _Item = TypeVar("_Item")
 
-# Name and content of each file, in the order of frames.
+# Path and content of each file, in the order of frames.
 Files = Iterable[tuple[str, bytes]]
 # A decoded silhouette as it lies in its image, uint8 [h, w], by the key of its frame.
 Silhouettes = Mapping[str, NDArray[np.uint8]]
@@ -125,7 +126,7 @@ def read_tracks(
     """
     tracks: dict[str, Track] = {}
     for kind, pattern in patterns.items():
-        files = ((entry.name, _content(entry.path)) for entry in matching(raw, pattern))
+        files = ((entry.path, _content(entry.path)) for entry in matching(raw, pattern))
         tracks |= KINDS[kind](files, size_px, silhouettes)
     return tracks
 
@@ -216,7 +217,10 @@ def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]
 def _readable(
     files: Files, read: Callable[[bytes, str], _Item], reason: str
 ) -> tuple[list[str], list[_Item], dict[str, str]]:
-    """The keys of files that can be read, what is in them, and the reason for the others."""
+    """The keys of files that can be read, what is in them, and the reason for the others.
+
+    What is wrong with the first of the others is reported on stderr.
+    """
     keys: list[str] = []
     found: list[_Item] = []
     problems: dict[str, str] = {}
@@ -224,7 +228,9 @@ def _readable(
         key = PurePath(name).stem
         try:
             found.append(read(data, name))
-        except (DataError, cv2.error):
+        except (DataError, cv2.error) as error:
+            if not problems:
+                print(error, file=sys.stderr)
             problems[key] = reason
         else:
             keys.append(key)

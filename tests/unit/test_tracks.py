@@ -96,6 +96,15 @@ def test_a_file_that_cannot_be_read_is_known_by_its_key(kind: str) -> None:
         assert set(track.problems) == {"0001", "0002"}
 
 
+def test_the_first_file_that_cannot_be_read_is_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = [("a/0000.npz", body(0)), ("a/0001.npz", b"no zip"), ("a/0002.npz", b"")]
+    assert set(KINDS["smpl"](files, 64, {})["smpl"].problems) == {"0001", "0002"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("a/0001.npz: expected an .npz file whose 'results' hold cam")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_file_gives_an_empty_track(kind: str) -> None:
     for track in KINDS[kind]([], 64, {}).values():

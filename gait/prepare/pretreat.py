@@ -275,15 +275,9 @@ def _pretreat(
                 found[POSE] = pose
         elif task.beside:
             silhouettes = tracks.Track(keys, found[SILHOUETTES], problems)
-            try:
-                beside = tracks.read_tracks(raw, task.beside, size_px, images)
-                joined = tracks.join({SILHOUETTES: silhouettes, **beside})
-            except DataError as error:
-                raise DataError(f"sequence {task.key}: {error}") from None
+            joined = _joined(task, silhouettes, images, raw, size_px)
             found, dropped = joined.frames, Counter(joined.dropped)
-            frames_read = len(found[SILHOUETTES]) + dropped.total()
-            if not len(found[SILHOUETTES]):
-                found = {}
+            frames_read = joined.number + dropped.total()
         if POSE in found:
             found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
     row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
@@ -297,6 +291,21 @@ def _pretreat(
         _written(replace(row, modality=modality), frames, root)
         for modality, frames in found.items()
     )
+
+
+def _joined(
+    task: _Task,
+    silhouettes: tracks.Track,
+    images: tracks.Silhouettes,
+    raw: Path,
+    size_px: int,
+) -> tracks.Joined:
+    """The silhouettes with what lies beside them."""
+    try:
+        beside = tracks.read_tracks(raw, task.beside, size_px, images)
+        return tracks.join({SILHOUETTES: silhouettes, **beside})
+    except DataError as error:
+        raise DataError(f"sequence {task.key}: {error}") from None
 
 
 def _joints(

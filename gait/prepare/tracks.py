@@ -60,11 +60,13 @@ class Joined:
     """The modalities of a sequence: row i is the same moment in all of them.
 
     Attributes:
-        frames: an array a modality, of one length.
+        frames: an array a modality, of one length; none where no frame has them all.
+        number: that length.
         dropped: number of the frames that are not there, by reason.
     """
 
     frames: dict[str, NDArray[Any]]
+    number: int
     dropped: dict[str, int]
 
 
@@ -88,11 +90,13 @@ def join(tracks: Mapping[str, Track]) -> Joined:
         dropped.update(met.dropped)
         for group, rows in zip((by_time, by_key), met.positions.values(), strict=True):
             positions |= {modality: each[rows] for modality, each in group.positions.items()}
+    number = min(map(len, positions.values()), default=0)
     frames = {
         modality: np.ascontiguousarray(track.frames[positions[modality]])
         for modality, track in tracks.items()
+        if number
     }
-    return Joined(frames, dict(sorted(dropped.items())))
+    return Joined(frames, number, dict(sorted(dropped.items())))
 
 
 def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:

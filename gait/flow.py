@@ -129,7 +129,8 @@ class Flow:
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
         catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        return scan(raw, definition.layouts, definition.obtain, catalogue).rows
+        found = scan(raw, definition.layouts, definition.obtain, catalogue, definition.beside)
+        return found.rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -28,7 +29,7 @@ from gait.config.protocol import (
 )
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.modalities import BESIDE, MODALITIES, SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
@@ -122,6 +123,9 @@ class Dataset(Strict):
 
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
+        beside: files of further modalities of silhouette images, by what they are: a path below
+            the raw folder with `{subject}`, `{condition}`, `{view}`, or `{folder}` for that of the
+            silhouettes, and a file name in which `*` stands for anything.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
@@ -132,6 +136,7 @@ class Dataset(Strict):
     licence: str
     obtain: str
     layouts: list[str]
+    beside: dict[str, str] = Field(default_factory=dict)
     pkl: str = SILHOUETTES
     pretreat: Pretreat = Pretreat()
     partition: Partition
@@ -148,6 +153,20 @@ class Dataset(Strict):
     def _path_safe(cls, value: str) -> str:
         if not re.fullmatch(NAME, value):
             raise ValueError(f"a name must match {NAME}")
+        return value
+
+    @field_validator("beside")
+    @classmethod
+    def _known_files(cls, value: dict[str, str]) -> dict[str, str]:
+        made: dict[str, str] = {}
+        for kind, pattern in value.items():
+            if kind not in BESIDE:
+                raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, BESIDE)}")
+            _check_pattern(kind, pattern)
+            for modality in BESIDE[kind]:
+                if other := made.get(modality):
+                    raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
+                made[modality] = kind
         return value
 
     @field_validator("pkl")
@@ -221,6 +240,32 @@ class Dataset(Strict):
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
                 )
         return self
+
+
+_PATTERN_FIELDS = ("folder", "subject", "condition", "view")
+
+
+def _check_pattern(kind: str, pattern: str) -> None:
+    """Refuse a pattern of files that cannot be filled in, or that leads out of the raw folder.
+
+    Raises:
+        ValueError: the message says what is wrong with it.
+    """
+    folder, _, name = pattern.rpartition("/")
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(folder) if field is not None}
+    except ValueError as error:
+        raise ValueError(f"{kind}: {pattern!r} is no pattern ({error})") from None
+    if unknown := sorted(fields - set(_PATTERN_FIELDS)):
+        raise ValueError(
+            f"{kind}: {{{unknown[0]}}} is unknown; {nearest(unknown[0], _PATTERN_FIELDS)}"
+        )
+    leads_out = pattern.startswith("/") or ".." in folder.split("/")
+    if not fields or not name or "{" in name or leads_out:
+        raise ValueError(
+            f"{kind}: expected a path below the raw folder that depends on the sequence, such as "
+            f"poses/{{subject}}/{{condition}}/{{view}}/*.txt, got {pattern!r}"
+        )
 
 
 def named_subjects(patterns: list[str]) -> set[str]:

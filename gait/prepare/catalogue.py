@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from gait import registry
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.prepare.beside import with_files_beside
 from gait.prepare.listing import Known, completed, known_rows
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
@@ -52,7 +54,13 @@ class Sequences:
 
 
 def rearrange(
-    raw: Path, layouts: list[str], shard: Path, number: int, of: int, obtain: str = ""
+    raw: Path,
+    layouts: list[str],
+    shard: Path,
+    number: int,
+    of: int,
+    obtain: str = "",
+    beside: Mapping[str, str] | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` and writes those of one shard, sorted by key.
 
@@ -65,6 +73,7 @@ def rearrange(
         number: the shard's number, from 1.
         of: how many shards there are.
         obtain: how the data can be had, for messages.
+        beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Returns:
         All sequences, not only those of the shard.
@@ -72,7 +81,8 @@ def rearrange(
     Raises:
         DataError, ConfigError: as `scan`.
     """
-    sequences = scan(raw, layouts, obtain, shard.absolute().parent.with_name("sequences.csv"))
+    catalogue = shard.absolute().parent.with_name("sequences.csv")
+    sequences = scan(raw, layouts, obtain, catalogue, beside)
     write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 
@@ -85,7 +95,11 @@ def gather(shards: list[Path], catalogue: Path) -> int:
 
 
 def scan(
-    raw: Path, layouts: list[str], obtain: str = "", catalogue: Path | None = None
+    raw: Path,
+    layouts: list[str],
+    obtain: str = "",
+    catalogue: Path | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
@@ -97,6 +111,7 @@ def scan(
         catalogue: a table made earlier, if it is there. Archives that did not change since are
             not listed again, which takes long; what they hold beside sequences is then not
             counted.
+        beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
@@ -128,7 +143,8 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    return Sequences(layout, rows, dict(sorted(only.ignored.items())))
+    rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
+    return Sequences(layout, rows, dict(sorted(ignored.items())))
 
 
 def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gait.modalities import MODALITIES, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import BESIDE, MODALITIES, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.prepare.beside import patterns_of
 from gait.types import CatalogueRow
 
 
 def modalities_of_raw(rows: Iterable[CatalogueRow]) -> set[str]:
     """What is made of raw sequences."""
-    posed = any(row.pose for row in rows)
-    return {SILHOUETTES, POSE, SKELETON_MAPS} if posed else {SILHOUETTES}
+    made = {SILHOUETTES}
+    for row in rows:
+        if row.pose:
+            made.add(POSE)
+        for kind in patterns_of(row):
+            made.update(BESIDE[kind])
+    return made | {SKELETON_MAPS} if POSE in made else made
 
 
 def modalities_of_tree(pkl: Path, unnamed: str) -> set[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gait.prepare.align import PARSING, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.catalogue import read_rows, rearrange, rows_digest, scan
 from gait.prepare.manifest import ManifestRow, read_manifest
+from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pack import PackSummary, pack
 from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
@@ -288,3 +290,11 @@ def test_a_pattern_that_cannot_work_is_refused(beside: dict[str, str], message: 
     assert Dataset.model_validate(given | {"beside": GAIT3D}).beside == GAIT3D
     with pytest.raises(ValueError, match=message):
         Dataset.model_validate(given | {"beside": beside})
+
+
+def test_what_is_offered_includes_what_lies_beside() -> None:
+    row = CatalogueRow(SequenceKey("1", "nm", "0"), "images", "1/nm/0", "", "digest")
+    assert modalities_of_raw([row]) == {"silhouettes"}
+    beside = json.dumps({"pose_text": ["p/*.txt", "x"], "rgb_fitted": ["c/*.jpg", "y"]})
+    found = modalities_of_raw([row, replace(row, beside=beside)])
+    assert found == {"silhouettes", "pose", "skeleton_maps", "rgb", "ratio"}

@@ -89,6 +89,29 @@ def synthesize(
 
 
 @app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; data/<dataset>.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The table of findings to write.")] = None,
+) -> None:
+    """Compare what is there of a dataset with what it should hold."""
+    from gait.config.load import load_dataset
+    from gait.errors import DataError
+    from gait.files import write_if_changed
+    from gait.prepare.check import check
+
+    definition, _ = load_dataset(Path(), dataset)
+    report = check(root or Path("data") / dataset, definition)
+    if output is not None:
+        write_if_changed(output, report.table)
+    print(report)
+    if report.errors:
+        raise DataError("\n".join(map(str, report.errors)))
+
+
+@app.command()
 def rearrange(
     dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
     raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],

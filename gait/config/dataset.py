@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from gait.config.expected import Expected
 from gait.config.protocol import Keys, Names, Protocol, Selection
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
@@ -114,6 +115,7 @@ class Dataset(Strict):
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
+        expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
     """
@@ -124,6 +126,7 @@ class Dataset(Strict):
     obtain: str
     layouts: list[str]
     pkl: str = SILHOUETTES
+    expected: Expected = Expected()
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
@@ -184,6 +187,20 @@ class Dataset(Strict):
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
                 )
         return self
+
+    @property
+    def whole(self) -> Expected:
+        """What it holds when nothing is missing; that of a population follows from it."""
+        if self.population is None:
+            return self.expected
+        views = [f"{view:03d}" for view in self.population.views_deg]
+        walks = self.population.sequences
+        return Expected(
+            subjects=self.population.subjects,
+            sequences=self.population.subjects * sum(walks.values()) * len(views),
+            views=views,
+            conditions={f"{kind}-*": number * len(views) for kind, number in walks.items()},
+        )
 
 
 def named_subjects(patterns: list[str]) -> set[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait import registry
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.prepare.guess import guess
 from gait.prepare.listing import Known, completed, known_rows
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
@@ -38,11 +39,13 @@ class Sequences:
         layout: the layout's name.
         rows: the sequences, sorted by key, each once.
         ignored: how many files, folders and archive members were not used, by reason.
+        frames: number of frames by a row's source, of archives that were listed.
     """
 
     layout: str
     rows: list[CatalogueRow]
     ignored: dict[str, int]
+    frames: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         subjects = len({row.key.subject for row in self.rows})
@@ -128,7 +131,7 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    return Sequences(layout, rows, dict(sorted(only.ignored.items())))
+    return Sequences(layout, rows, dict(sorted(only.ignored.items())), only.frames)
 
 
 def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:
@@ -185,6 +188,8 @@ def _nothing_found(
     if reasons:
         first = [f"{reason}: {number}" for reason, number in sorted(reasons.items())[:5]]
         got += f" (not used: {'; '.join(first)})"
+    if likely := guess(files):
+        got += f", which look like {likely}"
     if fitting := _fitting(raw, known):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
     return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"

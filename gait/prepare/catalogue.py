@@ -25,6 +25,7 @@ __all__ = [
     "read_rows",
     "rearrange",
     "rows_digest",
+    "rows_text",
     "scan",
 ]
 

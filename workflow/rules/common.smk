@@ -58,6 +58,21 @@ def get_raw(wildcards):
     return told(flow.raw_input, wildcards.dataset)
 
 
+def get_checked(wildcards):
+    return told(flow.checked_input, wildcards.dataset)
+
+
+def get_findings(wildcards):
+    findings = f"{DATA}/{wildcards.dataset}/check.csv"
+    if told(flow.awaits_check, wildcards.dataset, wildcards.shard):
+        return findings
+    return ancient(before_update(findings))
+
+
+def get_checked_state(wildcards):
+    return told(flow.checked_state, wildcards.dataset)
+
+
 def get_shard_state(wildcards):
     return told(flow.shard_state, wildcards.dataset, wildcards.shard)
 

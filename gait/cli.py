@@ -354,14 +354,30 @@ def models(
 
 
 @app.command()
+def quality(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Root,
+    table: Annotated[Path, typer.Option(help="The table to write.")],
+    output: Annotated[Path, typer.Option(help="The page to write.")],
+) -> None:
+    """Sum up what was kept and dropped of a packed dataset, with a contact sheet."""
+    from gait.report.quality_page import write_quality
+
+    write_quality(dataset, root / "manifest.csv", root / "packed", table, output)
+
+
+@app.command()
 def page(
     reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],
+    quality: Annotated[
+        list[Path] | None, typer.Option(help="<dataset>/quality.html, to be linked to.")
+    ] = None,
 ) -> None:
     """Write the page people look at."""
     from gait.report import page
 
-    page(reports, output)
+    page(reports, output, quality or [])
 
 
 @app.command()

@@ -82,3 +82,13 @@ def test_combined_tables_bring_their_notes_and_rows_come_once(tmp_path: Path) ->
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:
     page([], tmp_path / "report.html")
     Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_quality_report_is_linked_to_where_there_is_one(tmp_path: Path) -> None:
+    reports = [experiment(tmp_path, "one")]
+    page(reports, tmp_path / "report.html", [tmp_path / "Toy/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Toy/quality.html" in read.references
+    page(reports, tmp_path / "report.html", [tmp_path / "Other/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not any("quality" in each for each in read.references)

@@ -140,3 +140,8 @@ def get_model_reports(wildcards):
 
 def get_page_reports(wildcards):
     return told(flow.page_reports)
+
+
+def get_page_qualities(wildcards):
+    datasets = {Path(each).parts[1] for each in get_page_reports(wildcards)}
+    return expand("results/{dataset}/quality.html", dataset=sorted(datasets))

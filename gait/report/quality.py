@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,9 +52,10 @@ class Quality:
         keys: `<subject>/<condition>/<view>` of the kept sequences, in the order of the store.
         starts: position of each sequence's first frame, int64 [n].
         lengths: frames of each sequence, int64 [n].
-        unsteadiness: how much the silhouette's area varies within a sequence, its standard
-            deviation by its mean, float64 [n]; not a number for sequences of fewer than 5
-            frames. Empty where there are no silhouettes.
+        unsteadiness: how far the silhouette's area lies from halfway between the frame before
+            and the frame after, on average, by the sequence's mean area; float64 [n], not a
+            number for sequences of fewer than 5 frames. A stride changes the area smoothly,
+            lost limbs make it jump. Empty where there are no silhouettes.
     """
 
     modality: str
@@ -184,11 +184,14 @@ def _unsteadiness(
         block = frames[first : first + _BLOCK_FRAMES]
         areas[first : first + len(block)] = block.reshape(len(block), -1).sum(1, dtype=np.uint32)
     order = np.argsort(starts)
-    sums = np.add.reduceat(areas, starts[order])
-    mean = sums / lengths[order]
-    centred = areas - np.repeat(mean, lengths[order])
-    deviation = np.sqrt(np.add.reduceat(centred**2, starts[order]) / lengths[order])
-    values: NDArray[Any] = np.full(len(starts), np.nan)
-    known = (lengths[order] >= LEAST_FRAMES) & (mean > 0)
-    values[order[known]] = deviation[known] / mean[known]
+    first_frames, sizes = starts[order], lengths[order]
+    jumps = np.zeros(len(frames))
+    jumps[1:-1] = np.abs(areas[1:-1] - (areas[:-2] + areas[2:]) / 2)
+    # These have a neighbour in another sequence.
+    jumps[first_frames] = jumps[first_frames + sizes - 1] = 0
+    total = np.add.reduceat(areas, first_frames)
+    known = (sizes >= LEAST_FRAMES) & (total > 0)
+    jumped = np.add.reduceat(jumps, first_frames)[known] / (sizes[known] - 2)
+    values = np.full(len(starts), np.nan)
+    values[order[known]] = jumped / (total[known] / sizes[known])
     return values

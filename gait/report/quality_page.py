@@ -107,7 +107,7 @@ def _figures(quality: Quality) -> list[tuple[str, str]]:
         if len(steadiness):
             figure = Figure(figsize=(6.4, 2.6), layout="constrained")
             _histogram(figure.subplots(), steadiness)
-            drawn.append(("Sequences by how much the silhouette's area varies", svg(figure)))
+            drawn.append(("Sequences by how much the silhouette's area jumps", svg(figure)))
     return [(caption, _base64(data)) for caption, data in drawn]
 
 
@@ -120,10 +120,10 @@ def _lengths(panel: Axes, lines: list[Line]) -> None:
 
 
 def _histogram(panel: Axes, unsteadiness: NDArray[np.float64]) -> None:
-    # The few that vary more than all others stand in the last bar.
-    counts, edges = np.histogram(np.minimum(unsteadiness, 1.0), bins=25, range=(0.0, 1.0))
-    panel.bar(100 * edges[:-1], counts, 3.6, align="edge", color=_BAR)
-    panel.set_xlabel("standard deviation of the area in percent of its mean; last bar: all above")
+    # The few that jump more than all others stand in the last bar.
+    counts, edges = np.histogram(np.minimum(unsteadiness, 0.2), bins=40, range=(0.0, 0.2))
+    panel.bar(100 * edges[:-1], counts, 0.45, align="edge", color=_BAR)
+    panel.set_xlabel("jumps of the area in percent of its mean; last bar: all above")
     _plain(panel)
 
 

@@ -92,6 +92,29 @@ def synthesize(
 
 
 @app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; data/<dataset>.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The table of findings to write.")] = None,
+) -> None:
+    """Compare what is there of a dataset with what it should hold."""
+    from gait.config.load import load_dataset
+    from gait.errors import DataError
+    from gait.files import write_if_changed
+    from gait.prepare.check import check
+
+    definition, _ = load_dataset(Path(), dataset)
+    report = check(root or Path("data") / dataset, definition)
+    if output is not None:
+        write_if_changed(output, report.table)
+    print(report)
+    if report.errors:
+        raise DataError("\n".join(map(str, report.errors)))
+
+
+@app.command()
 def rearrange(
     dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
     raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],
@@ -366,15 +389,31 @@ def models(
 
 
 @app.command()
+def quality(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Root,
+    table: Annotated[Path, typer.Option(help="The table to write.")],
+    output: Annotated[Path, typer.Option(help="The page to write.")],
+) -> None:
+    """Sum up what was kept and dropped of a packed dataset, with a contact sheet."""
+    from gait.report.quality_page import write_quality
+
+    write_quality(dataset, root / "manifest.csv", root / "packed", table, output)
+
+
+@app.command()
 def page(
     output: Annotated[Path, typer.Option(help="The page to write.")],
     reports: Annotated[list[Path] | None, typer.Argument(help="Tables of experiments.")] = None,
     matrix: Annotated[Path | None, typer.Option(help="A matrix.csv to begin with.")] = None,
+    quality: Annotated[
+        list[Path] | None, typer.Option(help="<dataset>/quality.html, to be linked to.")
+    ] = None,
 ) -> None:
     """Write the page people look at."""
     from gait.report import page
 
-    page(reports or [], output, matrix)
+    page(reports or [], output, matrix, quality or [])
 
 
 @app.command()

@@ -5,6 +5,7 @@ Imports no torch: this module is loaded at each start of Snakemake and by each c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from gait.config.experiment import Resolved
 from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
 from gait.config.protocol import Submission
 from gait.errors import ConfigError, nearest
-from gait.prepare.catalogue import deal, rows_digest, scan
+from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
@@ -116,6 +117,30 @@ class Flow:
     def shard_state(self, dataset: str, shard: str) -> str:
         """Changes when a raw file of that shard does, and with nothing else."""
         return self.raw_states(dataset)[self.shards.index(shard)]
+
+    def checked_input(self, dataset: str) -> list[str]:
+        """What has to be there before the dataset can be checked; see `raw_input`."""
+        return [] if self.is_adopted(dataset) else self.raw_input(dataset)
+
+    def checked_state(self, dataset: str) -> str:
+        """Changes when a file of the dataset does, and with nothing else."""
+        if self.is_adopted(dataset):
+            return self.pkl_state(dataset)
+        states = canonical_json(self.raw_states(dataset))
+        return hashlib.sha256(states.encode()).hexdigest()[:16]
+
+    def awaits_check(self, dataset: str, shard: str) -> bool:
+        """Whether a shard's table is to be made, which is not before the dataset was checked.
+
+        Snakemake runs whatever waits for a job that runs, so that no other shard may wait.
+        """
+        rows = self.raw_rows(dataset)
+        folder = self.root / self.folder(dataset)
+        table = folder / "shards" / f"{shard}.csv"
+        if rows is None or not table.is_file() or not (folder / "check.csv").is_file():
+            return True
+        listed = rows_text(deal(rows, len(self.shards))[self.shards.index(shard)])
+        return table.read_bytes() != listed.encode()
 
     def is_video(self, dataset: str) -> bool:
         """Whether the raw material is videos, to be segmented, or silhouettes already."""
@@ -261,6 +286,14 @@ class Flow:
                 f"expected results/<dataset>/report.csv or so, got {self.settings['targets']}"
             )
         return list(reports)
+
+    def page_datasets(self) -> list[str]:
+        """The datasets that are tested in the tables of `page_reports`, sorted."""
+        tested = set()
+        for report in self.page_reports():
+            _, dataset, _, _, *on, _ = Path(report).parts
+            tested.add(on[0].removeprefix("on-") if on else dataset)
+        return sorted(tested)
 
     def page_matrix(self) -> list[str]:
         """The matrix, where it is among the configured targets."""

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from gait.config.expected import Expected
 from gait.config.protocol import (
     Classification,
     Keys,
@@ -127,6 +128,7 @@ class Dataset(Strict):
             the raw folder with `{subject}`, `{condition}`, `{view}`, or `{folder}` for that of the
             silhouettes, and a file name in which `*` stands for anything.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
+        expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
     """
@@ -138,6 +140,7 @@ class Dataset(Strict):
     layouts: list[str]
     beside: dict[str, str] = Field(default_factory=dict)
     pkl: str = SILHOUETTES
+    expected: Expected = Expected()
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
@@ -240,6 +243,20 @@ class Dataset(Strict):
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
                 )
         return self
+
+    @property
+    def whole(self) -> Expected:
+        """What it holds when nothing is missing; that of a population follows from it."""
+        if self.population is None:
+            return self.expected
+        views = [f"{view:03d}" for view in self.population.views_deg]
+        walks = self.population.sequences
+        return Expected(
+            subjects=self.population.subjects,
+            sequences=self.population.subjects * sum(walks.values()) * len(views),
+            views=views,
+            conditions={f"{kind}-*": number * len(views) for kind, number in walks.items()},
+        )
 
 
 _PATTERN_FIELDS = ("folder", "subject", "condition", "view")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait import registry
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.beside import with_files_beside
+from gait.prepare.guess import guess
 from gait.prepare.listing import Known, completed, known_rows
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
@@ -26,6 +27,7 @@ __all__ = [
     "read_rows",
     "rearrange",
     "rows_digest",
+    "rows_text",
     "scan",
 ]
 
@@ -40,11 +42,13 @@ class Sequences:
         layout: the layout's name.
         rows: the sequences, sorted by key, each once.
         ignored: how many files, folders and archive members were not used, by reason.
+        frames: number of frames by a row's source, of archives that were listed.
     """
 
     layout: str
     rows: list[CatalogueRow]
     ignored: dict[str, int]
+    frames: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         subjects = len({row.key.subject for row in self.rows})
@@ -144,7 +148,7 @@ def scan(
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
     rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
-    return Sequences(layout, rows, dict(sorted(ignored.items())))
+    return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 
 def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:
@@ -201,6 +205,8 @@ def _nothing_found(
     if reasons:
         first = [f"{reason}: {number}" for reason, number in sorted(reasons.items())[:5]]
         got += f" (not used: {'; '.join(first)})"
+    if likely := guess(files):
+        got += f", which look like {likely}"
     if fitting := _fitting(raw, known):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
     return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"

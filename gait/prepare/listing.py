@@ -38,16 +38,19 @@ def completed(scan: Scan, raw: Path, known: Known) -> Scan:
     """
     rows = list(scan.rows)
     ignored = Counter(scan.ignored)
+    frames: dict[str, int] = {}
     for archive in scan.archives:
         before = known.get(archive.path, [])
         if before and all(_is_same(row, archive) for row in before):
             rows += before
         else:
-            rows += _listed(raw, archive, ignored)
-    return Scan(rows, dict(ignored))
+            rows += _listed(raw, archive, ignored, frames)
+    return Scan(rows, dict(ignored), frames=frames)
 
 
-def _listed(raw: Path, archive: ArchiveFile, ignored: Counter[str]) -> list[CatalogueRow]:
+def _listed(
+    raw: Path, archive: ArchiveFile, ignored: Counter[str], numbers: dict[str, int]
+) -> list[CatalogueRow]:
     rows = []
     with open_archive(raw / archive.path) as members:
         if members.problem:
@@ -57,6 +60,7 @@ def _listed(raw: Path, archive: ArchiveFile, ignored: Counter[str]) -> list[Cata
             if key := archive.key_of(folder):
                 source = f"{archive.path}{SEPARATOR}{folder}"
                 rows.append(CatalogueRow(key, "archive", source, "", _digest(archive, folder)))
+                numbers[source] = frames
             elif frames:
                 ignored[MISPLACED] += frames
     return rows

@@ -57,11 +57,13 @@ class Scan:
         rows: the sequences, in any order.
         ignored: how many files and folders were not used, by reason.
         archives: archives that hold further sequences.
+        frames: number of frames by a row's source, of archives that were listed.
     """
 
     rows: list[CatalogueRow]
     ignored: dict[str, int]
     archives: list[ArchiveFile] = field(default_factory=list)
+    frames: dict[str, int] = field(default_factory=dict)
 
 
 class Layout(Protocol):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gait.errors import DataError
-from gait.files import atomic_path
+from gait.files import write_if_changed
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
 from gait.report.tables import MEAN, Row
 
@@ -39,24 +41,37 @@ def draw(metrics: Metrics, rows: list[Row], history: Path, folder: Path) -> None
         history: `history.jsonl` of the training run; need not exist.
         folder: where the figures go; made if needed, its SVG files belong to this function.
     """
-    # Costs most of a second, which only this command has to spend.
-    from matplotlib import rc_context, rcdefaults, rcParams
-
     folder.mkdir(parents=True, exist_ok=True)
     drawn = set()
-    with rc_context():
-        # A reader's own matplotlibrc must not change what is committed or compared.
-        rcdefaults()
-        rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+    with own_style():
         for name, figure in _figures(metrics, rows, history):
             path = folder / f"{name}.svg"
-            with atomic_path(path) as temporary:
-                # Neither date nor version: the same numbers have to give the same bytes.
-                figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+            write_if_changed(path, svg(figure))
             drawn.add(path.name)
     for stale in folder.glob("*.svg"):
         if stale.name not in drawn:
             stale.unlink()
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """The style of all figures, in which they have to be made and saved."""
+    # Costs most of a second, which only those who draw have to spend.
+    from matplotlib import rc_context, rcdefaults, rcParams
+
+    with rc_context():
+        # A reader's own matplotlibrc must not change what is committed or compared.
+        rcdefaults()
+        rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+        yield
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG: the same numbers give the same bytes."""
+    stream = io.BytesIO()
+    # Neither date nor version.
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
 
 
 def _figures(metrics: Metrics, rows: list[Row], history: Path) -> Iterator[tuple[str, Figure]]:

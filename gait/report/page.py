@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +74,22 @@ class _Dataset:
     protocols: list[_Protocol]
     notes: list[str]
     experiments: list[_Experiment]
+    quality: str
 
 
-def page(reports: list[Path], output: Path, matrix: Path | None = None) -> None:
+def page(
+    reports: list[Path],
+    output: Path,
+    matrix: Path | None = None,
+    qualities: Sequence[Path] = (),
+) -> None:
     """Write one self-contained page from tables and the figures beside them.
 
     Args:
         reports: `report.csv` files; figures are taken from the folder `figures` beside a table
             that holds a single experiment.
         matrix: a `matrix.csv`, if there is one to show.
+        qualities: quality reports, `<dataset>/quality.html` beside the page, to be linked to.
 
     Raises:
         DataError: a file is no such table, or two tables disagree on a row.
@@ -93,8 +101,15 @@ def page(reports: list[Path], output: Path, matrix: Path | None = None) -> None:
         experiments = {row.experiment for row in read_report(path)}
         if len(experiments) == 1:
             figures[experiments.pop()] = _figures(path.with_name("figures"))
+    links = {path.parent.name: f"{path.parent.name}/{path.name}" for path in qualities}
     datasets = [
-        _dataset(name, [row for row in rows if row.dataset == name], number, figures)
+        _dataset(
+            name,
+            [row for row in rows if row.dataset == name],
+            number,
+            figures,
+            links.get(name, ""),
+        )
         for number, name in enumerate(dict.fromkeys(row.dataset for row in rows), 1)
     ]
     environment = Environment(
@@ -110,7 +125,7 @@ def page(reports: list[Path], output: Path, matrix: Path | None = None) -> None:
 
 
 def _dataset(
-    name: str, rows: list[Row], number: int, figures: dict[str, list[_Figure]]
+    name: str, rows: list[Row], number: int, figures: dict[str, list[_Figure]], quality: str
 ) -> _Dataset:
     scored = [row for row in rows if row.protocol]
     protocols = dict.fromkeys(row.protocol for row in scored)
@@ -130,6 +145,7 @@ def _dataset(
             )
             for each in experiments
         ],
+        quality=quality,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -67,6 +68,23 @@ def test_partitions_have_the_known_sizes(name: str) -> None:
     assert (len(train), len(test)) == SIZES[name]
     assert not train & test
     assert all(re.fullmatch(NAME, each) for each in train | test)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_dataset_should_hold_fits_its_partition_and_protocols(name: str) -> None:
+    whole = dataset(name).whole
+    assert whole.subjects == sum(SIZES[name])
+    per_subject = [number for number in whole.conditions.values() if number is not None]
+    if whole.sequences is not None:
+        assert whole.sequences == whole.subjects * sum(per_subject)
+    for protocol in dataset(name).protocols.values():
+        probes = getattr(protocol, "probes", {})
+        rows = probes.values() if isinstance(probes, dict) else [probes]
+        for each in filter(None, [getattr(protocol, "gallery", None), *rows]):
+            for condition in each.condition or []:
+                is_name = not set(condition) & set("*?[!")
+                known = any(fnmatchcase(condition, pattern) for pattern in whole.conditions)
+                assert known or not is_name or not whole.conditions, condition
 
 
 @pytest.mark.parametrize("path", OTHER_PARTITIONS)

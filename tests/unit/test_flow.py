@@ -19,6 +19,7 @@ import yaml
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
 from gait.flow import Flow, canonical_json
+from gait.prepare.catalogue import rearrange
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -583,6 +584,38 @@ def test_a_deleted_rendered_video_is_noticed(root: Path) -> None:
     before = flow(root).raw_states("SynthGait")
     (raw / "003-nm-01-090.avi").unlink()
     assert flow(root).raw_states("SynthGait") != before
+
+
+# The check that comes first.
+
+
+def test_only_a_shard_whose_table_is_not_as_the_raw_files_waits_for_the_check(root: Path) -> None:
+    film(root, "CASIA-B")
+    folder = root / "data/CASIA-B"
+    shards = flow(root).shards
+
+    def waiting() -> list[str]:
+        return [each for each in shards if flow(root).awaits_check("CASIA-B", each)]
+
+    assert waiting() == shards
+    for number, shard in enumerate(shards, 1):
+        rearrange(folder / "raw", ["casia_b_videos"], folder / f"shards/{shard}.csv", number, 4)
+    assert waiting() == shards
+    (folder / "check.csv").write_text("severity\n", encoding="utf-8")
+    assert waiting() == []
+    state = flow(root).checked_state("CASIA-B")
+    (folder / "raw/003-nm-01-090.avi").write_bytes(b"another film")
+    [changed] = waiting()
+    assert "003," in (folder / f"shards/{changed}.csv").read_text(encoding="utf-8")
+    assert flow(root).checked_state("CASIA-B") != state
+
+
+def test_what_is_checked_of_an_adopted_tree(root: Path) -> None:
+    tree = pkl_tree(root, "CASIA-B")
+    assert flow(root).checked_input("CASIA-B") == []
+    before = flow(root).checked_state("CASIA-B")
+    (tree / "002/nm-01/090/090.pkl").write_bytes(b"other frames")
+    assert flow(root).checked_state("CASIA-B") != before
 
 
 # A pkl tree that was there before.

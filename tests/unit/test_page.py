@@ -95,3 +95,13 @@ def test_a_model_trained_elsewhere_is_named_as_such_and_keeps_its_figures(tmp_pa
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:
     page([], tmp_path / "report.html")
     Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_quality_report_is_linked_to_where_there_is_one(tmp_path: Path) -> None:
+    reports = [experiment(tmp_path, "one")]
+    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Toy/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Toy/quality.html" in read.references
+    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Other/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not any("quality" in each for each in read.references)

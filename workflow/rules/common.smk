@@ -67,6 +67,21 @@ def get_raw(wildcards):
     return told(flow.raw_input, wildcards.dataset)
 
 
+def get_checked(wildcards):
+    return told(flow.checked_input, wildcards.dataset)
+
+
+def get_findings(wildcards):
+    findings = f"{DATA}/{wildcards.dataset}/check.csv"
+    if told(flow.awaits_check, wildcards.dataset, wildcards.shard):
+        return findings
+    return ancient(before_update(findings))
+
+
+def get_checked_state(wildcards):
+    return told(flow.checked_state, wildcards.dataset)
+
+
 def get_shard_state(wildcards):
     return told(flow.shard_state, wildcards.dataset, wildcards.shard)
 
@@ -150,3 +165,7 @@ def get_matrix_metrics(wildcards):
 
 def get_matrix_notes(wildcards):
     return [f"--note={note}" for note in told(matrices.notes, flow)]
+
+
+def get_page_qualities(wildcards):
+    return expand("results/{dataset}/quality.html", dataset=told(flow.page_datasets))

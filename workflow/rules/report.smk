@@ -136,10 +136,45 @@ rule matrix:
         " > {log} 2>&1"
 
 
+# What became of the frames, and how the silhouettes look.
+rule quality:
+    input:
+        manifest=f"{DATA}/{{dataset}}/manifest.csv",
+        index=f"{DATA}/{{dataset}}/packed/index.csv",
+    output:
+        page=report(
+            "results/{dataset}/quality.html",
+            caption="../report/quality.rst",
+            category="{dataset}",
+            labels={"what": "quality of the data"},
+        ),
+        table=report(
+            "results/{dataset}/quality.csv",
+            caption="../report/quality.rst",
+            category="{dataset}",
+            labels={"what": "frames and sequences by reason, view and length"},
+        ),
+    log:
+        "logs/quality/{dataset}.log",
+    benchmark:
+        "logs/quality/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        root=get_root,
+    shell:
+        "gait quality {wildcards.dataset} --root {params.root} --table {output.table}"
+        " --output {output.page} > {log} 2>&1"
+
+
 rule page:
     input:
         reports=get_page_reports,
         matrix=flow.page_matrix(),
+        qualities=get_page_qualities,
     output:
         page="results/report.html",
     log:
@@ -153,5 +188,9 @@ rule page:
         **flow.resources("report"),
     params:
         matrix=[f"--matrix={each}" for each in flow.page_matrix()],
+        qualities=lambda wildcards, input: [
+            f"--quality={each}" for each in input.qualities
+        ],
     shell:
-        "gait page {input.reports} {params.matrix} --output {output.page} > {log} 2>&1"
+        "gait page {input.reports} {params.matrix} {params.qualities} --output {output.page}"
+        " > {log} 2>&1"

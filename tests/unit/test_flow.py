@@ -677,3 +677,17 @@ def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
 
 def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
     assert "without a word" in flow(root).sentences()
+
+
+# Submissions.
+
+
+def test_files_for_challenges_are_those_of_experiments_that_can_run(root: Path) -> None:
+    experiment(root, "HID2022/GaitBase/weights", weights="absent.pt")
+    experiment(root, "HID2022/GaitBase/plain", evaluation={"protocols": ["submission"]})
+    assert flow(root).submissions("HID2022", "GaitBase") == [
+        "results/HID2022/GaitBase/paper/submission.csv",
+        "results/HID2022/GaitBase/paper/submission-reranked.csv",
+        "results/HID2022/GaitBase/plain/submission.csv",
+    ]
+    assert flow(root).submissions(*GAITSET) == []

@@ -56,6 +56,7 @@ class Flow:
         self.evaluated = cache(self._evaluated)
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
+        self.dealt = cache(self._dealt)
 
     # Names, for wildcard constraints.
 
@@ -139,7 +140,7 @@ class Flow:
         table = folder / "shards" / f"{shard}.csv"
         if rows is None or not table.is_file() or not (folder / "check.csv").is_file():
             return True
-        listed = rows_text(deal(rows, len(self.shards))[self.shards.index(shard)])
+        listed = rows_text(self.dealt(dataset)[self.shards.index(shard)])
         return table.read_bytes() != listed.encode()
 
     def is_video(self, dataset: str) -> bool:
@@ -161,8 +162,7 @@ class Flow:
         rows = self.raw_rows(dataset)
         population = self.dataset(dataset).population
         if population is None:
-            assert rows is not None
-            return [rows_digest(shard) for shard in deal(rows, len(self.shards))]
+            return [rows_digest(shard) for shard in self.dealt(dataset)]
         # What a renderer makes is known by its parameters before it is there; a file that
         # somebody replaced afterwards counts on top.
         rendered = f"{self.population(dataset)} {RENDERER} "
@@ -170,14 +170,15 @@ class Flow:
             return [rendered] * len(self.shards)
         altered = altered_files(self.root / self.folder(dataset) / "raw")
         lost = altered - {file for row in rows for file in _files(row)}
-        dealt = [
-            [row for row in shard if _files(row) & altered]
-            for shard in deal(rows, len(self.shards))
-        ]
+        dealt = [[row for row in shard if _files(row) & altered] for shard in self.dealt(dataset)]
         return [
             rendered + (rows_digest(shard) if shard else "") + " ".join(sorted(lost))
             for shard in dealt
         ]
+
+    def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
+        """The rows of each shard, of raw material that is there."""
+        return deal(self.raw_rows(dataset) or [], len(self.shards))
 
     def pkl_tables(self, dataset: str) -> list[str]:
         """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""

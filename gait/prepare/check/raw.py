@@ -113,13 +113,12 @@ def spread(number: int, wanted: int) -> list[int]:
 
 
 def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
-    if row.kind == "archive":
-        return _Item(row, frames.get(row.source))
-    path = confined(raw, row.source)
     if row.kind == "video":
-        header = video_header(path)
+        header = video_header(confined(raw, row.source))
         return _Item(row, header.frames, header.problem)
-    return _folder(row, path)
+    if row.kind == "images":
+        return _folder(row, confined(raw, row.source))
+    return _Item(row, frames.get(row.source))
 
 
 def _folder(row: CatalogueRow, path: Path) -> _Item:
@@ -165,7 +164,9 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
             if what and row.source not in examples[what]:
                 examples[what].append(row.source)
     for what, sources in sorted(examples.items()):
-        severity = Severity.error if seen[what] == seen.total() else Severity.warning
+        # Grey pictures are prepared, to whatever end; of the others nothing remains.
+        is_all = seen[what] == seen.total() and what != _PHOTOGRAPH
+        severity = Severity.error if is_all else Severity.warning
         kind = f"images {what}, of {seen.total()} looked at"
         yield Finding(severity, kind, seen[what], f"in {such_as(sources)}", _FIXES[what])
 

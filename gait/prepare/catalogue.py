@@ -10,7 +10,7 @@ from pathlib import Path
 from gait import registry
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.prepare.listing import Known, completed, known_rows
+from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
 from gait.prepare.tree import Layout, Scan, walk
@@ -94,13 +94,12 @@ def scan(
         layouts: names of the layouts that the dataset may have; without any there is nothing to
             find, and the message says what is expected instead.
         obtain: how the data can be had, for messages.
-        catalogue: a table made earlier, if it is there. Archives that did not change since are
-            not listed again, which takes long; what they hold beside sequences is then not
-            counted.
+        catalogue: the table that the sequences are for, whether it is there or not. What archives
+            hold is remembered beside it, in `journal/archives/`, as listing them takes long.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
-            in two, or holds a sequence twice.
+            in two, or holds a sequence twice; or the password of an archive is missing or wrong.
         ConfigError: no layout has one of the names.
     """
     known: dict[str, Layout] = {
@@ -111,8 +110,8 @@ def scan(
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
-    listed = known_rows(catalogue)
-    scans = {name: _scanned(layout, raw, listed) for name, layout in known.items()}
+    listings = Listings(raw, None if catalogue is None else catalogue.parent)
+    scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
         raise DataError(_nothing_found(raw, known, scans, obtain))
@@ -129,10 +128,6 @@ def scan(
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
     return Sequences(layout, rows, dict(sorted(only.ignored.items())))
-
-
-def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:
-    return completed(layout.scan(raw), raw, known)
 
 
 def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:
@@ -196,7 +191,8 @@ def _fitting(raw: Path, known: dict[str, Layout]) -> str:
     for name in sorted(set(registry.names("layout")) - set(known)):
         # What is wrong under a layout that nobody asked for is not what the message is about.
         with suppress(DataError):
-            if _scanned(registry.build("layout", {"name": name}), raw, {}).rows:
+            layout: Layout = registry.build("layout", {"name": name})
+            if completed(layout.scan(raw), Listings(raw, None)).rows:
                 fitting.append(name)
     return " or ".join(fitting)
 

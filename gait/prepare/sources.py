@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.prepare.archives import SEPARATOR, open_archive
+from gait.prepare.archives import SEPARATOR, Contents, read_archive
+from gait.prepare.listing import Listings
 from gait.prepare.tree import image_files
 from gait.types import CatalogueRow
 
@@ -37,7 +38,7 @@ class Frame:
 
 
 def read_images(
-    raw: Path, rows: list[CatalogueRow]
+    raw: Path, rows: list[CatalogueRow], root: Path | None = None
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
     """The frames of each row, decoded one by one, in the order of their names.
 
@@ -50,9 +51,12 @@ def read_images(
     Args:
         raw: the dataset's raw folder.
         rows: rows of the kinds 'images' and 'archive'.
+        root: the dataset's folder, where it is remembered what archives hold; without it, each is
+            listed before it is read.
 
     Raises:
-        DataError: a row is a video, its folder or archive is gone, or its path leaves `raw`.
+        DataError: a row is a video, its folder or archive is gone, its path leaves `raw`, or the
+            password of its archive is missing or wrong.
     """
     archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
@@ -66,8 +70,9 @@ def read_images(
                 f"{row.key}: expected images or an archive of images, got {row.kind} "
                 f"{row.source}; extract its silhouettes with gait segment"
             )
+    listings = Listings(raw, root)
     for source, wanted in archives.items():
-        yield from _archive_frames(_existing(raw, source), wanted)
+        yield from _archive_frames(_existing(raw, source), listings.of(source), wanted)
 
 
 def _existing(raw: Path, source: str) -> Path:
@@ -91,28 +96,27 @@ def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
 
 
 def _archive_frames(
-    path: Path, wanted: dict[str, CatalogueRow]
+    path: Path, contents: Contents, wanted: dict[str, CatalogueRow]
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    with open_archive(path) as archive:
-        unfinished = archive.unfinished()
-        waiting = {folder: archive.folders[folder] for folder in wanted}
-        for folder, row in wanted.items():
-            if waiting[folder] == 0:
-                if folder not in archive.folders and not archive.problem:
-                    raise DataError(
-                        f"{path}: has no folder {folder} any more; run gait rearrange again"
-                    )
-                yield row, _held_frames({}, bool(archive.problem))
-        held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
-        for member in archive.members:
-            if member.folder not in wanted:
-                continue
-            # An archive that was appended to holds a name twice; the later one is meant.
-            held[member.folder][member.name] = archive.read(member)
-            waiting[member.folder] -= 1
-            if waiting[member.folder] == 0:
-                frames = held.pop(member.folder)
-                yield wanted[member.folder], _held_frames(frames, member.folder in unfinished)
+    waiting = {folder: contents.folders[folder] for folder in wanted if contents.folders[folder]}
+    for folder, row in wanted.items():
+        if folder not in waiting:
+            if folder not in contents.folders and not contents.problems:
+                raise DataError(
+                    f"{path}: has no folder {folder} any more; run gait rearrange again"
+                )
+            yield row, _held_frames({}, bool(contents.problems))
+    held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
+    for member in read_archive(path, waiting) if waiting else ():
+        # An archive that was appended to holds a name twice; the later one is meant.
+        held[member.folder][member.name] = member.read()
+        waiting[member.folder] -= 1
+        if waiting[member.folder] == 0:
+            del waiting[member.folder]
+            frames = held.pop(member.folder)
+            yield wanted[member.folder], _held_frames(frames, member.folder in contents.unfinished)
+    for folder in waiting:
+        yield wanted[folder], _held_frames(held[folder], is_unfinished=True)
 
 
 def _held_frames(frames: dict[str, tuple[bytes, str]], is_unfinished: bool) -> Iterator[Frame]:

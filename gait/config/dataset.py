@@ -28,9 +28,18 @@ SUBMISSION = "submission"
 
 
 class Pretreat(Strict):
-    """Settings of the alignment; `size_px` is the height and width of an aligned frame."""
+    """How silhouettes become the frames that models read.
 
+    Attributes:
+        kind: 'normalise' crops each figure and centres it, 'as_is' takes frames as they come,
+            'resize' scales the whole image, whatever its aspect.
+        size_px: height and width of a frame; as they come, frames of another size are dropped.
+        least_frames: shorter sequences are dropped.
+    """
+
+    kind: Literal["normalise", "as_is", "resize"] = "normalise"
     size_px: PositiveInt = 64
+    least_frames: PositiveInt = 1
 
     @field_validator("size_px")
     @classmethod

@@ -95,6 +95,49 @@ def casia_e(subjects: Iterable[int] = (1, 2, 201, 202), frames: int = 7) -> Tree
     return tree
 
 
+def gait3d(frames: int = 6) -> Tree:
+    """`2D_Silhouettes` with frames named by the number in the video, and other modalities."""
+    tree: Tree = {}
+    for who in (0, 1, 2, 7):
+        for number in (0, 1):
+            folder = f"{who:04d}/camid{who}_videoid2/seq{number}"
+            # From 9997 on, so that the order of names is not that of numbers.
+            for step in range(frames):
+                stem = f"{folder}/human_crop_f{9997 + step}"
+                image = encoded(figure(who, step))
+                tree[f"2D_Silhouettes/{stem}.png"] = image
+                tree[f"2D_Parsings/{stem}.png"] = image
+                tree[f"2D_Poses/{stem}.txt"] = b"1,2,3"
+    return tree
+
+
+def scoliosis1k(frames: int = 6) -> Tree:
+    """`<subject>/<class>/<view>/`, the class written in either way."""
+    return {
+        f"Scoliosis1K-sil-raw/{who:05d}/{condition}/000_180/{step:05d}.png": encoded(
+            figure(who, step)
+        )
+        for who, condition in enumerate(("Positive", "neutral", "Negative"))
+        for step in range(frames)
+    }
+
+
+def hid(frames: int = 6) -> Tree:
+    """Training set, gallery and probes of HID 2022, of 128 x 128."""
+    folders = {
+        "train/0000/001": 0,
+        "train/0499/002": 1,
+        "HID2022_test_gallery/0500/gal1": 2,
+        "HID2022_test_probe/00001": 2,
+        "HID2022_test_probe/00002": 3,
+    }
+    return {
+        f"{folder}/{step:03d}.png": encoded(figure(who, step, 128, 128))
+        for folder, who in folders.items()
+        for step in range(frames)
+    }
+
+
 # Archives.
 
 
@@ -190,3 +233,20 @@ def casia_e_archives(tree: Mapping[str, bytes]) -> Tree:
         archive = next(name for name in parts if int(subject) <= int(name[-8:-4].strip("-")))
         parts[archive][f"{subject}.tar"] = tar(part)
     return {name: zipped(part) for name, part in parts.items() if part}
+
+
+def hid_archives(tree: Mapping[str, bytes], are_inside: bool) -> Tree:
+    """A tar file of the training set and zip files of the rest.
+
+    Args:
+        are_inside: whether the folder that an archive is named for is in it.
+    """
+    archives: Tree = {}
+    for name, part in grouped(tree, lambda path: path.split("/")[0]).items():
+        prefix = "" if are_inside else f"{name}/"
+        inner = {path.removeprefix(prefix): data for path, data in part.items()}
+        if name == "train":
+            archives["train.tar"] = tar(inner)
+        else:
+            archives[f"{name}.zip"] = zipped({f"{name}/": b""} | inner if are_inside else inner)
+    return archives

@@ -214,6 +214,66 @@ def test_casia_b_in_the_zip_file_as_it_comes(tmp_path: Path) -> None:
     assert row.source == "GaitDatasetB-silh.zip::001.tar.gz::001/nm-01/090"
 
 
+def test_gait3d(tmp_path: Path) -> None:
+    tree = raw_trees.gait3d()
+    silhouettes = {name: data for name, data in tree.items() if name.startswith("2D_Sil")}
+    root, ignored = same_from(
+        tmp_path,
+        "Gait3D",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, {"2D_Silhouettes.zip": zipped(silhouettes)}),
+        lambda raw: lay(raw, {name.partition("/")[2]: data for name, data in silhouettes.items()}),
+    )
+    others = sum("2D_Parsings" in name for name in tree)
+    assert ignored[0] == {
+        "image outside <subject>/<condition>/<view>/": others,
+        "other .txt file": others,
+    }
+    assert ignored[1:] == [{}, {}]
+    # As published: f10000 comes before f9997.
+    folder = "2D_Silhouettes/0007/camid7_videoid2/seq1"
+    expected = align(images(tree, folder), 64).frames
+    np.testing.assert_array_equal(frames(root, "0007/camid7_videoid2/seq1"), expected)
+    first = tree[f"{folder}/human_crop_f10000.png"]
+    alone = align(images({f"{folder}/1.png": first}, folder), 64).frames
+    np.testing.assert_array_equal(expected[0], alone[0])
+
+
+def test_scoliosis1k(tmp_path: Path) -> None:
+    tree = raw_trees.scoliosis1k()
+    root, ignored = same_from(
+        tmp_path,
+        "Scoliosis1K",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, {"Scoliosis1K-sil-raw.zip": zipped(tree)}),
+    )
+    assert ignored == [{}, {}]
+    keys = {str(row.key) for row in scan(root / "raw", dataset("Scoliosis1K").layouts).rows}
+    assert keys == {"00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180"}
+
+
+def test_hid(tmp_path: Path) -> None:
+    tree = raw_trees.hid()
+    root, ignored = same_from(
+        tmp_path,
+        "HID2022",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, raw_trees.hid_archives(tree, are_inside=True)),
+        lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
+    )
+    assert ignored == [{}, {}, {}]
+    keys = {str(row.key) for row in scan(root / "raw", dataset("HID2022").layouts).rows}
+    assert keys == {
+        "0000/001/default",
+        "0499/002/default",
+        "0500/gal1/default",
+        "probe/00001/default",
+        "probe/00002/default",
+    }
+    expected = images(tree, "HID2022_test_probe/00002")
+    np.testing.assert_array_equal(frames(root, "probe/00002/default"), np.stack(expected))
+
+
 def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:
     archives = raw_trees.casia_e_archives(raw_trees.casia_e())
     lay(tmp_path / "raw", archives)

@@ -27,6 +27,13 @@ class How(StrEnum):
     copy = "copy"
 
 
+class Order(StrEnum):
+    """How frames are sorted by their file names, see `gait.config.dataset.Pretreat`."""
+
+    lexical = "lexical"
+    natural = "natural"
+
+
 class Kind(StrEnum):
     """How silhouettes become frames, see `gait.config.dataset.Pretreat`."""
 
@@ -155,12 +162,22 @@ def pretreat(
     size_px: Annotated[int, typer.Option(help="Height and width of a frame.")] = 64,
     kind: Annotated[Kind, typer.Option(help="How frames are aligned.")] = Kind.normalise,
     least_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
+    frame_order: Annotated[Order, typer.Option(help="How names are sorted.")] = Order.lexical,
 ) -> None:
     """Align the silhouettes of a shard and write them as pkl sequences."""
     from gait.prepare.pretreat import pretreat_shard
 
-    raw = root / "raw"
-    print(pretreat_shard(shard, raw, root, output, size_px, kind.value, least_frames))
+    summary = pretreat_shard(
+        shard,
+        root / "raw",
+        root,
+        output,
+        size_px,
+        kind.value,
+        least_frames,
+        frame_order.value,
+    )
+    print(summary)
 
 
 @app.command()

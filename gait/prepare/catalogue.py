@@ -114,7 +114,7 @@ def scan(
     scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
-        raise DataError(_nothing_found(raw, known, scans, obtain))
+        raise DataError(_nothing_found(raw, known, scans, obtain, listings))
     if len(found) > 1:
         forms = " and ".join(
             f"{len(each.rows)} sequences of {name} (such as {min(_sources(each.rows))})"
@@ -166,7 +166,7 @@ def _how(obtain: str) -> str:
 
 
 def _nothing_found(
-    raw: Path, known: dict[str, Layout], scans: dict[str, Scan], obtain: str
+    raw: Path, known: dict[str, Layout], scans: dict[str, Scan], obtain: str, listings: Listings
 ) -> str:
     files = [folder.path_of(file.name) for folder in walk(raw, Counter()) for file in folder.files]
     examples = ", ".join(map(repr, files[:3]))
@@ -180,19 +180,19 @@ def _nothing_found(
     if reasons:
         first = [f"{reason}: {number}" for reason, number in sorted(reasons.items())[:5]]
         got += f" (not used: {'; '.join(first)})"
-    if fitting := _fitting(raw, known):
+    if fitting := _fitting(raw, known, listings):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
     return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"
 
 
-def _fitting(raw: Path, known: dict[str, Layout]) -> str:
+def _fitting(raw: Path, known: dict[str, Layout], listings: Listings) -> str:
     """Layouts that the dataset does not list and that would find sequences."""
     fitting = []
     for name in sorted(set(registry.names("layout")) - set(known)):
         # What is wrong under a layout that nobody asked for is not what the message is about.
         with suppress(DataError):
             layout: Layout = registry.build("layout", {"name": name})
-            if completed(layout.scan(raw), Listings(raw, None)).rows:
+            if completed(layout.scan(raw), listings).rows:
                 fitting.append(name)
     return " or ".join(fitting)
 

@@ -34,7 +34,7 @@ from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.poses import load_pose
 from gait.prepare.rows import read_rows
-from gait.prepare.sources import Frame, read_images
+from gait.prepare.sources import Frame, natural, read_images
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
@@ -47,6 +47,8 @@ KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
     "as_is": as_is,
     "resize": resize,
 }
+
+ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
@@ -111,6 +113,7 @@ def pretreat_shard(
     size_px: int,
     kind: str = "normalise",
     least_frames: int = 1,
+    frame_order: str = "lexical",
 ) -> ShardSummary:
     """Align every sequence of a shard and write its pkl files and, last, the shard's manifest.
 
@@ -131,6 +134,7 @@ def pretreat_shard(
         size_px: height and width of the aligned frames.
         kind: how frames are aligned, a name in `KINDS`.
         least_frames: nothing is kept of a sequence with fewer usable frames.
+        frame_order: how images are sorted by name, a name in `ORDERS`.
 
     Raises:
         DataError: a table, a source or a file of masks cannot be used, or a file not be written.
@@ -139,15 +143,16 @@ def pretreat_shard(
     # Shards run side by side; each has one core.
     cv2.setNumThreads(1)
     settings = f"{ALGORITHM} {size_px} px"
-    if (kind, least_frames) != ("normalise", 1):
-        settings += f" {kind}, {least_frames} frames"
+    # As journals of former versions have it, where there was no choice.
+    if (kind, least_frames, frame_order) != ("normalise", 1, "lexical"):
+        settings += f" {kind}, {least_frames} frames, {frame_order}"
     tasks = _tasks(shard, raw, root, settings)
     journal = Journal(root, "pretreat", {task.key for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(task.key.subject for task in waiting)
-    for task, frames in _sources(waiting, raw, root):
+    for task, frames in _sources(waiting, raw, root, ORDERS[frame_order]):
         rows = _pretreat(task, frames, root, size_px, KINDS[kind], least_frames)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
@@ -207,12 +212,12 @@ def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard
 
 
 def _sources(
-    tasks: list[_Task], raw: Path, root: Path
+    tasks: list[_Task], raw: Path, root: Path, order: Callable[[str], Any]
 ) -> Iterator[tuple[_Task, Iterator[_Block]]]:
     """The frames of each task; those of one archive are read in one pass."""
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
-    for row, frames in read_images(raw, rows, root):
+    for row, frames in read_images(raw, rows, root, order):
         yield by_key[row.key], _blocks(frames)
     for task in tasks:
         if task.source is None:

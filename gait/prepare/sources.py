@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,10 +39,19 @@ class Frame:
     problem: str
 
 
+def natural(name: str) -> tuple[list[str | int], str]:
+    """By what to sort file names so that numbers in them count as numbers: f9 before f10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
+
+
 def read_images(
-    raw: Path, rows: list[CatalogueRow], root: Path | None = None
+    raw: Path,
+    rows: list[CatalogueRow],
+    root: Path | None = None,
+    order: Callable[[str], Any] = str,
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    """The frames of each row, decoded one by one, in the order of their names.
+    """The frames of each row, decoded one by one, in an order of their names.
 
     Each row comes exactly once: those of image folders in the order given, then archive by
     archive those of archives, each as soon as its last frame has passed, so that an archive is
@@ -53,6 +64,7 @@ def read_images(
         rows: rows of the kinds 'images' and 'archive'.
         root: the dataset's folder, where it is remembered what archives hold; without it, each is
             listed before it is read.
+        order: by what to sort file names; `natural` or, as published, the names themselves.
 
     Raises:
         DataError: a row is a video, its folder or archive is gone, its path leaves `raw`, or the
@@ -61,7 +73,7 @@ def read_images(
     archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
         if row.kind == "images":
-            yield row, _folder_frames(raw, _existing(raw, row.source))
+            yield row, _folder_frames(raw, _existing(raw, row.source), order)
         elif row.kind == "archive":
             archive, _, folder = row.source.partition(SEPARATOR)
             archives[archive][folder] = row
@@ -72,7 +84,7 @@ def read_images(
             )
     listings = Listings(raw, root)
     for source, wanted in archives.items():
-        yield from _archive_frames(_existing(raw, source), listings.of(source), wanted)
+        yield from _archive_frames(_existing(raw, source), listings.of(source), wanted, order)
 
 
 def _existing(raw: Path, source: str) -> Path:
@@ -85,8 +97,8 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
-def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
-    for path in image_files(raw, folder):
+def _folder_frames(raw: Path, folder: Path, order: Callable[[str], Any]) -> Iterator[Frame]:
+    for path in sorted(image_files(raw, folder), key=lambda path: order(path.name)):
         try:
             data = path.read_bytes()
         except OSError:
@@ -96,7 +108,10 @@ def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
 
 
 def _archive_frames(
-    path: Path, contents: Contents, wanted: dict[str, CatalogueRow]
+    path: Path,
+    contents: Contents,
+    wanted: dict[str, CatalogueRow],
+    order: Callable[[str], Any],
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
     waiting = {folder: contents.folders[folder] for folder in wanted if contents.folders[folder]}
     for folder, row in wanted.items():
@@ -105,7 +120,7 @@ def _archive_frames(
                 raise DataError(
                     f"{path}: has no folder {folder} any more; run gait rearrange again"
                 )
-            yield row, _held_frames({}, bool(contents.problems))
+            yield row, _held_frames({}, bool(contents.problems), order)
     held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
     for member in read_archive(path, waiting) if waiting else ():
         # An archive that was appended to holds a name twice; the later one is meant.
@@ -114,13 +129,17 @@ def _archive_frames(
         if waiting[member.folder] == 0:
             del waiting[member.folder]
             frames = held.pop(member.folder)
-            yield wanted[member.folder], _held_frames(frames, member.folder in contents.unfinished)
+            is_unfinished = member.folder in contents.unfinished
+            yield wanted[member.folder], _held_frames(frames, is_unfinished, order)
     for folder in waiting:
-        yield wanted[folder], _held_frames(held[folder], is_unfinished=True)
+        yield wanted[folder], _held_frames(held[folder], True, order)
 
 
-def _held_frames(frames: dict[str, tuple[bytes, str]], is_unfinished: bool) -> Iterator[Frame]:
-    for name, (data, problem) in sorted(frames.items()):
+def _held_frames(
+    frames: dict[str, tuple[bytes, str]], is_unfinished: bool, order: Callable[[str], Any]
+) -> Iterator[Frame]:
+    for name in sorted(frames, key=order):
+        data, problem = frames[name]
         yield Frame(name, None, problem) if problem else _decoded(name, data)
     if is_unfinished:
         yield Frame("", None, UNFINISHED)

@@ -80,7 +80,7 @@ def grew(frames: int = 6) -> Tree:
     return tree
 
 
-def casia_e(subjects: Iterable[int] = (1, 2, 201, 202), frames: int = 7) -> Tree:
+def casia_e(subjects: Iterable[int] = (1, 202, 600, 1014), frames: int = 7) -> Tree:
     """CASIA-E's folders; the jpg files of some have a size of their own, one sequence is short."""
     tree: Tree = {}
     for who in subjects:
@@ -122,18 +122,21 @@ def scoliosis1k(frames: int = 6) -> Tree:
     }
 
 
-def hid(frames: int = 6) -> Tree:
-    """Training set, gallery and probes of HID 2022, of 128 x 128."""
-    folders = {
-        "train/0000/001": 0,
-        "train/0499/002": 1,
-        "HID2022_test_gallery/0500/gal1": 2,
-        "HID2022_test_probe/00001": 2,
-        "HID2022_test_probe/00002": 3,
-    }
+HID_2022 = (
+    "train/0000/001",
+    "train/0499/002",
+    "HID2022_test_gallery/0500/gal1",
+    "HID2022_test_probe/00001",
+    "HID2022_test_probe/00002",
+)
+HID_2025 = ("gallery/00000/0001", "gallery/00858/0002", "probe_phase1/10", "probe_phase2/20")
+
+
+def hid(folders: Iterable[str], frames: int = 6) -> Tree:
+    """The folders of a year of HID, of 128 x 128."""
     return {
         f"{folder}/{step:03d}.png": encoded(figure(who, step, 128, 128))
-        for folder, who in folders.items()
+        for who, folder in enumerate(folders)
         for step in range(frames)
     }
 
@@ -201,20 +204,25 @@ def oumvlp_archives(tree: Mapping[str, bytes], password: str = PASSWORD) -> Tree
     return {f"{name}.7z": seven(part, password) for name, part in groups.items()}
 
 
-def grew_tgz(tree: Mapping[str, bytes]) -> Tree:
-    """A tgz file of a tgz file a subject, or a probe: `train.tgz` and `test.tgz`."""
+def grew_subjects(tree: Mapping[str, bytes]) -> Tree:
+    """A tgz file a subject or a probe, in the folders of these."""
 
     def of(name: str) -> str:
         depth = 2 if name.startswith("train") else 3
-        stem = name.split("/")[depth - 1]
-        return "/".join((*name.split("/")[: depth - 1], stem.removesuffix("_gei.png")))
+        return "/".join(name.split("/")[:depth]).removesuffix("_gei.png")
 
-    outer: dict[str, Tree] = {"train": {}, "test": {}}
+    archives: Tree = {}
     for path, part in grouped(tree, of).items():
         above = path.rpartition("/")[0] + "/"
         inner = {name.removeprefix(above): data for name, data in part.items()}
-        outer[path.split("/")[0]][f"{path}.tgz"] = tar(inner, compressed=True)
-    return {f"{name}.tgz": tar(part, compressed=True) for name, part in outer.items()}
+        archives[f"{path}.tgz"] = tar(inner, compressed=True)
+    return archives
+
+
+def grew_tgz(tree: Mapping[str, bytes]) -> Tree:
+    """`train.tgz` and `test.tgz`, of the tgz files of subjects."""
+    halves = grouped(grew_subjects(tree), lambda name: name.split("/")[0])
+    return {f"{name}.tgz": tar(part, compressed=True) for name, part in halves.items()}
 
 
 def grew_archives(tree: Mapping[str, bytes], password: str = PASSWORD) -> Tree:
@@ -225,18 +233,26 @@ def grew_archives(tree: Mapping[str, bytes], password: str = PASSWORD) -> Tree:
     }
 
 
-def casia_e_archives(tree: Mapping[str, bytes]) -> Tree:
-    """Zip files of one tar file a subject."""
+def casia_e_subjects(tree: Mapping[str, bytes]) -> Tree:
+    """A tar file a subject."""
     subjects = grouped(tree, lambda name: name.split("/")[1])
-    parts: dict[str, Tree] = {"train001-500.zip": {}, "val501-614.zip": {}, "test615-1014.zip": {}}
-    for subject, part in subjects.items():
-        archive = next(name for name in parts if int(subject) <= int(name[-8:-4].strip("-")))
-        parts[archive][f"{subject}.tar"] = tar(part)
-    return {name: zipped(part) for name, part in parts.items() if part}
+    return {f"{subject}.tar": tar(part) for subject, part in subjects.items()}
+
+
+def casia_e_archives(tree: Mapping[str, bytes]) -> Tree:
+    """Zip files of the tar files of subjects."""
+
+    def of(name: str) -> str:
+        number = int(name.removesuffix(".tar"))
+        if number <= 500:
+            return "train001-500.zip"
+        return "val501-614.zip" if number <= 614 else "test615-1014.zip"
+
+    return {name: zipped(part) for name, part in grouped(casia_e_subjects(tree), of).items()}
 
 
 def hid_archives(tree: Mapping[str, bytes], are_inside: bool) -> Tree:
-    """A tar file of the training set and zip files of the rest.
+    """Each part of HID in the kind of archive that it comes in.
 
     Args:
         are_inside: whether the folder that an archive is named for is in it.
@@ -247,6 +263,8 @@ def hid_archives(tree: Mapping[str, bytes], are_inside: bool) -> Tree:
         inner = {path.removeprefix(prefix): data for path, data in part.items()}
         if name == "train":
             archives["train.tar"] = tar(inner)
-        else:
+        elif name.startswith("HID"):
             archives[f"{name}.zip"] = zipped({f"{name}/": b""} | inner if are_inside else inner)
+        else:
+            archives[f"{name}.tar.gz"] = tar(inner, compressed=True)
     return archives

@@ -227,6 +227,28 @@ def test_the_older_encryption_of_zip_files(tmp_path: Path) -> None:
         contents_of(path)
 
 
+def test_slow_decryption_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.zip").write_bytes(base64.b64decode(OLD_ENCRYPTION))
+    (tmp_path / "password.txt").write_text("secret")
+    contents_of(tmp_path / "old.zip")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("gait.prepare.archives.zips._LONG_BYTES", 10)
+    contents_of(tmp_path / "old.zip")
+    assert "old.zip: decrypting its 0 GiB takes 0.0 hours or so" in capsys.readouterr().err
+
+
+def test_links_of_the_working_folder_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1.7z").write_bytes(seven(TREE))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a").symlink_to("/etc")
+    monkeypatch.chdir(tmp_path / "work")
+    assert read(tmp_path / "1.7z", {"a/x"}) == whole(TREE, "a/x")
+
+
 def test_a_password_that_is_not_needed_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "1.zip").write_bytes(zipped(TREE))
     (tmp_path / "password.txt").mkdir()

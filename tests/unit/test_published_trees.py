@@ -118,16 +118,12 @@ def test_grew(tmp_path: Path) -> None:
         "GREW",
         lambda raw: secret(raw, raw_trees.grew_archives(tree)),
         lambda raw: lay(raw, raw_trees.grew_tgz(tree)),
+        lambda raw: lay(raw / "GREW", raw_trees.grew_subjects(tree)),
         lambda raw: lay(raw, tree),
     )
-    assert (
-        ignored[0]
-        == ignored[1]
-        == {
-            "archive member that is no image file": sum("pose" in name for name in tree)
-            + sum("gei" in name for name in tree)
-        }
-    )
+    beside = sum(name.endswith(".txt") or "gei" in name for name in tree)
+    assert ignored[:3] == [{"archive member that is no image file": beside}] * 3
+    assert sum(ignored[3].values()) == beside
     keys = [row.key for row in scan(root / "raw", dataset("GREW").layouts).rows]
     # By name, digits before capitals before small letters.
     assert [str(key) for key in keys] == [
@@ -175,9 +171,10 @@ def test_casia_e(tmp_path: Path) -> None:
         tmp_path,
         "CASIA-E",
         lambda raw: lay(raw, raw_trees.casia_e_archives(tree)),
+        lambda raw: lay(raw, raw_trees.casia_e_subjects(tree)),
         lambda raw: lay(raw, tree),
     )
-    assert ignored == [{}, {}]
+    assert ignored == [{}, {}, {}]
     _, rows = prepared(root, "CASIA-E")
     assert len(rows) == 4 * 3 * 2 * 3
     short = rows["202/H-scene2-bg-1/000"]
@@ -185,11 +182,11 @@ def test_casia_e(tmp_path: Path) -> None:
     assert short.dropped == {"sequence of fewer than 6 frames": 5}
     assert rows["202/H-scene2-bg-1/090"].frames_kept == 7
     # The whole image, whatever its aspect; one of that size already is not touched.
-    tall = images(tree, "forTrain/201/H/scene3_s/bg/000/1")
+    tall = images(tree, "forTrain/600/H/scene3_s/bg/000/1")
     expected = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_LINEAR) for each in tall]
-    np.testing.assert_array_equal(frames(root, "201/H-scene3_s-bg-1/000"), np.stack(expected))
-    square = images(tree, "forTrain/201/H/scene1/nm/090/1")
-    np.testing.assert_array_equal(frames(root, "201/H-scene1-nm-1/090"), np.stack(square))
+    np.testing.assert_array_equal(frames(root, "600/H-scene3_s-bg-1/000"), np.stack(expected))
+    square = images(tree, "forTrain/600/H/scene1/nm/090/1")
+    np.testing.assert_array_equal(frames(root, "600/H-scene1-nm-1/090"), np.stack(square))
 
 
 def test_casia_b_in_the_zip_file_as_it_comes(tmp_path: Path) -> None:
@@ -252,8 +249,18 @@ def test_scoliosis1k(tmp_path: Path) -> None:
     assert keys == {"00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180"}
 
 
-def test_hid(tmp_path: Path) -> None:
-    tree = raw_trees.hid()
+@pytest.mark.parametrize(
+    ("folders", "keys"),
+    [
+        (
+            raw_trees.HID_2022,
+            ("0000/001", "0499/002", "0500/gal1", "probe/00001", "probe/00002"),
+        ),
+        (raw_trees.HID_2025, ("00000/0001", "00858/0002", "probe/10", "probe/20")),
+    ],
+)
+def test_hid(tmp_path: Path, folders: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    tree = raw_trees.hid(folders)
     root, ignored = same_from(
         tmp_path,
         "HID2022",
@@ -262,26 +269,16 @@ def test_hid(tmp_path: Path) -> None:
         lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
     )
     assert ignored == [{}, {}, {}]
-    keys = {str(row.key) for row in scan(root / "raw", dataset("HID2022").layouts).rows}
-    assert keys == {
-        "0000/001/default",
-        "0499/002/default",
-        "0500/gal1/default",
-        "probe/00001/default",
-        "probe/00002/default",
-    }
-    expected = images(tree, "HID2022_test_probe/00002")
-    np.testing.assert_array_equal(frames(root, "probe/00002/default"), np.stack(expected))
+    found = [str(row.key) for row in scan(root / "raw", dataset("HID2022").layouts).rows]
+    assert found == [f"{key}/default" for key in keys]
+    for folder, key in zip(folders, found, strict=True):
+        np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
 
 
 def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:
-    archives = raw_trees.casia_e_archives(raw_trees.casia_e())
-    lay(tmp_path / "raw", archives)
-    zipped_tars = raw_trees.grouped(raw_trees.casia_e(), lambda name: name.split("/")[1])
-    whole = tar(zipped_tars["001"])
-    (tmp_path / "raw/train001-500.zip").write_bytes(
-        zipped({"001.tar": whole[: len(whole) // 2], "002.tar": tar(zipped_tars["002"])})
-    )
+    subjects = raw_trees.casia_e_subjects(raw_trees.casia_e((1, 2)))
+    subjects["001.tar"] = subjects["001.tar"][: len(subjects["001.tar"]) // 2]
+    lay(tmp_path / "raw", {"train001-500.zip": zipped(subjects)})
     found, rows = prepared(tmp_path, "CASIA-E")
     (problem,) = found.ignored
     assert problem.startswith("archive train001-500.zip::001.tar, damaged (")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING
 
 from gait.errors import DataError
@@ -83,12 +84,19 @@ def _opened(path: Path, raw: IO[bytes]) -> SevenZipFile:
         sizes = {info.filename: info.uncompressed for info in archive.list() if info.uncompressed}
         first = next(iter(sizes), None)
         if first is not None and sizes[first] <= LARGEST_BYTES:
-            archive.extract(targets=[first], factory=BytesIOFactory(LARGEST_BYTES))
+            _extract(archive, {first}, BytesIOFactory(LARGEST_BYTES))
             archive.reset()
     # What a wrong password turns the content into makes the reader fail in any way.
     except Exception:
         raise wrong_password(path, password) from None
     return archive
+
+
+def _extract(archive: SevenZipFile, names: set[str], factory: WriterFactory) -> None:
+    # Nothing is written there; but the library looks where the names would lead on disk, and
+    # in the working folder a link of such a name would have it refuse the file.
+    with TemporaryDirectory() as nowhere:
+        archive.extract(nowhere, targets=names, factory=factory)
 
 
 def _unpacked(archive: SevenZipFile, members: list[tuple[Member, str]]) -> Iterator[Member]:
@@ -129,7 +137,7 @@ def _unpack(
 ) -> None:
     # After damage of any kind the frames behind it are missing, and counted where they are wanted.
     with suppress(Exception):
-        archive.extract(targets=names, factory=_handing_out(frames, is_over))
+        _extract(archive, names, _handing_out(frames, is_over))
     frames.put(None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ _TRIED_BYTES = 2**20
 _TRIED_MEMBERS = 3
 
 _IS_ENCRYPTED = 1
+# The older encryption is decrypted byte by byte: so much takes seven minutes.
+_LONG_BYTES = 2**30
+
 # The method that stands for encryption by AES, which the standard library does not know.
 _AES = 99
 
@@ -85,6 +89,8 @@ def _decrypted(
             ) from None
         archive = cast(zipfile.ZipFile, pyzipper.AESZipFile(raw))
         damage = (*damage, pyzipper.BadZipFile)
+    else:
+        _warn_of_slowness(archive, path)
     archive.setpassword(password.text.encode())
     # A damaged member does not speak against the password.
     encrypted = [info for info in archive.infolist() if info.flag_bits & _IS_ENCRYPTED]
@@ -92,6 +98,17 @@ def _decrypted(
     if not any(_decrypts(archive, info, damage) for info in tried):
         raise wrong_password(path, password)
     return archive, damage
+
+
+def _warn_of_slowness(archive: zipfile.ZipFile, path: Path) -> None:
+    size = sum(each.compress_size for each in archive.infolist() if each.flag_bits & _IS_ENCRYPTED)
+    if size > _LONG_BYTES:
+        print(
+            f"{path}: decrypting its {size / 2**30:.0f} GiB takes {7 * size / 2**30 / 60:.1f} "
+            "hours or so each time that it is looked through; unpack it by another program, such "
+            "as unzip, and leave what was in it there instead, as archives",
+            file=sys.stderr,
+        )
 
 
 def _decrypts(

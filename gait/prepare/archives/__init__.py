@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from gait.errors import DataError
-from gait.prepare.archives.part import SEPARATOR, Contents, Member, Part
+from gait.prepare.archives.part import SEPARATOR, Contents, Member, Part, Wanted
 from gait.prepare.archives.sevens import walk_seven
 from gait.prepare.archives.tars import walk_tar
 from gait.prepare.archives.zips import walk_zip
@@ -26,12 +26,12 @@ def contents_of(path: Path) -> Contents:
             missing or wrong, or it needs a library that is not installed.
     """
     contents = Contents()
-    for _ in _members(path, Part(contents), is_listing=True):
+    for _ in _members(path, Part(contents, Wanted(None)), is_listing=True):
         pass
     return contents
 
 
-def read_archive(path: Path, folders: Collection[str]) -> Iterator[Member]:
+def read_archive(path: Path, folders: Iterable[str]) -> Iterator[Member]:
     """The frames in some folders of an archive, in one pass through it.
 
     Args:
@@ -45,7 +45,7 @@ def read_archive(path: Path, folders: Collection[str]) -> Iterator[Member]:
     Raises:
         DataError: as `contents_of`.
     """
-    return _members(path, Part(Contents(), folders), is_listing=False)
+    return _members(path, Part(Contents(), Wanted(folders)), is_listing=False)
 
 
 def unpacked_path(source: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import PurePosixPath
@@ -61,30 +61,45 @@ class Contents:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
+class Wanted:
+    """The folders whose frames are wanted, and the archives inside that hold them.
+
+    Args:
+        folders: as `Contents.folders` names them; None for all.
+    """
+
+    def __init__(self, folders: Iterable[str] | None) -> None:
+        self._folders = None if folders is None else frozenset(folders)
+        self._archives = {
+            outer
+            for folder in self._folders or ()
+            for outer in accumulate(
+                folder.split(SEPARATOR)[:-1], lambda one, other: one + SEPARATOR + other
+            )
+        }
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether a folder's frames are wanted."""
+        return self._folders is None or folder in self._folders
+
+    def has_archive(self, inside: str) -> bool:
+        """Whether an archive inside may hold what is wanted."""
+        return self._folders is None or inside in self._archives
+
+
 class Part:
     """An archive on the way through: the outermost one or one inside it.
 
     Args:
         contents: gets what is found.
-        folders: those whose frames are wanted, as `Contents.folders` names them; None for all.
+        wanted: what is wanted of it.
         inside: path of the archive inside the outermost one; empty for that one.
     """
 
-    def __init__(
-        self, contents: Contents, folders: Collection[str] | None = None, inside: str = ""
-    ) -> None:
+    def __init__(self, contents: Contents, wanted: Wanted, inside: str = "") -> None:
         self._contents = contents
+        self._wanted = wanted
         self._inside = inside
-        self._folders = folders
-        self._archives: set[str] | None = None
-        if folders is not None:
-            self._archives = {
-                outer
-                for folder in folders
-                for outer in accumulate(
-                    folder.split(SEPARATOR)[:-1], lambda one, other: one + SEPARATOR + other
-                )
-            }
         self._seen: set[str] = set()
         self._last = ""
         self._changes = 0
@@ -110,14 +125,14 @@ class Part:
             The frame; the part that an archive is, if what is wanted may be in it; or None.
         """
         path = PurePosixPath(name)
-        if reason := _refused(name, path):
+        if reason := refusal(name):
             self._contents.ignored[reason] += 1
         elif is_folder:
             self._contents.folders[self._named(path)] += 0
         elif is_file and is_frame(path.name):
             folder = self._named(path.parent)
             self._count(folder)
-            if self._folders is None or folder in self._folders:
+            if self._wanted.has_folder(folder):
                 return Member(folder, path.name, _too_large if size > LARGEST_BYTES else read)
         elif is_file and path.name.lower().endswith(ARCHIVES):
             return self._archive(path)
@@ -147,13 +162,14 @@ class Part:
         inside = self._named(path)
         if not path.name.lower().endswith(TARS) or inside.count(SEPARATOR) + 2 > DEEPEST:
             self._contents.ignored[f"archive inside an archive ({suffix_of(path.name)})"] += 1
-        elif self._archives is None or inside in self._archives:
-            return Part(self._contents, self._folders, inside)
+        elif self._wanted.has_archive(inside):
+            return Part(self._contents, self._wanted, inside)
         return None
 
 
-def _refused(name: str, path: PurePosixPath) -> str:
+def refusal(name: str) -> str:
     """Why a member of this name is not used; empty when it may be."""
+    path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or SEPARATOR in name:
         return "archive member with a path that leads out of it"
     if any(is_system(part) for part in path.parts):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING
 
 from gait.errors import DataError
-from gait.prepare.archives.part import DAMAGED, LARGEST_BYTES, Member, Part
+from gait.prepare.archives.part import DAMAGED, LARGEST_BYTES, Member, Part, refusal
 from gait.prepare.archives.passwords import password_of, wrong_password
 
 if TYPE_CHECKING:
@@ -81,9 +81,12 @@ def _opened(path: Path, raw: IO[bytes]) -> SevenZipFile:
     raw.seek(0)
     try:
         archive = SevenZipFile(raw, password=password.text)
-        sizes = {info.filename: info.uncompressed for info in archive.list() if info.uncompressed}
-        first = next(iter(sizes), None)
-        if first is not None and sizes[first] <= LARGEST_BYTES:
+        tried = (
+            info.filename
+            for info in archive.list()
+            if 0 < info.uncompressed <= LARGEST_BYTES and not refusal(info.filename)
+        )
+        if (first := next(tried, None)) is not None:
             _extract(archive, {first}, BytesIOFactory(LARGEST_BYTES))
             archive.reset()
     # What a wrong password turns the content into makes the reader fail in any way.

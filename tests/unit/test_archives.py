@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import py7zr
 import pytest
 
 from gait.errors import DataError
@@ -176,6 +177,23 @@ def test_damage_within_a_7z_file_costs_what_is_behind_it(tmp_path: Path) -> None
     problems = [problem for _, problem in found.values()]
     assert problems[:2] == ["", ""] and problems[-1] == "damaged in the archive"
     assert all(data == tree[name] for name, (data, problem) in found.items() if not problem)
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_a_7z_file_of_several_blocks_with_empty_files_between(
+    tmp_path: Path, password: str
+) -> None:
+    path = tmp_path / "1.7z"
+    path.write_bytes(seven(TREE | {"a/x/empty.png": b""}, password))
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    more = {"a/x/4.png": b"4" * 500, "a/x/none.png": b"", "a/w/1.png": b"1" * 70_000}
+    with py7zr.SevenZipFile(path, "a", password=password or None) as archive:
+        for name, data in more.items():
+            archive.writestr(data, name)
+    assert contents_of(path).folders == {"a/x": 7, "a/y": 4, "a/z": 4, "a/w": 1}
+    expected = TREE | more | {"a/x/empty.png": b""}
+    assert read(path, {"a/x", "a/w"}) == whole(expected, "a/x", "a/w")
+    assert read(path, {"a/w"}) == whole(expected, "a/w")
 
 
 # Passwords.

@@ -27,6 +27,21 @@ class How(StrEnum):
     copy = "copy"
 
 
+class Order(StrEnum):
+    """How frames are sorted by their file names, see `gait.config.dataset.Pretreat`."""
+
+    lexical = "lexical"
+    natural = "natural"
+
+
+class Kind(StrEnum):
+    """How silhouettes become frames, see `gait.config.dataset.Pretreat`."""
+
+    normalise = "normalise"
+    as_is = "as_is"
+    resize = "resize"
+
+
 app = typer.Typer(
     help="Gait recognition from raw video to a metric table.",
     no_args_is_help=True,
@@ -172,11 +187,24 @@ def pretreat(
     root: Root,
     output: Annotated[Path, typer.Option(help="The shard's table of pkl files.")],
     size_px: Annotated[int, typer.Option(help="Height and width of a frame.")] = 64,
+    kind: Annotated[Kind, typer.Option(help="How frames are aligned.")] = Kind.normalise,
+    least_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
+    frame_order: Annotated[Order, typer.Option(help="How names are sorted.")] = Order.lexical,
 ) -> None:
     """Align the silhouettes of a shard and write them as pkl sequences."""
     from gait.prepare.pretreat import pretreat_shard
 
-    print(pretreat_shard(shard, root / "raw", root, output, size_px))
+    summary = pretreat_shard(
+        shard,
+        root / "raw",
+        root,
+        output,
+        size_px,
+        kind.value,
+        least_frames,
+        frame_order.value,
+    )
+    print(summary)
 
 
 @app.command()

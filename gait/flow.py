@@ -180,6 +180,11 @@ class Flow:
         """The rows of each shard, of raw material that is there."""
         return deal(self.raw_rows(dataset) or [], len(self.shards))
 
+    def pretreatment(self, dataset: str) -> str:
+        """The options by which `gait pretreat` does what the dataset wants."""
+        options = self.dataset(dataset).pretreat.model_dump(mode="json")
+        return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
     def pkl_tables(self, dataset: str) -> list[str]:
         """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
         names = ["adopted"] if self.is_adopted(dataset) else self.shards

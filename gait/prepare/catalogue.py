@@ -13,7 +13,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
-from gait.prepare.listing import Known, completed, known_rows
+from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
 from gait.prepare.tree import Layout, Scan, walk
@@ -112,14 +112,13 @@ def scan(
         layouts: names of the layouts that the dataset may have; without any there is nothing to
             find, and the message says what is expected instead.
         obtain: how the data can be had, for messages.
-        catalogue: a table made earlier, if it is there. Archives that did not change since are
-            not listed again, which takes long; what they hold beside sequences is then not
-            counted.
+        catalogue: the table that the sequences are for, whether it is there or not. What archives
+            hold is remembered beside it, in `journal/archives/`, as listing them takes long.
         beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
-            in two, or holds a sequence twice.
+            in two, or holds a sequence twice; or the password of an archive is missing or wrong.
         ConfigError: no layout has one of the names.
     """
     known: dict[str, Layout] = {
@@ -130,11 +129,11 @@ def scan(
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
-    listed = known_rows(catalogue)
-    scans = {name: _scanned(layout, raw, listed) for name, layout in known.items()}
+    listings = Listings(raw, None if catalogue is None else catalogue.parent)
+    scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
-        raise DataError(_nothing_found(raw, known, scans, obtain))
+        raise DataError(_nothing_found(raw, known, scans, obtain, listings))
     if len(found) > 1:
         forms = " and ".join(
             f"{len(each.rows)} sequences of {name} (such as {min(_sources(each.rows))})"
@@ -149,10 +148,6 @@ def scan(
     _refuse_duplicates(raw, rows)
     rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
-
-
-def _scanned(layout: Layout, raw: Path, known: Known) -> Scan:
-    return completed(layout.scan(raw), raw, known)
 
 
 def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:
@@ -191,7 +186,7 @@ def _how(obtain: str) -> str:
 
 
 def _nothing_found(
-    raw: Path, known: dict[str, Layout], scans: dict[str, Scan], obtain: str
+    raw: Path, known: dict[str, Layout], scans: dict[str, Scan], obtain: str, listings: Listings
 ) -> str:
     files = [folder.path_of(file.name) for folder in walk(raw, Counter()) for file in folder.files]
     examples = ", ".join(map(repr, files[:3]))
@@ -207,18 +202,19 @@ def _nothing_found(
         got += f" (not used: {'; '.join(first)})"
     if likely := guess(files):
         got += f", which look like {likely}"
-    if fitting := _fitting(raw, known):
+    if fitting := _fitting(raw, known, listings):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
     return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"
 
 
-def _fitting(raw: Path, known: dict[str, Layout]) -> str:
+def _fitting(raw: Path, known: dict[str, Layout], listings: Listings) -> str:
     """Layouts that the dataset does not list and that would find sequences."""
     fitting = []
     for name in sorted(set(registry.names("layout")) - set(known)):
         # What is wrong under a layout that nobody asked for is not what the message is about.
         with suppress(DataError):
-            if _scanned(registry.build("layout", {"name": name}), raw, {}).rows:
+            layout: Layout = registry.build("layout", {"name": name})
+            if completed(layout.scan(raw), listings).rows:
                 fitting.append(name)
     return " or ".join(fitting)
 

@@ -1,77 +1,109 @@
-"""Turns the folders inside archives into rows of the catalogue."""
+"""Turns the folders inside archives into rows of the catalogue, listing each archive once."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+import hashlib
+import json
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.archives import SEPARATOR, open_archive
-from gait.prepare.rows import read_rows
+from gait.files import write_if_changed
+from gait.prepare.archives import SEPARATOR, Contents, contents_of, unpacked_path
 from gait.prepare.tree import MISPLACED, ArchiveFile, File, Scan, fingerprint
 from gait.types import CatalogueRow
 
-Known = Mapping[str, list[CatalogueRow]]
+# Raised when the same archive would be listed otherwise than before.
+_VERSION = 1
 
 
-def known_rows(catalogue: Path | None) -> Known:
-    """The rows of archives in a table made earlier, by archive; none if there is no such table."""
-    rows: dict[str, list[CatalogueRow]] = defaultdict(list)
-    if catalogue is None or not catalogue.is_file():
-        return rows
-    try:
-        listed = read_rows(catalogue)
-    except DataError:
-        # It is about to be written anew; this is only the way to do it faster.
-        return rows
-    for row in listed:
-        if row.kind == "archive":
-            rows[row.source.partition(SEPARATOR)[0]].append(row)
-    return rows
+class Listings:
+    """What archives hold, remembered from run to run, as listing one may take long.
+
+    Without what is remembered everything is listed anew, with the same outcome.
+
+    Args:
+        raw: the dataset's raw folder.
+        root: the dataset's folder, which gets `journal/archives/`; None to remember nothing.
+    """
+
+    def __init__(self, raw: Path, root: Path | None) -> None:
+        self._raw = raw
+        self._folder = None if root is None else root / "journal" / "archives"
+
+    def of(self, archive: str) -> Contents:
+        """What the archive of this path below the raw folder holds, as it lies there now.
+
+        Raises:
+            DataError: as `contents_of`.
+        """
+        path = self._raw / archive
+        if self._folder is None:
+            return contents_of(path)
+        digest = hashlib.sha256(archive.encode()).hexdigest()[:16]
+        journal = self._folder / f"{digest}.json"
+        try:
+            status = path.stat()
+        except OSError:
+            # It says why not when it is opened.
+            return contents_of(path)
+        state = [_VERSION, archive, status.st_size, status.st_mtime_ns]
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            known = json.loads(journal.read_text(encoding="utf-8"))
+            if known["state"] == state:
+                return Contents(
+                    Counter(known["folders"]),
+                    known["problems"],
+                    set(known["unfinished"]),
+                    Counter(known["ignored"]),
+                )
+        contents = contents_of(path)
+        entry = {
+            "state": state,
+            "folders": contents.folders,
+            "problems": contents.problems,
+            "unfinished": sorted(contents.unfinished),
+            "ignored": contents.ignored,
+        }
+        # On a disk that cannot be written, the next run takes its time again.
+        with suppress(DataError):
+            write_if_changed(journal, json.dumps(entry))
+        return contents
 
 
-def completed(scan: Scan, raw: Path, known: Known) -> Scan:
-    """The scan with the sequences of its archives; unchanged ones are taken from `known`.
+def completed(scan: Scan, listings: Listings) -> Scan:
+    """The scan with the sequences of its archives; what is damaged counts as far as it goes.
 
-    What is damaged is listed as far as it goes, and counted.
+    Raises:
+        DataError: as `contents_of`.
     """
     rows = list(scan.rows)
     ignored = Counter(scan.ignored)
     frames: dict[str, int] = {}
     for archive in scan.archives:
-        before = known.get(archive.path, [])
-        if before and all(_is_same(row, archive) for row in before):
-            rows += before
-        else:
-            rows += _listed(raw, archive, ignored, frames)
-    return Scan(rows, dict(ignored), frames=frames)
+        rows += _rows(archive, listings.of(archive.path), ignored, frames)
+    return Scan(scan.named(rows), dict(ignored), frames=frames)
 
 
-def _listed(
-    raw: Path, archive: ArchiveFile, ignored: Counter[str], numbers: dict[str, int]
+def _rows(
+    archive: ArchiveFile, contents: Contents, ignored: Counter[str], numbers: dict[str, int]
 ) -> list[CatalogueRow]:
     rows = []
-    with open_archive(raw / archive.path) as members:
-        if members.problem:
-            ignored[f"archive {archive.path}, damaged ({members.problem}), its end"] += 1
-        ignored.update(members.ignored)
-        for folder, frames in members.folders.items():
-            if key := archive.key_of(folder):
-                source = f"{archive.path}{SEPARATOR}{folder}"
-                rows.append(CatalogueRow(key, "archive", source, "", _digest(archive, folder)))
-                numbers[source] = frames
-            elif frames:
-                ignored[MISPLACED] += frames
+    for inside, problem in contents.problems.items():
+        path = f"{archive.path}{SEPARATOR}{inside}" if inside else archive.path
+        ignored[f"archive {path}, damaged ({problem}), its end"] += 1
+    ignored.update(contents.ignored)
+    for folder, frames in contents.folders.items():
+        source = f"{archive.path}{SEPARATOR}{folder}"
+        if key := archive.key_of(unpacked_path(source)):
+            rows.append(CatalogueRow(key, "archive", source, "", _digest(archive, folder)))
+            numbers[source] = frames
+        elif frames:
+            ignored[MISPLACED] += frames
     return rows
 
 
-def _is_same(row: CatalogueRow, archive: ArchiveFile) -> bool:
-    folder = row.source.partition(SEPARATOR)[2]
-    return row.key == archive.key_of(folder) and row.fingerprint == _digest(archive, folder)
-
-
 def _digest(archive: ArchiveFile, folder: str) -> str:
-    # Name, size and time of the archive stand for every member: it is one file on disk. So the
-    # digest is known without listing it.
+    # Name, size and time of the archive stand for every member: it is one file on disk.
     return fingerprint([archive.file, File(folder, 0, 0)])

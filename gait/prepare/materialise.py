@@ -9,7 +9,7 @@ from typing import Literal
 
 from gait.errors import DataError
 from gait.files import atomic_path, confined
-from gait.prepare.archives import SEPARATOR, open_archive
+from gait.prepare.archives import SEPARATOR, read_archive
 from gait.prepare.rows import read_rows
 from gait.prepare.tree import image_files
 from gait.types import CatalogueRow
@@ -72,16 +72,13 @@ def _copy(source: Path, place: Path) -> None:
 def _unpack(path: Path, wanted: dict[str, CatalogueRow], target: Path) -> None:
     for row in wanted.values():
         target.joinpath(*row.key).mkdir(parents=True, exist_ok=True)
-    with open_archive(path) as archive:
-        for member in archive.members:
-            if member.folder not in wanted:
-                continue
-            data, problem = archive.read(member)
-            if problem:
-                raise DataError(
-                    f"{path}: {member.folder}/{member.name} is {problem}; get the archive again"
-                )
-            place = target.joinpath(*wanted[member.folder].key, member.name)
-            if not (place.is_file() and place.read_bytes() == data):
-                with atomic_path(place) as temporary:
-                    temporary.write_bytes(data)
+    for member in read_archive(path, wanted):
+        data, problem = member.read()
+        if problem:
+            raise DataError(
+                f"{path}: {member.folder}/{member.name} is {problem}; get the archive again"
+            )
+        place = target.joinpath(*wanted[member.folder].key, member.name)
+        if not (place.is_file() and place.read_bytes() == data):
+            with atomic_path(place) as temporary:
+                temporary.write_bytes(data)

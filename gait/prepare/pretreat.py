@@ -6,7 +6,7 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import skeleton_maps, tracks
-from gait.prepare.align import Frames, align
+from gait.prepare.align import Aligned, Frames, align
 from gait.prepare.beside import patterns_of
+from gait.prepare.fit import as_is, resize
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -34,12 +35,21 @@ from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.poses import load_pose
 from gait.prepare.rows import read_rows
-from gait.prepare.sources import Frame, read_images
+from gait.prepare.sources import Frame, natural, read_images
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-1"
+
+# By the names that a dataset.yaml gives them under `pretreat`.
+KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
+    "normalise": align,
+    "as_is": as_is,
+    "resize": resize,
+}
+
+ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
@@ -102,7 +112,16 @@ class _Task:
     beside: dict[str, str] = field(default_factory=dict)
 
 
-def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: int) -> ShardSummary:
+def pretreat_shard(
+    shard: Path,
+    raw: Path,
+    root: Path,
+    output: Path,
+    size_px: int,
+    kind: str = "normalise",
+    least_frames: int = 1,
+    frame_order: str = "lexical",
+) -> ShardSummary:
     """Align every sequence of a shard and write its pkl files and, last, the shard's manifest.
 
     A sequence with a pose gets its pose and its skeleton maps as well, for exactly the frames
@@ -123,6 +142,9 @@ def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: in
         root: the dataset's folder, which gets `pkl/` and `journal/`.
         output: the manifest to write.
         size_px: height and width of the aligned frames.
+        kind: how frames are aligned, a name in `KINDS`.
+        least_frames: nothing is kept of a sequence with fewer usable frames.
+        frame_order: how images are sorted by name, a name in `ORDERS`.
 
     Raises:
         DataError: a table, a source or a file of masks cannot be used, or a file not be written.
@@ -130,14 +152,18 @@ def pretreat_shard(shard: Path, raw: Path, root: Path, output: Path, size_px: in
     started = time.perf_counter()
     # Shards run side by side; each has one core.
     cv2.setNumThreads(1)
-    tasks = _tasks(shard, raw, root, f"{ALGORITHM} {size_px} px")
+    settings = f"{ALGORITHM} {size_px} px"
+    # As journals of former versions have it, where there was no choice.
+    if (kind, least_frames, frame_order) != ("normalise", 1, "lexical"):
+        settings += f" {kind}, {least_frames} frames, {frame_order}"
+    tasks = _tasks(shard, raw, root, settings)
     journal = Journal(root, "pretreat", {task.key for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(task.key.subject for task in waiting)
-    for task, frames in _sources(waiting, raw):
-        rows = _pretreat(task, frames, raw, root, size_px)
+    for task, frames in _sources(waiting, raw, root, ORDERS[frame_order]):
+        rows = _pretreat(task, frames, raw, root, size_px, KINDS[kind], least_frames)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
         journal.record(rows, "" if has_bad_pose else task.state)
@@ -198,11 +224,13 @@ def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard
     return _Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)
 
 
-def _sources(tasks: list[_Task], raw: Path) -> Iterator[tuple[_Task, Iterator[_Block]]]:
+def _sources(
+    tasks: list[_Task], raw: Path, root: Path, order: Callable[[str], Any]
+) -> Iterator[tuple[_Task, Iterator[_Block]]]:
     """The frames of each task; those of one archive are read in one pass."""
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
-    for row, frames in read_images(raw, rows):
+    for row, frames in read_images(raw, rows, root, order):
         yield by_key[row.key], _blocks(frames)
     for task in tasks:
         if task.source is None:
@@ -235,7 +263,13 @@ def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
 
 
 def _pretreat(
-    task: _Task, blocks: Iterator[_Block], raw: Path, root: Path, size_px: int
+    task: _Task,
+    blocks: Iterator[_Block],
+    raw: Path,
+    root: Path,
+    size_px: int,
+    kind: Callable[[Frames, int], Aligned],
+    least_frames: int,
 ) -> tuple[ManifestRow, ...]:
     """Align one sequence and write its pkl files, or remove those of a former run.
 
@@ -250,7 +284,7 @@ def _pretreat(
     images: dict[str, NDArray[np.uint8]] = {}
     frames_seen = 0
     for block in blocks:
-        aligned = align(block.frames, size_px)
+        aligned = kind(block.frames, size_px)
         kept.append(aligned.frames)
         numbers.append(block.numbers[aligned.kept])
         dropped.update(aligned.dropped)
@@ -264,7 +298,10 @@ def _pretreat(
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, NDArray[Any]] = {}
-    if any(map(len, kept)):
+    usable = sum(map(len, kept))
+    if 0 < usable < least_frames:
+        dropped[f"sequence of fewer than {least_frames} frames"] += usable
+    elif usable:
         found[SILHOUETTES] = np.concatenate(kept)
         if task.pose is not None:
             pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))

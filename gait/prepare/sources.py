@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +15,8 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.prepare.archives import SEPARATOR, open_archive
+from gait.prepare.archives import SEPARATOR, Contents, read_archive
+from gait.prepare.listing import Listings
 from gait.prepare.tree import image_files
 from gait.types import CatalogueRow
 
@@ -36,10 +39,19 @@ class Frame:
     problem: str
 
 
+def natural(name: str) -> tuple[list[str | int], str]:
+    """By what to sort file names so that numbers in them count as numbers: f9 before f10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
+
+
 def read_images(
-    raw: Path, rows: list[CatalogueRow]
+    raw: Path,
+    rows: list[CatalogueRow],
+    root: Path | None = None,
+    order: Callable[[str], Any] = str,
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    """The frames of each row, decoded one by one, in the order of their names.
+    """The frames of each row, decoded one by one, in an order of their names.
 
     Each row comes exactly once: those of image folders in the order given, then archive by
     archive those of archives, each as soon as its last frame has passed, so that an archive is
@@ -50,14 +62,18 @@ def read_images(
     Args:
         raw: the dataset's raw folder.
         rows: rows of the kinds 'images' and 'archive'.
+        root: the dataset's folder, where it is remembered what archives hold; without it, each is
+            listed before it is read.
+        order: by what to sort file names; `natural` or, as published, the names themselves.
 
     Raises:
-        DataError: a row is a video, its folder or archive is gone, or its path leaves `raw`.
+        DataError: a row is a video, its folder or archive is gone, its path leaves `raw`, or the
+            password of its archive is missing or wrong.
     """
     archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
         if row.kind == "images":
-            yield row, _folder_frames(raw, _existing(raw, row.source))
+            yield row, _folder_frames(raw, _existing(raw, row.source), order)
         elif row.kind == "archive":
             archive, _, folder = row.source.partition(SEPARATOR)
             archives[archive][folder] = row
@@ -66,8 +82,9 @@ def read_images(
                 f"{row.key}: expected images or an archive of images, got {row.kind} "
                 f"{row.source}; extract its silhouettes with gait segment"
             )
+    listings = Listings(raw, root)
     for source, wanted in archives.items():
-        yield from _archive_frames(_existing(raw, source), wanted)
+        yield from _archive_frames(_existing(raw, source), listings.of(source), wanted, order)
 
 
 def _existing(raw: Path, source: str) -> Path:
@@ -80,8 +97,8 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
-def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
-    for path in image_files(raw, folder):
+def _folder_frames(raw: Path, folder: Path, order: Callable[[str], Any]) -> Iterator[Frame]:
+    for path in sorted(image_files(raw, folder), key=lambda path: order(path.name)):
         try:
             data = path.read_bytes()
         except OSError:
@@ -91,32 +108,38 @@ def _folder_frames(raw: Path, folder: Path) -> Iterator[Frame]:
 
 
 def _archive_frames(
-    path: Path, wanted: dict[str, CatalogueRow]
+    path: Path,
+    contents: Contents,
+    wanted: dict[str, CatalogueRow],
+    order: Callable[[str], Any],
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    with open_archive(path) as archive:
-        unfinished = archive.unfinished()
-        waiting = {folder: archive.folders[folder] for folder in wanted}
-        for folder, row in wanted.items():
-            if waiting[folder] == 0:
-                if folder not in archive.folders and not archive.problem:
-                    raise DataError(
-                        f"{path}: has no folder {folder} any more; run gait rearrange again"
-                    )
-                yield row, _held_frames({}, bool(archive.problem))
-        held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
-        for member in archive.members:
-            if member.folder not in wanted:
-                continue
-            # An archive that was appended to holds a name twice; the later one is meant.
-            held[member.folder][member.name] = archive.read(member)
-            waiting[member.folder] -= 1
-            if waiting[member.folder] == 0:
-                frames = held.pop(member.folder)
-                yield wanted[member.folder], _held_frames(frames, member.folder in unfinished)
+    waiting = {folder: contents.folders[folder] for folder in wanted if contents.folders[folder]}
+    for folder, row in wanted.items():
+        if folder not in waiting:
+            if folder not in contents.folders and not contents.problems:
+                raise DataError(
+                    f"{path}: has no folder {folder} any more; run gait rearrange again"
+                )
+            yield row, _held_frames({}, bool(contents.problems), order)
+    held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
+    for member in read_archive(path, waiting) if waiting else ():
+        # An archive that was appended to holds a name twice; the later one is meant.
+        held[member.folder][member.name] = member.read()
+        waiting[member.folder] -= 1
+        if waiting[member.folder] == 0:
+            del waiting[member.folder]
+            frames = held.pop(member.folder)
+            is_unfinished = member.folder in contents.unfinished
+            yield wanted[member.folder], _held_frames(frames, is_unfinished, order)
+    for folder in waiting:
+        yield wanted[folder], _held_frames(held[folder], True, order)
 
 
-def _held_frames(frames: dict[str, tuple[bytes, str]], is_unfinished: bool) -> Iterator[Frame]:
-    for name, (data, problem) in sorted(frames.items()):
+def _held_frames(
+    frames: dict[str, tuple[bytes, str]], is_unfinished: bool, order: Callable[[str], Any]
+) -> Iterator[Frame]:
+    for name in sorted(frames, key=order):
+        data, problem = frames[name]
         yield Frame(name, None, problem) if problem else _decoded(name, data)
     if is_unfinished:
         yield Frame("", None, UNFINISHED)

@@ -41,7 +41,9 @@ class ArchiveFile:
     Attributes:
         path: where it lies below the raw folder.
         file: its name, size and modification time.
-        key_of: the sequence that a folder inside stands for; None for any other folder.
+        key_of: the sequence that a folder stands for, given the path below the raw folder that it
+            would have if the archive, and any inside it, were unpacked where they lie; None for
+            any other folder.
     """
 
     path: str
@@ -58,12 +60,14 @@ class Scan:
         ignored: how many files and folders were not used, by reason.
         archives: archives that hold further sequences.
         frames: number of frames by a row's source, of archives that were listed.
+        named: gives rows the keys that depend on which others there are, once all are known.
     """
 
     rows: list[CatalogueRow]
     ignored: dict[str, int]
     archives: list[ArchiveFile] = field(default_factory=list)
     frames: dict[str, int] = field(default_factory=dict)
+    named: Callable[[list[CatalogueRow]], list[CatalogueRow]] = list
 
 
 class Layout(Protocol):

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.prepare import listing
-from gait.prepare.archives import Archive, open_archive
+from gait.prepare.archives import Contents, contents_of
 from gait.prepare.catalogue import Sequences, gather, materialise, read_rows, rearrange, scan
 from gait.prepare.raw_state import altered_files
 from gait.prepare.rows import deal, rows_digest, rows_text
@@ -269,19 +268,23 @@ def test_unchanged_archives_are_not_listed_again(
     rearrange_all(raw, CASIA_B, catalogue, shards)
     opened: list[str] = []
 
-    def noted(path: Path) -> AbstractContextManager[Archive]:
+    def noted(path: Path) -> Contents:
         opened.append(path.name)
-        return open_archive(path)
+        return contents_of(path)
 
-    monkeypatch.setattr(listing, "open_archive", noted)
+    monkeypatch.setattr(listing, "contents_of", noted)
     assert scan(raw, CASIA_B, catalogue=catalogue).rows == read_rows(catalogue)
     assert opened == []
     make_tar(raw / "002.tar.gz", "002/nm-01/090/001.png", "002/nm-02/090/001.png")
     rows = scan(raw, CASIA_B, catalogue=catalogue).rows
     assert opened == ["002.tar.gz"]
     assert rows == scan(raw, CASIA_B).rows
-    catalogue.write_text("torn")
-    assert scan(raw, CASIA_B, catalogue=catalogue).rows == rows
+    for journal in (tmp_path / "journal/archives").iterdir():
+        journal.write_text("torn")
+    opened.clear()
+    for _ in range(2):
+        assert scan(raw, CASIA_B, catalogue=catalogue).rows == rows
+    assert sorted(opened) == ["001.tar.gz", "002.tar.gz"]
     assert scan(raw, CASIA_B, catalogue=tmp_path / "none.csv").rows == rows
 
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 import gait.prepare.pretreat as subject_under_test
 from gait.errors import DataError
+from gait.prepare.align import align
+from gait.prepare.fit import resize
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
@@ -76,8 +79,10 @@ class Shard:
         self.table.parent.mkdir(exist_ok=True)
         self.table.write_text(rows_text(self.rows[key] for key in sorted(self.rows)))
 
-    def run(self, size_px: int = 64) -> ShardSummary:
-        return pretreat_shard(self.table, self.root / "raw", self.root, self.output, size_px)
+    def run(self, size_px: int = 64, **settings: Any) -> ShardSummary:
+        return pretreat_shard(
+            self.table, self.root / "raw", self.root, self.output, size_px, **settings
+        )
 
     def manifest(self) -> dict[str, ManifestRow]:
         return {str(row.key): row for row in read_manifest(self.output)}
@@ -177,6 +182,50 @@ def test_other_settings_do_everything_again(shard: Shard) -> None:
     shard.run()
     assert shard.run(size_px=128).unchanged == 0
     assert read_pkl(shard.root / "pkl/001/nm-01/000/000.pkl").shape == (6, 128, 128)
+
+
+def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
+    shard.add("001/nm-01/000", [walker(step) for step in range(6)], "a")
+    folder = shard.root / "raw/001/nm-01/000"
+    (folder / "000.png").rename(folder / "1000.png")
+    (folder / "001.png").rename(folder / "01001.png")
+    lexical, by_number = [*map(walker, (2, 3, 4, 5, 1, 0))], [*map(walker, (2, 3, 4, 5, 0, 1))]
+    wanted = {
+        ("normalise", "natural"): align(by_number, 64).frames,
+        ("normalise", "lexical"): align(lexical, 64).frames,
+        ("resize", "natural"): resize(by_number, 64).frames,
+    }
+    for (kind, order), frames in wanted.items():
+        summary = shard.run(kind=kind, frame_order=order)
+        assert summary.unchanged == 0
+        stored = read_pkl(shard.root / "pkl/001/nm-01/000/000.pkl")
+        np.testing.assert_array_equal(stored, frames)
+        assert shard.run(kind=kind, frame_order=order).unchanged == 3
+
+
+def test_frames_taken_as_they_are_have_one_size(shard: Shard) -> None:
+    images = [np.full((64, 64), value, np.uint8) for value in (0, 1, 255)]
+    shard.add("003/nm-01/000", [images[0], walker(0), *images[1:]], "d")
+    shard.run(kind="as_is")
+    rows = shard.manifest()
+    # Nothing but the size is looked at: black frames stay.
+    np.testing.assert_array_equal(
+        read_pkl(shard.root / rows["003/nm-01/000"].pkl), np.stack(images)
+    )
+    assert rows["003/nm-01/000"].dropped == {"not 64 x 64 px": 1}
+    assert (rows["001/nm-01/000"].pkl, rows["001/nm-01/000"].dropped) == (
+        "",
+        {"not 64 x 64 px": 6},
+    )
+
+
+def test_short_sequences_may_be_dropped_whole(shard: Shard) -> None:
+    shard.add("003/nm-01/000", [walker(step) for step in range(7)] + [EMPTY], "d")
+    summary = shard.run(least_frames=7)
+    rows = shard.manifest()
+    assert rows["001/nm-01/000"].dropped == {"sequence of fewer than 7 frames": 6}
+    assert (rows["003/nm-01/000"].frames_kept, rows["001/nm-01/090"].frames_kept) == (7, 7)
+    assert summary.empty == 2
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"broken")])

@@ -15,10 +15,11 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare import archives
+from gait.prepare.archives import part
 from gait.prepare.catalogue import scan
-from gait.prepare.sources import Frame, read_images
+from gait.prepare.sources import Frame, natural, read_images
 from gait.types import CatalogueRow, SequenceKey
+from tests.raw_trees import lay, seven, tar
 
 CASIA_B = ["casia_b_silhouettes"]
 
@@ -94,6 +95,30 @@ def test_colour_images_become_gray_as_by_imread(tmp_path: Path) -> None:
         expected = cv2.imread(str(folder / frame.name), cv2.IMREAD_GRAYSCALE)
         assert frame.image is not None
         np.testing.assert_array_equal(frame.image, expected)
+
+
+@pytest.mark.parametrize("name", ["Silhouette_000-00.tar", "Silhouette_000-00.7z", ""])
+def test_numbers_in_names_may_count(tmp_path: Path, name: str) -> None:
+    names = ["f10.png", "f9.png", "f09.png", "g1.png", "2f.png", "10f.png", "f.png", "f9b.png"]
+    tree = {f"Silhouette_000-00/00001/{each}": png(1) for each in names}
+    if name:
+        lay(tmp_path, {name: tar(tree) if name.endswith("tar") else seven(tree)})
+    else:
+        lay(tmp_path, tree)
+    rows = scan(tmp_path, ["oumvlp_silhouettes"]).rows
+    ((_, frames),) = read_images(tmp_path, rows, order=natural)
+    assert [frame.name for frame in frames] == [
+        "2f.png",
+        "10f.png",
+        "f09.png",
+        "f9.png",
+        "f9b.png",
+        "f10.png",
+        "f.png",
+        "g1.png",
+    ]
+    ((_, frames),) = read_images(tmp_path, rows)
+    assert [frame.name for frame in frames] == sorted(names)
 
 
 def test_link_to_outside_is_not_a_frame(tmp_path: Path) -> None:
@@ -225,7 +250,7 @@ def test_corrupt_member_of_a_zip(tmp_path: Path) -> None:
 
 
 def test_huge_member_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(part, "LARGEST_BYTES", 1000)
     members = [("001/nm-01/090/1.png", bytes(100_000)), ("001/nm-01/090/2.png", png(2))]
     make_archive(tmp_path / "001.tar.gz", members)
     frames = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]

@@ -90,8 +90,8 @@ def get_layouts(wildcards):
     return told(flow.dataset, wildcards.dataset).layouts
 
 
-def get_size(wildcards):
-    return told(flow.dataset, wildcards.dataset).pretreat.size_px
+def get_pretreatment(wildcards):
+    return told(flow.pretreatment, wildcards.dataset)
 
 
 def get_pkl(wildcards):

@@ -128,10 +128,10 @@ rule pretreat:
         **flow.resources("prepare"),
     params:
         root=get_root,
-        size_px=get_size,
+        pretreatment=get_pretreatment,
     shell:
         "gait pretreat {input.silhouettes} --root {params.root} --output {output.pkl}"
-        " --size-px {params.size_px} > {log} 2>&1"
+        " {params.pretreatment} > {log} 2>&1"
 
 
 # A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.

@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
-from gait.prepare.tree import Folder, fingerprint, is_frame, not_looked_for, state_of
+from gait.prepare.archives import SEPARATOR
+from gait.prepare.archives.passwords import is_password_file
+from gait.prepare.tree import (
+    MISPLACED,
+    ArchiveFile,
+    Folder,
+    Scan,
+    fingerprint,
+    is_frame,
+    not_looked_for,
+    state_of,
+    walk,
+)
 from gait.types import CatalogueRow, SequenceKey
+
+# The sequence that a folder of some path stands for; None for any other folder.
+KeyOf = Callable[[str], SequenceKey | None]
+
+
+def scan_folders(raw: Path, key_of: KeyOf, archive: re.Pattern[str]) -> Scan:
+    """The folders of images in any folder below `raw`; archives are left to be listed.
+
+    Args:
+        raw: the dataset's raw folder.
+        key_of: tells the sequence by a folder's path below `raw`, for archives as `ArchiveFile`
+            has it.
+        archive: matches the paths below `raw` of the dataset's archives.
+    """
+    ignored: Counter[str] = Counter()
+    rows: list[CatalogueRow] = []
+    archives: list[ArchiveFile] = []
+    for folder in walk(raw, ignored):
+        if key := key_of("/".join(folder.parts)):
+            if row := folder_row(folder, key, ignored):
+                rows.append(row)
+            continue
+        for file in folder.files:
+            path = folder.path_of(file.name)
+            if archive.fullmatch(path) and SEPARATOR not in path:
+                archives.append(ArchiveFile(path, state_of(file), key_of))
+            elif is_frame(file.name):
+                ignored[MISPLACED] += 1
+            elif not is_password_file(file.name):
+                ignored[not_looked_for(file.name)] += 1
+    return Scan(some_have_frames(rows, ignored), dict(ignored), archives)
 
 
 def folder_row(folder: Folder, key: SequenceKey, ignored: Counter[str]) -> CatalogueRow | None:

@@ -1,56 +1,33 @@
-"""CASIA-B as silhouettes, `GaitDatasetB-silh`: unpacked, or one archive a subject as it comes."""
+"""CASIA-B as silhouettes, `GaitDatasetB-silh`: unpacked, or as its archives come."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.archives import SEPARATOR
-from gait.prepare.layouts._folders import folder_row, some_have_frames
-from gait.prepare.tree import (
-    MISPLACED,
-    ArchiveFile,
-    Scan,
-    is_frame,
-    not_looked_for,
-    state_of,
-    walk,
-)
-from gait.types import CatalogueRow, SequenceKey
+from gait.prepare.layouts._folders import scan_folders
+from gait.prepare.tree import Scan
+from gait.types import SequenceKey
 
 _FOLDER = re.compile(r"(?:.*/)?(\d{3})/((?:nm|bg|cl)-\d{2})/(\d{3})", re.ASCII | re.DOTALL)
-_ARCHIVE = re.compile(r"\d{3}\.(?i:tar\.gz|tgz|tar|zip)", re.ASCII)
+_ARCHIVE = re.compile(
+    r"(?:.*/)?(?:\d{3}\.(?i:tar\.gz|tgz|tar|zip)|GaitDatasetB-silh\.zip)", re.ASCII | re.DOTALL
+)
 
 
 class CasiaBSilhouettes:
-    """Folders `<subject>/<nm|bg|cl>-<number>/<view>/`, on disk or in `<subject>.tar.gz`."""
+    """Folders `<subject>/<nm|bg|cl>-<number>/<view>/`: on disk, in `<subject>.tar.gz`, or in the
+    zip file of those."""
 
     looked_for: ClassVar[str] = (
-        "folders like 001/nm-01/090/ of png images, or archives of them named 001.tar.gz, .tgz, "
-        ".tar or .zip"
+        "folders like 001/nm-01/090/ of png images, archives of them named 001.tar.gz, .tgz, "
+        ".tar or .zip, or GaitDatasetB-silh.zip"
     )
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder; archives are left to be listed."""
-        ignored: Counter[str] = Counter()
-        rows: list[CatalogueRow] = []
-        archives: list[ArchiveFile] = []
-        for folder in walk(raw, ignored):
-            if key := _key_of("/".join(folder.parts)):
-                if row := folder_row(folder, key, ignored):
-                    rows.append(row)
-                continue
-            for file in folder.files:
-                path = folder.path_of(file.name)
-                if _ARCHIVE.fullmatch(file.name) and SEPARATOR not in path:
-                    archives.append(ArchiveFile(path, state_of(file), _key_of))
-                elif is_frame(file.name):
-                    ignored[MISPLACED] += 1
-                else:
-                    ignored[not_looked_for(file.name)] += 1
-        return Scan(some_have_frames(rows, ignored), dict(ignored), archives)
+        return scan_folders(raw, _key_of, _ARCHIVE)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

@@ -1,0 +1,68 @@
+"""Passwords of archives, from files beside them: never from a command line, never in a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gait.errors import DataError
+
+_SUFFIX = ".password"
+_SHARED = "password.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password and where it is written.
+
+    Attributes:
+        file: the file it was read from, for messages.
+        text: the password, which no representation shows.
+    """
+
+    file: Path
+    text: str = field(repr=False)
+
+
+def is_password_file(name: str) -> bool:
+    """Whether a file of this name gives the password of an archive."""
+    return name == _SHARED or name.endswith(_SUFFIX)
+
+
+def password_of(archive: Path) -> Password:
+    """The password of an encrypted archive: what `<archive name>.password` holds, or else
+    `password.txt`, both beside it; without white space around it.
+
+    Raises:
+        DataError: neither file is there, or it is empty or cannot be read.
+    """
+    files = archive.with_name(archive.name + _SUFFIX), archive.with_name(_SHARED)
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8-sig").strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise DataError(
+                f"{file}: expected the password of {archive.name}, but it cannot be read "
+                f"({reason}); write it there as plain text"
+            ) from None
+        if text:
+            return Password(file, text)
+        raise DataError(
+            f"{file}: expected the password of {archive.name}, got an empty file; write there "
+            "what the data's owner gave you"
+        )
+    raise DataError(
+        f"{archive}: is encrypted, and neither {files[0].name} nor {files[1].name} lies beside "
+        "it; write the password that the data's owner gave you into one of these files"
+    )
+
+
+def wrong_password(archive: Path, password: Password) -> DataError:
+    """The error of an archive that does not open with its password."""
+    return DataError(
+        f"{archive}: does not open with the password in {password.file.name}; correct it there, "
+        "or get the archive again if it is damaged"
+    )

@@ -1,0 +1,53 @@
+"""Silhouettes that were aligned by others: taken as they are, or scaled to the wanted size."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.prepare.align import Aligned, Frames
+
+
+def as_is(frames: Frames, size_px: int) -> Aligned:
+    """The frames of the wanted size, untouched; all others are dropped.
+
+    Args:
+        frames: uint8 [h, w] each.
+        size_px: height and width that they should have.
+    """
+    shape = (size_px, size_px)
+    kept = [number for number, frame in enumerate(frames) if frame.shape == shape]
+    reason = f"not {size_px} x {size_px} px"
+    problems = dict.fromkeys(sorted(set(range(len(frames))) - set(kept)), reason)
+    return _aligned([frames[number] for number in kept], size_px, kept, problems)
+
+
+def resize(frames: Frames, size_px: int) -> Aligned:
+    """Every frame scaled bilinearly to the wanted height and width, whatever its aspect.
+
+    Published figures on CASIA-E were measured on such frames. The published program scales by
+    height alone, so that it stops at frames of the wanted height and another width.
+
+    Args:
+        frames: uint8 [h, w] each.
+        size_px: height and width of the result.
+    """
+    scaled = [_scaled(frame, size_px) for frame in frames]
+    return _aligned(scaled, size_px, list(range(len(frames))), {})
+
+
+def _scaled(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    if frame.shape == (size_px, size_px):
+        return frame
+    size = (size_px, size_px)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _aligned(
+    frames: list[NDArray[np.uint8]], size_px: int, kept: list[int], problems: dict[int, str]
+) -> Aligned:
+    stacked = np.stack(frames) if frames else np.zeros((0, size_px, size_px), np.uint8)
+    return Aligned(stacked, np.array(kept, np.int64), dict(Counter(problems.values())), problems)

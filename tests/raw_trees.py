@@ -1,0 +1,270 @@
+"""Miniature datasets as their owners give them out: the same names, archives in archives.
+
+A tree is what everything unpacked would be, by path. What is no silhouette is in it as well, as
+far as the owners put it there.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import py7zr
+import pyzipper
+from numpy.typing import NDArray
+
+Tree = dict[str, bytes]
+
+PASSWORD = "only for researchers"
+
+
+def figure(who: int, step: int, height: int = 88, width: int = 64) -> NDArray[np.uint8]:
+    """A silhouette: a body as wide as the person is, and a leg that moves."""
+    frame = np.zeros((height, width), np.uint8)
+    middle = (width // 2, height // 2)
+    cv2.ellipse(frame, middle, (width // 8 + who, height // 2 - 4), 0, 0, 360, 255, -1)
+    leg = (width // 2 + 3 * (step % 4), height - 5)
+    cv2.line(frame, middle, leg, 255, 3 + who % 3)
+    return frame
+
+
+def encoded(frame: NDArray[np.uint8], suffix: str = ".png") -> bytes:
+    """The bytes of an image file."""
+    return bytes(cv2.imencode(suffix, frame)[1])
+
+
+# Trees.
+
+
+def oumvlp(subjects: Iterable[int] = (1, 2, 3, 4), frames: int = 6) -> Tree:
+    """`Silhouette_<view>-<sequence>/<subject>/<frame>.png`; one subject lacks a view."""
+    return {
+        f"Silhouette_{view}-{sequence:02d}/{who:05d}/{step + 3:04d}.png": encoded(
+            figure(who, step + sequence)
+        )
+        for view in ("000", "090")
+        for sequence in (0, 1)
+        for who in subjects
+        if (who, view) != (3, "090")
+        for step in range(frames)
+    }
+
+
+# Names of GREW's sequences, which say nothing; not in order.
+GREW_SEQUENCES = ("zQ3kA9b0", "A1b2C3d4", "m0N1o2P3", "0a1B2c3D", "Hh7Gg6Ff")
+
+
+def grew(frames: int = 6) -> Tree:
+    """GREW with poses and gait energy images beside the silhouettes, of 64 x 64."""
+    tree: Tree = {}
+
+    def sequence(folder: str, name: str, who: int) -> None:
+        for step in range(frames):
+            stem = f"{folder}/{name}/{step + 1:05d}"
+            tree[f"{stem}.png"] = encoded(figure(who, step, 64, 64))
+            tree[f"{stem}_2d_pose.txt"] = tree[f"{stem}_3d_pose.txt"] = b"1,2,3"
+        tree[f"{folder}/{name}_gei.png"] = encoded(figure(who, 0, 64, 64))
+
+    for who in (1, 2):
+        for name in GREW_SEQUENCES[:2]:
+            sequence(f"train/{who:05d}", name, who)
+            sequence(f"test/gallery/{who:05d}", name, who + 4)
+    for name in GREW_SEQUENCES[2:]:
+        sequence("test/probe", name, 5)
+    return tree
+
+
+def casia_e(subjects: Iterable[int] = (1, 202, 600, 1014), frames: int = 7) -> Tree:
+    """CASIA-E's folders; the jpg files of some have a size of their own, one sequence is short."""
+    tree: Tree = {}
+    for who in subjects:
+        for scene in ("scene1", "scene2", "scene3_s"):
+            for clothes in ("nm", "bg"):
+                for view in ("000", "090", "270"):
+                    folder = f"forTrain/{who:03d}/H/{scene}/{clothes}/{view}/1"
+                    number = 5 if (who, scene, view) == (202, "scene2", "000") else frames
+                    for step in range(number):
+                        image = figure(who % 10, step, 128 if view == "000" else 64, 64)
+                        tree[f"{folder}/{step + 1:04d}.jpg"] = encoded(image, ".jpg")
+    return tree
+
+
+def gait3d(frames: int = 6) -> Tree:
+    """`2D_Silhouettes` with frames named by the number in the video, and other modalities."""
+    tree: Tree = {}
+    for who in (0, 1, 2, 7):
+        for number in (0, 1):
+            folder = f"{who:04d}/camid{who}_videoid2/seq{number}"
+            # From 9997 on, so that the order of names is not that of numbers.
+            for step in range(frames):
+                stem = f"{folder}/human_crop_f{9997 + step}"
+                image = encoded(figure(who, step))
+                tree[f"2D_Silhouettes/{stem}.png"] = image
+                tree[f"2D_Parsings/{stem}.png"] = image
+                tree[f"2D_Poses/{stem}.txt"] = b"1,2,3"
+    return tree
+
+
+def scoliosis1k(frames: int = 6) -> Tree:
+    """`<subject>/<class>/<view>/`, the class written in either way."""
+    return {
+        f"Scoliosis1K-sil-raw/{who:05d}/{condition}/000_180/{step:05d}.png": encoded(
+            figure(who, step)
+        )
+        for who, condition in enumerate(("Positive", "neutral", "Negative"))
+        for step in range(frames)
+    }
+
+
+HID_2022 = (
+    "train/0000/001",
+    "train/0499/002",
+    "HID2022_test_gallery/0500/gal1",
+    "HID2022_test_probe/00001",
+    "HID2022_test_probe/00002",
+)
+HID_2025 = ("gallery/00000/0001", "gallery/00858/0002", "probe_phase1/10", "probe_phase2/20")
+
+
+def hid(folders: Iterable[str], frames: int = 6) -> Tree:
+    """The folders of a year of HID, of 128 x 128."""
+    return {
+        f"{folder}/{step:03d}.png": encoded(figure(who, step, 128, 128))
+        for who, folder in enumerate(folders)
+        for step in range(frames)
+    }
+
+
+# Archives.
+
+
+def lay(raw: Path, tree: Mapping[str, bytes]) -> None:
+    """Writes a tree as files."""
+    for name, data in tree.items():
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(data)
+
+
+def tar(tree: Mapping[str, bytes], compressed: bool = False) -> bytes:
+    """A tar file, or a tgz file, with these members."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz" if compressed else "w") as archive:
+        for name, data in tree.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def zipped(tree: Mapping[str, bytes], password: str = "") -> bytes:
+    """A zip file with these members, encrypted by AES where there is a password."""
+    stream = io.BytesIO()
+    if not password:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in tree.items():
+                archive.writestr(name, data)
+        return stream.getvalue()
+    with pyzipper.AESZipFile(
+        stream, "w", compression=pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES
+    ) as archive:
+        archive.setpassword(password.encode())
+        for name, data in tree.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def seven(tree: Mapping[str, bytes], password: str = "", hides_names: bool = False) -> bytes:
+    """A 7z file with these members, encrypted where there is a password."""
+    stream = io.BytesIO()
+    with py7zr.SevenZipFile(
+        stream, "w", password=password or None, header_encryption=hides_names
+    ) as archive:
+        for name, data in tree.items():
+            archive.writestr(data, name)
+    return stream.getvalue()
+
+
+def grouped(tree: Mapping[str, bytes], group: Callable[[str], str]) -> dict[str, Tree]:
+    """The tree in parts, by what `group` says of each path."""
+    groups: dict[str, Tree] = defaultdict(dict)
+    for name, data in tree.items():
+        groups[group(name)][name] = data
+    return groups
+
+
+def oumvlp_archives(tree: Mapping[str, bytes], password: str = PASSWORD) -> Tree:
+    """One encrypted 7z file a view and sequence."""
+    groups = grouped(tree, lambda name: name.split("/")[0])
+    return {f"{name}.7z": seven(part, password) for name, part in groups.items()}
+
+
+def grew_subjects(tree: Mapping[str, bytes]) -> Tree:
+    """A tgz file a subject or a probe, in the folders of these."""
+
+    def of(name: str) -> str:
+        depth = 2 if name.startswith("train") else 3
+        return "/".join(name.split("/")[:depth]).removesuffix("_gei.png")
+
+    archives: Tree = {}
+    for path, part in grouped(tree, of).items():
+        above = path.rpartition("/")[0] + "/"
+        inner = {name.removeprefix(above): data for name, data in part.items()}
+        archives[f"{path}.tgz"] = tar(inner, compressed=True)
+    return archives
+
+
+def grew_tgz(tree: Mapping[str, bytes]) -> Tree:
+    """`train.tgz` and `test.tgz`, of the tgz files of subjects."""
+    halves = grouped(grew_subjects(tree), lambda name: name.split("/")[0])
+    return {f"{name}.tgz": tar(part, compressed=True) for name, part in halves.items()}
+
+
+def grew_archives(tree: Mapping[str, bytes], password: str = PASSWORD) -> Tree:
+    """`train.zip` and `test.zip`, encrypted, each of the tgz file of that name."""
+    return {
+        name.replace(".tgz", ".zip"): zipped({name: data}, password)
+        for name, data in grew_tgz(tree).items()
+    }
+
+
+def casia_e_subjects(tree: Mapping[str, bytes]) -> Tree:
+    """A tar file a subject."""
+    subjects = grouped(tree, lambda name: name.split("/")[1])
+    return {f"{subject}.tar": tar(part) for subject, part in subjects.items()}
+
+
+def casia_e_archives(tree: Mapping[str, bytes]) -> Tree:
+    """Zip files of the tar files of subjects."""
+
+    def of(name: str) -> str:
+        number = int(name.removesuffix(".tar"))
+        if number <= 500:
+            return "train001-500.zip"
+        return "val501-614.zip" if number <= 614 else "test615-1014.zip"
+
+    return {name: zipped(part) for name, part in grouped(casia_e_subjects(tree), of).items()}
+
+
+def hid_archives(tree: Mapping[str, bytes], are_inside: bool) -> Tree:
+    """Each part of HID in the kind of archive that it comes in.
+
+    Args:
+        are_inside: whether the folder that an archive is named for is in it.
+    """
+    archives: Tree = {}
+    for name, part in grouped(tree, lambda path: path.split("/")[0]).items():
+        prefix = "" if are_inside else f"{name}/"
+        inner = {path.removeprefix(prefix): data for path, data in part.items()}
+        if name == "train":
+            archives["train.tar"] = tar(inner)
+        elif name.startswith("HID"):
+            archives[f"{name}.zip"] = zipped({f"{name}/": b""} | inner if are_inside else inner)
+        else:
+            archives[f"{name}.tar.gz"] = tar(inner, compressed=True)
+    return archives

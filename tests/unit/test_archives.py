@@ -1,0 +1,296 @@
+"""Archives of every kind give their frames in one pass; passwords and damage are told."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import py7zr
+import pytest
+
+from gait.errors import DataError
+from gait.prepare.archives import contents_of, part, read_archive, unpacked_path
+from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
+
+TREE: Tree = {
+    f"a/{folder}/{number}.png": f"{folder}{number}".encode() * 200
+    for folder in ("x", "y", "z")
+    for number in range(4)
+}
+
+# Made by Info-ZIP's `zip -P secret`: the file a/x/1.png holds `old encryption` 30 times.
+OLD_ENCRYPTION = (
+    "UEsDBBQACQAIANezeV3u0JKTIQAAAKQBAAAJAAAAYS94LzEucG5nN6T7obH0O+rIvqWniPSj5UMonQ4g"
+    "eLI6Xo3tDerWsuRBUEsHCO7QkpMhAAAApAEAAFBLAQIeAxQACQAIANezeV3u0JKTIQAAAKQBAAAJAAAA"
+    "AAAAAAEAAACkgQAAAABhL3gvMS5wbmdQSwUGAAAAAAEAAQA3AAAAWAAAAAAA"
+)
+
+MAKERS = {
+    "1.tar": tar,
+    "1.tgz": lambda tree: tar(tree, compressed=True),
+    "1.zip": zipped,
+    "1.7z": seven,
+}
+
+
+def read(path: Path, folders: set[str]) -> dict[str, tuple[bytes, str]]:
+    return {
+        f"{member.folder}/{member.name}": member.read() for member in read_archive(path, folders)
+    }
+
+
+def whole(tree: Tree, *folders: str) -> dict[str, tuple[bytes, str]]:
+    return {name: (data, "") for name, data in tree.items() if name.rpartition("/")[0] in folders}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_kind_is_listed_and_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The library would not write such names.
+    monkeypatch.setattr("py7zr.py7zr.check_archive_path", lambda name: True)
+    hostile: Tree = {
+        "../out/1.png": b"x",
+        "a/../../1.png": b"x",
+        "a/b::c/1.png": b"x",
+        "a/x/notes.txt": b"x",
+        "a/x/.DS_Store": b"x",
+        "a/x/inner.zip": zipped({}),
+    }
+    if name != "1.7z":
+        hostile["/etc/1.png"] = b"x"
+    (tmp_path / name).write_bytes(MAKERS[name](TREE | hostile))
+    contents = contents_of(tmp_path / name)
+    assert contents.folders == {"a/x": 4, "a/y": 4, "a/z": 4}
+    assert (contents.problems, contents.unfinished) == ({}, set())
+    assert contents.ignored == {
+        "archive inside an archive (.zip)": 1,
+        "archive member that is no image file": 1,
+        "archive member with a path that leads out of it": len(hostile) - 3,
+        "system file": 1,
+    }
+    assert read(tmp_path / name, {"a/z", "a/x"}) == whole(TREE, "a/x", "a/z")
+    assert read(tmp_path / name, set()) == {}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_left_half_read_is_let_go(tmp_path: Path, name: str) -> None:
+    many = {f"a/x/{number:04d}.png": b"x" * 1000 for number in range(300)}
+    (tmp_path / name).write_bytes(MAKERS[name](many))
+    members = read_archive(tmp_path / name, {"a/x"})
+    assert next(members).read() == (b"x" * 1000, "")
+    members.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_oversized_and_empty_frames(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr("gait.prepare.archives.sevens.LARGEST_BYTES", 1000)
+    tree = {"a/1.png": b"x" * 1001, "a/2.png": b"", "a/3.png": b"x" * 1000}
+    (tmp_path / name).write_bytes(MAKERS[name](tree))
+    assert read(tmp_path / name, {"a"}) == {
+        "a/1.png": (b"", "too large"),
+        "a/2.png": (b"", ""),
+        "a/3.png": (b"x" * 1000, ""),
+    }
+
+
+def nested() -> bytes:
+    """A zip file of a tgz file of a tgz file, and of a tar file."""
+    inner = {"b/c.tgz": tar(TREE, compressed=True), "b/0.png": b"0"}
+    return zipped({"outer.tgz": tar(inner, compressed=True), "1.tar": tar(TREE)})
+
+
+def test_archives_in_archives(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    path.write_bytes(nested())
+    contents = contents_of(path)
+    assert contents.folders == {
+        "outer.tgz::b": 1,
+        **{f"outer.tgz::b/c.tgz::a/{folder}": 4 for folder in "xyz"},
+        **{f"1.tar::a/{folder}": 4 for folder in "xyz"},
+    }
+    assert not contents.ignored and not contents.problems
+    wanted = {"outer.tgz::b/c.tgz::a/y", "1.tar::a/x"}
+    assert read(path, wanted) == {
+        **{f"outer.tgz::b/c.tgz::{name}": each for name, each in whole(TREE, "a/y").items()},
+        **{f"1.tar::{name}": each for name, each in whole(TREE, "a/x").items()},
+    }
+    assert unpacked_path("d/all.zip::outer.tgz::b/c.tgz::a/y") == "d/b/a/y"
+    assert unpacked_path("a/y") == "a/y"
+
+
+def test_an_archive_without_end_is_not_followed(tmp_path: Path) -> None:
+    data = tar(TREE)
+    for _ in range(6):
+        data = tar({"more.tar": data, "1.png": b"1"})
+    (tmp_path / "1.tar").write_bytes(data)
+    contents = contents_of(tmp_path / "1.tar")
+    assert len(contents.folders) == 4
+    assert contents.ignored == {"archive inside an archive (.tar)": 1}
+
+
+def test_only_the_inner_archive_is_damaged(tmp_path: Path) -> None:
+    inner = tar(TREE)
+    path = tmp_path / "1.zip"
+    path.write_bytes(zipped({"1.tar": inner[:6000], "2.tar": inner, "3.tgz": b"junk"}))
+    contents = contents_of(path)
+    assert contents.problems.keys() == {"1.tar", "3.tgz"}
+    assert contents.problems["1.tar"] == "unexpected end of data"
+    assert contents.unfinished == {"1.tar::a/y"}
+    assert [contents.folders[f"2.tar::a/{folder}"] for folder in "xyz"] == [4, 4, 4]
+
+
+def test_an_inner_archive_that_the_outer_one_has_damaged(tmp_path: Path) -> None:
+    blob = {f"a/{number}.png": bytes(range(256)) * 40 for number in range(8)}
+    data = bytearray(zipped({"1.tar": tar(blob), "2.tar": tar(TREE)}))
+    data[200] ^= 0xFF
+    (tmp_path / "1.zip").write_bytes(data)
+    contents = contents_of(tmp_path / "1.zip")
+    assert contents.problems.keys() == {"1.tar"}
+    assert contents.folders["2.tar::a/z"] == 4
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.7])
+def test_a_broken_7z_file_is_told(tmp_path: Path, kept: float) -> None:
+    data = seven(TREE)
+    (tmp_path / "1.7z").write_bytes(data[: int(kept * len(data))])
+    contents = contents_of(tmp_path / "1.7z")
+    assert contents.problems.keys() == {""} and not contents.folders
+
+
+def test_damage_within_a_7z_file_costs_what_is_behind_it(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    tree = {f"a/{folder}/{number}.png": noise.bytes(3000) for folder in "xyz" for number in "01"}
+    data = bytearray(seven(tree))
+    data[9000] ^= 0xFF
+    (tmp_path / "1.7z").write_bytes(data)
+    found = read(tmp_path / "1.7z", {"a/x", "a/y", "a/z"})
+    problems = [problem for _, problem in found.values()]
+    assert problems[:2] == ["", ""] and problems[-1] == "damaged in the archive"
+    assert all(data == tree[name] for name, (data, problem) in found.items() if not problem)
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_a_7z_file_of_several_blocks_with_empty_files_between(
+    tmp_path: Path, password: str
+) -> None:
+    path = tmp_path / "1.7z"
+    path.write_bytes(seven(TREE | {"a/x/empty.png": b""}, password))
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    more = {"a/x/4.png": b"4" * 500, "a/x/none.png": b"", "a/w/1.png": b"1" * 70_000}
+    with py7zr.SevenZipFile(path, "a", password=password or None) as archive:
+        for name, data in more.items():
+            archive.writestr(data, name)
+    assert contents_of(path).folders == {"a/x": 7, "a/y": 4, "a/z": 4, "a/w": 1}
+    expected = TREE | more | {"a/x/empty.png": b""}
+    assert read(path, {"a/x", "a/w"}) == whole(expected, "a/x", "a/w")
+    assert read(path, {"a/w"}) == whole(expected, "a/w")
+
+
+# Passwords.
+
+ENCRYPTED = {
+    "1.zip": lambda tree: zipped(tree, PASSWORD),
+    "1.7z": lambda tree: seven(tree, PASSWORD),
+    "hidden.7z": lambda tree: seven(tree, PASSWORD, hides_names=True),
+}
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+@pytest.mark.parametrize("file", ["{}.password", "password.txt"])
+def test_a_password_is_read_from_a_file_beside(tmp_path: Path, name: str, file: str) -> None:
+    (tmp_path / name).write_bytes(ENCRYPTED[name](TREE))
+    (tmp_path / file.format(name)).write_text(f"\ufeff {PASSWORD}\r\n", encoding="utf-8")
+    assert contents_of(tmp_path / name).folders == {"a/x": 4, "a/y": 4, "a/z": 4}
+    assert read(tmp_path / name, {"a/y"}) == whole(TREE, "a/y")
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_a_missing_or_wrong_password_is_one_sentence(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(ENCRYPTED[name](TREE))
+    with pytest.raises(DataError, match=f"is encrypted, and neither {name}.password nor passw"):
+        contents_of(path)
+    (tmp_path / "password.txt").write_text("guessed wrong")
+    for attempt in (lambda: contents_of(path), lambda: read(path, {"a/x"})):
+        with pytest.raises(DataError) as raised:
+            attempt()
+        text = str(raised.value)
+        assert "does not open with the password in password.txt; correct it" in text
+        assert "\n" not in text and "guessed" not in text
+    (tmp_path / f"{name}.password").write_text(" \n")
+    with pytest.raises(DataError, match=r"\.password: .* got an empty file"):
+        contents_of(path)
+    (tmp_path / f"{name}.password").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(DataError, match=r"\.password: .*\(it is not UTF-8\)"):
+        contents_of(path)
+
+
+def test_the_older_encryption_of_zip_files(tmp_path: Path) -> None:
+    path = tmp_path / "old.zip"
+    path.write_bytes(base64.b64decode(OLD_ENCRYPTION))
+    (tmp_path / "old.zip.password").write_text("secret")
+    assert read(path, {"a/x"}) == {"a/x/1.png": (b"old encryption" * 30, "")}
+    (tmp_path / "old.zip.password").write_text("wrong")
+    with pytest.raises(DataError, match=r"does not open with the password in old\.zip\.password"):
+        contents_of(path)
+
+
+def test_slow_decryption_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.zip").write_bytes(base64.b64decode(OLD_ENCRYPTION))
+    (tmp_path / "password.txt").write_text("secret")
+    contents_of(tmp_path / "old.zip")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("gait.prepare.archives.zips._LONG_BYTES", 10)
+    contents_of(tmp_path / "old.zip")
+    assert "old.zip: decrypting its 0 GiB takes 0.0 hours or so" in capsys.readouterr().err
+
+
+def test_links_of_the_working_folder_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1.7z").write_bytes(seven(TREE))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a").symlink_to("/etc")
+    monkeypatch.chdir(tmp_path / "work")
+    assert read(tmp_path / "1.7z", {"a/x"}) == whole(TREE, "a/x")
+
+
+def test_a_password_that_is_not_needed_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "1.zip").write_bytes(zipped(TREE))
+    (tmp_path / "password.txt").mkdir()
+    assert contents_of(tmp_path / "1.zip").folders
+
+
+def test_one_damaged_member_does_not_speak_against_the_password(tmp_path: Path) -> None:
+    data = bytearray(zipped(TREE, PASSWORD))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        first, *_ = archive.infolist()
+    data[first.header_offset + 70] ^= 0xFF
+    (tmp_path / "1.zip").write_bytes(data)
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    found = read(tmp_path / "1.zip", {"a/x"})
+    assert found.pop("a/x/0.png") == (b"", "damaged in the archive")
+    assert all(not problem for _, problem in found.values())
+
+
+@pytest.mark.parametrize(("name", "module"), [("1.7z", "py7zr"), ("1.zip", "pyzipper")])
+def test_a_missing_library_names_the_extra(
+    tmp_path: Path, name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(ENCRYPTED[name](TREE))
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DataError, match=r"pip install 'gait\[archives\]'"):
+        contents_of(tmp_path / name)

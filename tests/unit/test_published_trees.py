@@ -1,0 +1,312 @@
+"""Datasets as they are given out become packed stores: every name and every quirk of theirs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gait.config.dataset import Dataset, named_subjects
+from gait.config.load import load_dataset
+from gait.errors import DataError
+from gait.prepare.align import align
+from gait.prepare.catalogue import Sequences, gather, rearrange, scan
+from gait.prepare.manifest import ManifestRow, read_manifest
+from gait.prepare.pack import pack
+from gait.prepare.pkl import read_pkl
+from gait.prepare.pretreat import pretreat_shard
+from tests import raw_trees
+from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def dataset(name: str) -> Dataset:
+    return load_dataset(REPOSITORY, name)[0]
+
+
+def prepared(root: Path, name: str, shards: int = 2) -> tuple[Sequences, dict[str, ManifestRow]]:
+    """The raw data below `root`, taken as far as the packed store."""
+    definition = dataset(name)
+    tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
+    outputs = [table.with_suffix(".pkl.csv") for table in tables]
+    settings = definition.pretreat.model_dump()
+    for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
+        found = rearrange(root / "raw", definition.layouts, table, number, shards)
+        pretreat_shard(table, root / "raw", root, output, **settings)
+    gather(tables, root / "sequences.csv")
+    pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
+    rows = {str(row.key): row for row in read_manifest(root / "manifest.csv")}
+    assert rows.keys() == {str(row.key) for row in found.rows}
+    return found, rows
+
+
+def frames(root: Path, key: str) -> NDArray[np.uint8]:
+    return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}.pkl")
+
+
+def images(tree: Tree, folder: str) -> list[NDArray[np.uint8]]:
+    """What is in a folder of a tree, in the order of names."""
+    return [
+        np.asarray(
+            cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8
+        )
+        for name, data in sorted(tree.items())
+        if name.rpartition("/")[0] == folder and name.endswith((".png", ".jpg"))
+    ]
+
+
+def secret(raw: Path, tree: Tree) -> None:
+    """Lays archives and their password."""
+    lay(raw, tree | {"password.txt": PASSWORD.encode()})
+
+
+def pkl_tree(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in (root / "pkl").rglob("*.pkl")
+    }
+
+
+def same_from(
+    tmp_path: Path, name: str, *forms: Callable[[Path], None]
+) -> tuple[Path, list[Counter[str]]]:
+    """Prepares each form of the same data, which all have to give the same pkl tree.
+
+    Returns:
+        The root of the first form, and what each did not use.
+    """
+    roots = []
+    ignored = []
+    for number, form in enumerate(forms):
+        root = tmp_path / str(number)
+        form(root / "raw")
+        found, _ = prepared(root, name)
+        roots.append(root)
+        ignored.append(found.ignored)
+    first = pkl_tree(roots[0])
+    assert first
+    assert all(pkl_tree(root) == first for root in roots[1:])
+    return roots[0], ignored
+
+
+def test_oumvlp(tmp_path: Path) -> None:
+    tree = raw_trees.oumvlp()
+    root, ignored = same_from(
+        tmp_path,
+        "OUMVLP",
+        lambda raw: secret(raw, raw_trees.oumvlp_archives(tree)),
+        lambda raw: secret(raw / "a/b", raw_trees.oumvlp_archives(tree)),
+        lambda raw: lay(raw, tree),
+    )
+    assert ignored == [{}, {}, {}]
+    keys = {str(row.key) for row in scan(root / "raw", dataset("OUMVLP").layouts).rows}
+    assert len(keys) == 4 * 2 * 2 - 2
+    assert "00003/00/000" in keys and "00003/00/090" not in keys
+    expected = align(images(tree, "Silhouette_090-01/00002"), 64).frames
+    np.testing.assert_array_equal(frames(root, "00002/01/090"), expected)
+
+
+def test_grew(tmp_path: Path) -> None:
+    tree = raw_trees.grew()
+    root, ignored = same_from(
+        tmp_path,
+        "GREW",
+        lambda raw: secret(raw, raw_trees.grew_archives(tree)),
+        lambda raw: lay(raw, raw_trees.grew_tgz(tree)),
+        lambda raw: lay(raw / "GREW", raw_trees.grew_subjects(tree)),
+        lambda raw: lay(raw, tree),
+    )
+    beside = sum(name.endswith(".txt") or "gei" in name for name in tree)
+    assert ignored[:3] == [{"archive member that is no image file": beside}] * 3
+    assert sum(ignored[3].values()) == beside
+    keys = [row.key for row in scan(root / "raw", dataset("GREW").layouts).rows]
+    # By name, digits before capitals before small letters.
+    assert [str(key) for key in keys] == [
+        "00001/01/A1b2C3d4",
+        "00001/02/zQ3kA9b0",
+        "00001train/00/A1b2C3d4",
+        "00001train/00/zQ3kA9b0",
+        "00002/01/A1b2C3d4",
+        "00002/02/zQ3kA9b0",
+        "00002train/00/A1b2C3d4",
+        "00002train/00/zQ3kA9b0",
+        "probe/03/0a1B2c3D",
+        "probe/03/Hh7Gg6Ff",
+        "probe/03/m0N1o2P3",
+    ]
+    partition = dataset("GREW").partition
+    known = named_subjects(partition.train) | named_subjects(partition.test)
+    assert {key.subject for key in keys} <= known
+    # As they are, nothing aligned anew.
+    expected = images(tree, "test/gallery/00002/zQ3kA9b0")
+    np.testing.assert_array_equal(frames(root, "00002/02/zQ3kA9b0"), np.stack(expected))
+
+
+def test_grew_of_mixed_sizes(tmp_path: Path) -> None:
+    tree = raw_trees.grew()
+    odd = "train/00001/zQ3kA9b0/00002.png"
+    tree[odd] = raw_trees.encoded(raw_trees.figure(1, 1, 63, 64))
+    lay(tmp_path / "raw", tree)
+    _, rows = prepared(tmp_path, "GREW")
+    row = rows["00001train/00/zQ3kA9b0"]
+    assert (row.frames_kept, row.dropped) == (5, {"not 64 x 64 px": 1})
+    assert rows["00001/02/zQ3kA9b0"].frames_kept == 6
+
+
+def test_grew_sequence_in_both_its_archive_and_unpacked(tmp_path: Path) -> None:
+    tree = raw_trees.grew()
+    lay(tmp_path / "raw", tree | raw_trees.grew_tgz(tree))
+    with pytest.raises(DataError, match=r"00001/01/A1b2C3d4 in .* and in .*more such pairs"):
+        prepared(tmp_path, "GREW")
+
+
+def test_casia_e(tmp_path: Path) -> None:
+    tree = raw_trees.casia_e()
+    root, ignored = same_from(
+        tmp_path,
+        "CASIA-E",
+        lambda raw: lay(raw, raw_trees.casia_e_archives(tree)),
+        lambda raw: lay(raw, raw_trees.casia_e_subjects(tree)),
+        lambda raw: lay(raw, tree),
+    )
+    assert ignored == [{}, {}, {}]
+    _, rows = prepared(root, "CASIA-E")
+    assert len(rows) == 4 * 3 * 2 * 3
+    short = rows["202/H-scene2-bg-1/000"]
+    assert (short.pkl, short.frames_kept) == ("", 0)
+    assert short.dropped == {"sequence of fewer than 6 frames": 5}
+    assert rows["202/H-scene2-bg-1/090"].frames_kept == 7
+    # The whole image, whatever its aspect; one of that size already is not touched.
+    tall = images(tree, "forTrain/600/H/scene3_s/bg/000/1")
+    expected = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_LINEAR) for each in tall]
+    np.testing.assert_array_equal(frames(root, "600/H-scene3_s-bg-1/000"), np.stack(expected))
+    square = images(tree, "forTrain/600/H/scene1/nm/090/1")
+    np.testing.assert_array_equal(frames(root, "600/H-scene1-nm-1/090"), np.stack(square))
+
+
+def test_casia_b_in_the_zip_file_as_it_comes(tmp_path: Path) -> None:
+    tree = {
+        f"{who:03d}/nm-0{number}/090/{who:03d}-nm-0{number}-090-{step:03d}.png": raw_trees.encoded(
+            raw_trees.figure(who, step, 240, 320)
+        )
+        for who in (1, 2)
+        for number in (1, 2)
+        for step in range(9, 14)
+    }
+    subjects = raw_trees.grouped(tree, lambda name: name[:3])
+    archives = {f"{who}.tar.gz": tar(part, compressed=True) for who, part in subjects.items()}
+    root, _ = same_from(
+        tmp_path,
+        "CASIA-B",
+        lambda raw: lay(raw, {"GaitDatasetB-silh.zip": zipped(archives)}),
+        lambda raw: lay(raw, archives),
+        lambda raw: lay(raw, tree),
+    )
+    (row, *_) = scan(root / "raw", dataset("CASIA-B").layouts).rows
+    assert row.source == "GaitDatasetB-silh.zip::001.tar.gz::001/nm-01/090"
+
+
+def test_gait3d(tmp_path: Path) -> None:
+    tree = raw_trees.gait3d()
+    silhouettes = {name: data for name, data in tree.items() if name.startswith("2D_Sil")}
+    root, ignored = same_from(
+        tmp_path,
+        "Gait3D",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, {"2D_Silhouettes.zip": zipped(silhouettes)}),
+        lambda raw: lay(raw, {name.partition("/")[2]: data for name, data in silhouettes.items()}),
+    )
+    others = sum("2D_Parsings" in name for name in tree)
+    assert ignored[0] == {
+        "image outside <subject>/<condition>/<view>/": others,
+        "other .txt file": others,
+    }
+    assert ignored[1:] == [{}, {}]
+    # As published: f10000 comes before f9997.
+    folder = "2D_Silhouettes/0007/camid7_videoid2/seq1"
+    expected = align(images(tree, folder), 64).frames
+    np.testing.assert_array_equal(frames(root, "0007/camid7_videoid2/seq1"), expected)
+    first = tree[f"{folder}/human_crop_f10000.png"]
+    alone = align(images({f"{folder}/1.png": first}, folder), 64).frames
+    np.testing.assert_array_equal(expected[0], alone[0])
+
+
+def test_scoliosis1k(tmp_path: Path) -> None:
+    tree = raw_trees.scoliosis1k()
+    root, ignored = same_from(
+        tmp_path,
+        "Scoliosis1K",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, {"Scoliosis1K-sil-raw.zip": zipped(tree)}),
+    )
+    assert ignored == [{}, {}]
+    keys = {str(row.key) for row in scan(root / "raw", dataset("Scoliosis1K").layouts).rows}
+    assert keys == {"00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "keys"),
+    [
+        (
+            raw_trees.HID_2022,
+            ("0000/001", "0499/002", "0500/gal1", "probe/00001", "probe/00002"),
+        ),
+        (raw_trees.HID_2025, ("00000/0001", "00858/0002", "probe/10", "probe/20")),
+    ],
+)
+def test_hid(tmp_path: Path, folders: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    tree = raw_trees.hid(folders)
+    root, ignored = same_from(
+        tmp_path,
+        "HID2022",
+        lambda raw: lay(raw, tree),
+        lambda raw: lay(raw, raw_trees.hid_archives(tree, are_inside=True)),
+        lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
+    )
+    assert ignored == [{}, {}, {}]
+    found = [str(row.key) for row in scan(root / "raw", dataset("HID2022").layouts).rows]
+    assert found == [f"{key}/default" for key in keys]
+    for folder, key in zip(folders, found, strict=True):
+        np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
+
+
+def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:
+    subjects = raw_trees.casia_e_subjects(raw_trees.casia_e((1, 2)))
+    subjects["001.tar"] = subjects["001.tar"][: len(subjects["001.tar"]) // 2]
+    lay(tmp_path / "raw", {"train001-500.zip": zipped(subjects)})
+    found, rows = prepared(tmp_path, "CASIA-E")
+    (problem,) = found.ignored
+    assert problem.startswith("archive train001-500.zip::001.tar, damaged (")
+    told = {key for key, row in rows.items() if "archive cut short" in row.dropped}
+    assert len(told) == 1 and told < {key for key in rows if key.startswith("001/")}
+    assert all(row.pkl for key, row in rows.items() if key.startswith("002/"))
+
+
+def test_a_wrong_password_stops_before_anything_is_made(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", raw_trees.oumvlp_archives(raw_trees.oumvlp((1,))))
+    lay(tmp_path / "raw", {"password.txt": b"guess"})
+    with pytest.raises(DataError, match=r"Silhouette_000-00\.7z: does not open with the passw"):
+        prepared(tmp_path, "OUMVLP")
+    assert not (tmp_path / "shards").exists()
+
+
+def test_each_archive_is_listed_once_and_read_once_a_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path / "raw", raw_trees.grew_tgz(raw_trees.grew()))
+    opened: Counter[str] = Counter()
+    plain = Path.open
+
+    def noted(self: Path, *arguments: str, **options: str) -> object:
+        if self.suffix == ".tgz":
+            opened[self.name] += 1
+        return plain(self, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", noted)
+    prepared(tmp_path, "GREW", shards=2)
+    assert opened["train.tgz"] <= 3 and opened["test.tgz"] <= 3

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +12,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import MODALITIES, SILHOUETTES, fitting
-
-# Everything that a pickled array refers to, under the module names of NumPy 1 and 2. Arrays and
-# scalars tell their own rebuilding functions, whose home is private to NumPy.
-_REBUILD: dict[tuple[str, str], Any] = {
-    ("multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("multiarray", "scalar"): np.uint8(0).__reduce__()[0],
-    ("numeric", "_frombuffer"): np.empty(0).__reduce_ex__(5)[0],
-}
-_ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    **{
-        (f"numpy.{core}.{module}", name): rebuild
-        for core in ("core", "_core")
-        for (module, name), rebuild in _REBUILD.items()
-    },
-}
+from gait.prepare.unpickle import unpickled
 
 
 def write_pkl(path: Path, frames: NDArray[Any], modality: str = SILHOUETTES) -> bool:
@@ -118,44 +100,6 @@ def _unpickled(path: Path, modality: str) -> object:
             f"{path}: expected a pickled array of {modality}, got {len(data)} bytes that are cut "
             f"short or no pickle ({error}); restore the file, or delete it to have it made again"
         ) from None
-
-
-def unpickled(data: bytes, source: Path | str) -> object:
-    """What a pickle of NumPy arrays and Python's own values holds; nothing in it is executed.
-
-    Args:
-        data: the pickle.
-        source: what to call it in messages.
-
-    Raises:
-        DataError: it refers to anything else.
-        ValueError: it is cut short or no pickle.
-    """
-    try:
-        content: object = _ArrayUnpickler(io.BytesIO(data), source).load()
-    except DataError:
-        raise
-    # Bytes from outside make the unpickler fail in any way; each means that this is no pickle.
-    except Exception as error:
-        raise ValueError(str(error)) from None
-    return content
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """An unpickler for which NumPy arrays are all there is."""
-
-    def __init__(self, file: io.BytesIO, source: Path | str) -> None:
-        super().__init__(file)
-        self._source = source
-
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        try:
-            return _ADMITTED[module, name]
-        except KeyError:
-            raise DataError(
-                f"{self._source}: expected a pickled NumPy array and nothing else, but the file "
-                f"asks for {module}.{name}, which was not run; do not use this file"
-            ) from None
 
 
 def _pickled(frames: NDArray[Any]) -> bytes:

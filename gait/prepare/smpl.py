@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.pkl import unpickled
+from gait.prepare.unpickle import unpickled
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.
 PARTS = {"cam": 3, "poses": 72, "betas": 10}

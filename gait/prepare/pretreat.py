@@ -298,10 +298,7 @@ def _pretreat(
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, NDArray[Any]] = {}
-    usable = sum(map(len, kept))
-    if 0 < usable < least_frames:
-        dropped[f"sequence of fewer than {least_frames} frames"] += usable
-    elif usable:
+    if any(map(len, kept)):
         found[SILHOUETTES] = np.concatenate(kept)
         if task.pose is not None:
             pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))
@@ -315,6 +312,10 @@ def _pretreat(
             joined = _joined(task, silhouettes, images, raw, size_px)
             found, dropped = joined.frames, Counter(joined.dropped)
             frames_read = joined.number + dropped.total()
+        usable = len(found.get(SILHOUETTES, ()))
+        if 0 < usable < least_frames:
+            dropped[f"sequence of fewer than {least_frames} frames"] += usable
+            found = {}
         if POSE in found:
             found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
     row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)

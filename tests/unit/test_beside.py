@@ -79,11 +79,11 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def pretreated(raw: Path, beside: dict[str, str]) -> list[ManifestRow]:
+def pretreated(raw: Path, beside: dict[str, str], least_frames: int = 1) -> list[ManifestRow]:
     root = raw.parent
     shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
     rearrange(raw, ["image_tree"], shard, 1, 1, beside=beside)
-    pretreat_shard(shard, raw, root, output, 64)
+    pretreat_shard(shard, raw, root, output, 64, least_frames=least_frames)
     return read_manifest(output)
 
 
@@ -138,6 +138,13 @@ def test_when_no_frame_is_left_there_is_no_pkl(raw: Path) -> None:
     (row,) = pretreated(raw, GAIT3D)
     assert (row.pkl, row.frames_read, row.dropped) == ("", 5, {"unreadable pose": 5})
     assert not list((raw.parent / "pkl").rglob("*.pkl"))
+
+
+def test_what_is_too_short_once_frames_are_joined_is_left_out(raw: Path) -> None:
+    (raw / "3D_SMPLs" / SEQUENCE / "human_crop_f10000.npz").unlink()
+    (row,) = pretreated(raw, GAIT3D, least_frames=5)
+    assert row.dropped == {"no smpl": 1, "sequence of fewer than 5 frames": 4}
+    assert (row.pkl, row.frames_read, row.frames_kept) == ("", 5, 0)
 
 
 def test_a_kind_that_no_sequence_has_is_not_asked_for(raw: Path) -> None:

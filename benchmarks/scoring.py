@@ -21,13 +21,13 @@ from itertools import product
 import numpy as np
 import torch
 
-from gait.config.protocol import Probes, Protocol, Selection
+from gait.config.protocol import Probes, Retrieval, Selection
 from gait.evaluation import score_embeddings
 
 VIEWS = [f"{degrees:03d}" for degrees in range(0, 181, 18)]
 ENROLLED = ["nm-01", "nm-02", "nm-03", "nm-04"]
 ROWS = {"NM": ["nm-05", "nm-06"], "BG": ["bg-01", "bg-02"], "CL": ["cl-01", "cl-02"]}
-SINGLE_VIEW = Protocol(
+SINGLE_VIEW = Retrieval(
     title="rank-1 over all pairs of views, identical views excluded",
     gallery=Selection(condition=ENROLLED),
     probes={row: Probes(condition=names) for row, names in ROWS.items()},
@@ -110,7 +110,7 @@ def casia_b(repetitions: int, channels: int, parts: int) -> None:
 def oumvlp(channels: int, parts: int) -> None:
     views = [f"{degrees:03d}" for degrees in (*range(0, 91, 15), *range(180, 271, 15))]
     data = fabricate(4750, ["00", "01"], views, channels, parts)
-    protocol = Protocol(
+    protocol = Retrieval(
         title="rank-1 over all pairs of views, identical views excluded",
         gallery=Selection(condition=["01"]),
         probes={"NM": Probes(condition=["00"])},

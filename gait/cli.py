@@ -51,7 +51,10 @@ app = typer.Typer(
 )
 
 ExperimentName = Annotated[
-    str, typer.Argument(help="<dataset>/<model>/<save_name>, or the path of a config.yaml.")
+    str,
+    typer.Argument(
+        help="<dataset>/<model>/<save_name> or .../on-<dataset>, or the path of a config.yaml."
+    ),
 ]
 Packed = Annotated[Path, typer.Option(help="The dataset's packed store.")]
 Root = Annotated[Path, typer.Option(help="The dataset's folder, data/<dataset>.")]
@@ -104,6 +107,29 @@ def synthesize(
 
 
 @app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; data/<dataset>.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The table of findings to write.")] = None,
+) -> None:
+    """Compare what is there of a dataset with what it should hold."""
+    from gait.config.load import load_dataset
+    from gait.errors import DataError
+    from gait.files import write_if_changed
+    from gait.prepare.check import check
+
+    definition, _ = load_dataset(Path(), dataset)
+    report = check(root or Path("data") / dataset, definition)
+    if output is not None:
+        write_if_changed(output, report.table)
+    print(report)
+    if report.errors:
+        raise DataError("\n".join(map(str, report.errors)))
+
+
+@app.command()
 def rearrange(
     dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
     raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],
@@ -123,7 +149,8 @@ def rearrange(
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
     definition, _ = load_dataset(Path(), dataset)
     number, of = int(match[1]), int(match[2])
-    print(catalogue.rearrange(raw, definition.layouts, output, number, of, definition.obtain))
+    obtain, beside = definition.obtain, definition.beside
+    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside))
     if materialise is not None:
         count = catalogue.materialise(output, raw, tree, materialise.value)
         print(f"{count} sequences in {tree}")
@@ -240,16 +267,18 @@ def pack(
 
 @app.command()
 def config(
-    experiment: Annotated[str, typer.Argument(help="<dataset>/<model>/<save_name>")],
+    experiment: Annotated[
+        str, typer.Argument(help="<dataset>/<model>/<save_name> or .../on-<dataset>.")
+    ],
     origin: Annotated[bool, typer.Option("--origin", help="Show each value's file.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the resolved file.")] = None,
 ) -> None:
     """Check an experiment and show every value of it."""
-    from gait.config.load import describe, load_experiment
+    from gait.config.load import describe, load_named
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
 
-    resolved, origins = load_experiment(Path(), *_key(experiment))
+    resolved, origins = load_named(Path(), experiment)
     if output is not None:
         write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
     elif origin:
@@ -269,7 +298,10 @@ def train(
     from gait.engine.distributed import guarded
     from gait.engine.trainer import train
 
-    guarded(lambda: train(_resolved(experiment), packed, model.parent, model, workers=workers))
+    resolved = _resolved(experiment)
+    if resolved.trained_on:
+        raise ConfigError(f"{resolved.identity}: is tested only; train what stands before /on-")
+    guarded(lambda: train(resolved, packed, model.parent, model, workers=workers))
 
 
 @app.command()
@@ -320,6 +352,18 @@ def tabulate(
 
 
 @app.command()
+def submit(
+    metrics: Annotated[Path, typer.Argument(help="The metrics, metrics.json.")],
+    protocol: Annotated[str, typer.Option(help="The dataset's protocol, a submission.")],
+    output: Annotated[Path, typer.Option(help="The file to write.")],
+) -> None:
+    """Write the file that a challenge scores."""
+    from gait.report.submission import write_submission
+
+    print(f"{write_submission(metrics, protocol, output)} probes")
+
+
+@app.command()
 def combine(
     output: Annotated[Path, typer.Option(help="The table to write.")],
     reports: Annotated[
@@ -334,7 +378,21 @@ def combine(
 
 
 @app.command()
-def show(report: Annotated[Path, typer.Argument(help="A report.csv.")]) -> None:
+def matrix(
+    output: Annotated[Path, typer.Option(help="The table to write.")],
+    metrics: Annotated[
+        list[Path] | None, typer.Argument(help="metrics.json of runs on the datasets tested.")
+    ] = None,
+    note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
+) -> None:
+    """Compare experiments trained and tested on several datasets, with several seeds."""
+    from gait.report import tabulate_matrix
+
+    tabulate_matrix(metrics or [], output, note or [])
+
+
+@app.command()
+def show(report: Annotated[Path, typer.Argument(help="A report.csv or a matrix.csv.")]) -> None:
     """Print a table of results."""
     from gait.report import show
 
@@ -359,14 +417,31 @@ def models(
 
 
 @app.command()
-def page(
-    reports: Annotated[list[Path], typer.Argument(help="Tables of experiments.")],
+def quality(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Root,
+    table: Annotated[Path, typer.Option(help="The table to write.")],
     output: Annotated[Path, typer.Option(help="The page to write.")],
+) -> None:
+    """Sum up what was kept and dropped of a packed dataset, with a contact sheet."""
+    from gait.report.quality_page import write_quality
+
+    write_quality(dataset, root / "manifest.csv", root / "packed", table, output)
+
+
+@app.command()
+def page(
+    output: Annotated[Path, typer.Option(help="The page to write.")],
+    reports: Annotated[list[Path] | None, typer.Argument(help="Tables of experiments.")] = None,
+    matrix: Annotated[Path | None, typer.Option(help="A matrix.csv to begin with.")] = None,
+    quality: Annotated[
+        list[Path] | None, typer.Option(help="<dataset>/quality.html, to be linked to.")
+    ] = None,
 ) -> None:
     """Write the page people look at."""
     from gait.report import page
 
-    page(reports, output)
+    page(reports or [], output, matrix, quality or [])
 
 
 @app.command()
@@ -397,19 +472,12 @@ def import_config(
         write_if_changed(output, text)
 
 
-def _key(experiment: str) -> tuple[str, str, str]:
-    parts = experiment.split("/")
-    if len(parts) != 3:
-        raise ConfigError(f"{experiment!r}: expected <dataset>/<model>/<save_name>")
-    return parts[0], parts[1], parts[2]
-
-
 def _resolved(experiment: str) -> Resolved:
-    from gait.config.load import load_experiment, read_resolved
+    from gait.config.load import load_named, read_resolved
 
     if experiment.endswith(".yaml"):
         return read_resolved(Path(experiment))
-    return load_experiment(Path(), *_key(experiment))[0]
+    return load_named(Path(), experiment)[0]
 
 
 def _mapping(text: str, option: str) -> dict[str, Any]:

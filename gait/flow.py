@@ -5,6 +5,7 @@ Imports no torch: this module is loaded at each start of Snakemake and by each c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,15 +19,19 @@ from typing import Any
 from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.experiment import Resolved
-from gait.config.load import dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.protocol import Submission
 from gait.errors import ConfigError, nearest
-from gait.prepare.catalogue import deal, rows_digest, scan
+from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
+from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
 from gait.types import CatalogueRow
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
+_SAVE_NAME = 2
+MATRIX = "results/matrix.csv"
 
 
 class Flow:
@@ -48,8 +53,10 @@ class Flow:
             raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
         self.dataset = cache(self._dataset)
         self.experiment = cache(self._experiment)
+        self.evaluated = cache(self._evaluated)
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
+        self.dealt = cache(self._dealt)
 
     # Names, for wildcard constraints.
 
@@ -62,11 +69,15 @@ class Flow:
         return experiment_names(self.root)
 
     def pattern(self, position: int | None = None) -> str:
-        """A regular expression for the known datasets, or one position of the experiment keys."""
+        """A regular expression for the known datasets, or one position of the experiment keys.
+
+        A save_name may have any seed behind it.
+        """
         names = (
             self.datasets if position is None else {each[position] for each in self.experiments}
         )
-        return "|".join(map(re.escape, sorted(names))) or "(?!)"
+        pattern = "|".join(map(re.escape, sorted(names))) or "(?!)"
+        return f"(?:{pattern})(?:{SEED})?" if position == _SAVE_NAME else pattern
 
     @property
     def rendered(self) -> str:
@@ -108,6 +119,30 @@ class Flow:
         """Changes when a raw file of that shard does, and with nothing else."""
         return self.raw_states(dataset)[self.shards.index(shard)]
 
+    def checked_input(self, dataset: str) -> list[str]:
+        """What has to be there before the dataset can be checked; see `raw_input`."""
+        return [] if self.is_adopted(dataset) else self.raw_input(dataset)
+
+    def checked_state(self, dataset: str) -> str:
+        """Changes when a file of the dataset does, and with nothing else."""
+        if self.is_adopted(dataset):
+            return self.pkl_state(dataset)
+        states = canonical_json(self.raw_states(dataset))
+        return hashlib.sha256(states.encode()).hexdigest()[:16]
+
+    def awaits_check(self, dataset: str, shard: str) -> bool:
+        """Whether a shard's table is to be made, which is not before the dataset was checked.
+
+        Snakemake runs whatever waits for a job that runs, so that no other shard may wait.
+        """
+        rows = self.raw_rows(dataset)
+        folder = self.root / self.folder(dataset)
+        table = folder / "shards" / f"{shard}.csv"
+        if rows is None or not table.is_file() or not (folder / "check.csv").is_file():
+            return True
+        listed = rows_text(self.dealt(dataset)[self.shards.index(shard)])
+        return table.read_bytes() != listed.encode()
+
     def is_video(self, dataset: str) -> bool:
         """Whether the raw material is videos, to be segmented, or silhouettes already."""
         rows = self.raw_rows(dataset)
@@ -120,14 +155,14 @@ class Flow:
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
         catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        return scan(raw, definition.layouts, definition.obtain, catalogue).rows
+        found = scan(raw, definition.layouts, definition.obtain, catalogue, definition.beside)
+        return found.rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)
         population = self.dataset(dataset).population
         if population is None:
-            assert rows is not None
-            return [rows_digest(shard) for shard in deal(rows, len(self.shards))]
+            return [rows_digest(shard) for shard in self.dealt(dataset)]
         # What a renderer makes is known by its parameters before it is there; a file that
         # somebody replaced afterwards counts on top.
         rendered = f"{self.population(dataset)} {RENDERER} "
@@ -135,10 +170,7 @@ class Flow:
             return [rendered] * len(self.shards)
         altered = altered_files(self.root / self.folder(dataset) / "raw")
         lost = altered - {file for row in rows for file in _files(row)}
-        dealt = [
-            [row for row in shard if _files(row) & altered]
-            for shard in deal(rows, len(self.shards))
-        ]
+        dealt = [[row for row in shard if _files(row) & altered] for shard in self.dealt(dataset)]
         return [
             rendered + (rows_digest(shard) if shard else "") + " ".join(sorted(lost))
             for shard in dealt
@@ -148,6 +180,10 @@ class Flow:
         """The options by which `gait pretreat` does what the dataset wants."""
         options = self.dataset(dataset).pretreat.model_dump(mode="json")
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+    def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
+        """The rows of each shard, of raw material that is there."""
+        return deal(self.raw_rows(dataset) or [], len(self.shards))
 
     def pkl_tables(self, dataset: str) -> list[str]:
         """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
@@ -174,6 +210,14 @@ class Flow:
             for folder in tree
             for file in folder.files
         )
+
+    def modalities(self, dataset: str) -> set[str] | None:
+        """What a dataset holds of each sequence; None where that cannot be told yet."""
+        if self.is_adopted(dataset):
+            tree = self.root / self.folder(dataset) / "pkl"
+            return modalities_of_tree(tree, self.dataset(dataset).pkl)
+        rows = self.raw_rows(dataset)
+        return None if rows is None else modalities_of_raw(rows)
 
     # Experiments.
 
@@ -206,6 +250,16 @@ class Flow:
             f"results/{'/'.join(key)}/report.csv" for key in wanted if self.missing(*key) is None
         ]
 
+    def submissions(self, dataset: str, model: str) -> list[str]:
+        """The files for challenges of a pair's experiments, those that cannot run left out."""
+        return [
+            f"results/{'/'.join(key)}/{name}.csv"
+            for key in self.experiments
+            if key[:2] == (dataset, model) and self.missing(*key) is None
+            for name, protocol in self.experiment(*key).protocols.items()
+            if isinstance(protocol, Submission)
+        ]
+
     def notes(self, dataset: str, model: str) -> list[str]:
         """A note `<dataset>/<model>/<save_name>: why` for each experiment that cannot run."""
         return [
@@ -230,12 +284,26 @@ class Flow:
                     reports |= dict.fromkeys(self.reports(dataset, model))
                 case ("results", _, _, _, "report.csv"):
                     reports[target] = None
-        if not reports:
+                case ("results", _, _, _, on, "report.csv") if on.startswith("on-"):
+                    reports[target] = None
+        if not reports and not self.page_matrix():
             raise ConfigError(
                 "config/config.yaml: results/report.html shows the tables among 'targets', "
                 f"expected results/<dataset>/report.csv or so, got {self.settings['targets']}"
             )
         return list(reports)
+
+    def page_datasets(self) -> list[str]:
+        """The datasets that are tested in the tables of `page_reports`, sorted."""
+        tested = set()
+        for report in self.page_reports():
+            _, dataset, _, _, *on, _ = Path(report).parts
+            tested.add(on[0].removeprefix("on-") if on else dataset)
+        return sorted(tested)
+
+    def page_matrix(self) -> list[str]:
+        """The matrix, where it is among the configured targets."""
+        return [MATRIX] if MATRIX in self.settings["targets"] else []
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
         """Why an experiment cannot run: weights that it starts from, directly or not, are absent.
@@ -275,13 +343,14 @@ class Flow:
         others = self.experiment(dataset, model, save_name).experiment.train_on
         return [str(self.folder(each) / "packed" / "index.csv") for each in others]
 
-    def slice(self, stage: str, dataset: str, model: str, save_name: str) -> str:
+    def slice(self, stage: str, dataset: str, model: str, save_name: str, on: str = "") -> str:
         """The part of an experiment that a stage depends on, as canonical JSON.
 
         Args:
             stage: 'training', 'embedding', 'scoring', or 'all' for the whole experiment.
+            on: `/on-<dataset>` where it is tested on another one; else an empty text.
         """
-        resolved = self.experiment(dataset, model, save_name)
+        resolved = self.evaluated(dataset, model, save_name, on)
         parts: dict[str, Callable[[], Any]] = {
             "all": lambda: resolved.model_dump(mode="json"),
             "training": resolved.training_slice,
@@ -289,6 +358,11 @@ class Flow:
             "scoring": resolved.scoring_slice,
         }
         return canonical_json(parts[stage]())
+
+    def test_index(self, dataset: str, model: str, save_name: str, on: str = "") -> str:
+        """The packed store of the dataset that an experiment is tested on; `on` as for `slice`."""
+        tested = self.evaluated(dataset, model, save_name, on).dataset.name
+        return str(self.folder(tested) / "packed" / "index.csv")
 
     # Resources.
 
@@ -359,19 +433,46 @@ class Flow:
         return load_dataset(self.root, name)[0]
 
     def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
-        if (dataset, model, save_name) not in self.experiments:
+        if not self._is_experiment((dataset, model, save_name)):
             known = ["/".join(each) for each in self.experiments]
             wanted = f"{dataset}/{model}/{save_name}"
             raise ConfigError(f"no experiment is named {wanted}; {nearest(wanted, known)}")
         return load_experiment(self.root, dataset, model, save_name)[0]
+
+    def _evaluated(self, dataset: str, model: str, save_name: str, on: str) -> Resolved:
+        """An experiment as it is tested.
+
+        Raises:
+            ConfigError: there is no such experiment or dataset, or the one cannot be tested on the
+                other.
+        """
+        resolved = self.experiment(dataset, model, save_name)
+        if not on:
+            return resolved
+        tested = resolved.tested_on(self.dataset(on.removeprefix("/on-")))
+        other = tested.dataset.name
+        offered = self.modalities(other)
+        wanted = {each for name in tested.experiment.inputs for each in name.split("+")}
+        if offered is not None and (lacking := sorted(wanted - offered)):
+            raise ConfigError(
+                f"{tested.identity}: the model reads {' and '.join(lacking)}, which {other} does "
+                f"not have, only {' and '.join(sorted(offered))}; add them to "
+                f"{self.folder(other)} or name another dataset"
+            )
+        return tested
 
     def _maker(self, path: str) -> Key | None:
         """The experiment whose weights file this is, if it is one."""
         match Path(path).parts:
             case ("results", dataset, model, save_name, "model.pt"):
                 key = (dataset, model, save_name)
-                return key if key in self.experiments else None
+                return key if self._is_experiment(key) else None
         return None
+
+    def _is_experiment(self, key: Key) -> bool:
+        """Whether there is such an experiment, with its own seed or another one."""
+        dataset, model, save_name = key
+        return (dataset, model, save_name.partition("@")[0]) in self.experiments
 
 
 def _files(row: CatalogueRow) -> set[str]:

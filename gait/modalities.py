@@ -73,6 +73,19 @@ MODALITIES: dict[str, Modality] = {
     )
 }
 
+# What files of further modalities beside silhouettes can be, and what is made of them.
+BESIDE: dict[str, tuple[str, ...]] = {
+    "parsing": ("parsing",),
+    "pose_text": (POSE,),
+    "pose_json": (POSE,),
+    "smpl": ("smpl",),
+    "depth": ("depth",),
+    "depth_by_time": ("depth",),
+    "rgb_squeezed": (RGB, "ratio"),
+    "rgb_unpadded": (RGB, "ratio"),
+    "rgb_fitted": (RGB, "ratio"),
+}
+
 
 def fitting(dtype: str, shape: tuple[int, ...]) -> list[str]:
     """The modalities that an array of that type and shape, frames first, may hold."""

@@ -31,6 +31,7 @@ class CatalogueRow:
         background: path of the background clip of the same camera, empty where there is none.
         fingerprint: digest of the names, sizes and modification times of the sources.
         pose: path of the file of joints that belongs to the video, empty where there is none.
+        beside: files of further modalities of silhouette images, see `gait.prepare.beside`.
     """
 
     key: SequenceKey
@@ -39,6 +40,7 @@ class CatalogueRow:
     background: str
     fingerprint: str
     pose: str = ""
+    beside: str = ""
 
 
 @dataclass(slots=True)

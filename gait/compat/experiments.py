@@ -158,7 +158,10 @@ def convert(cfg: dict[str, Any]) -> Conversion:
             **_test_frames(evaluator.section("sampler"), test.window),
             "precision": "fp16" if evaluator.take("enable_float16") else "fp32",
         },
-        "evaluation": {"distance": _distance(evaluator)},
+        "evaluation": {
+            "distance": _distance(evaluator),
+            **({} if converter.output == "compared" else {"output": converter.output}),
+        },
     }
     if train.inputs != test.inputs:
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -16,15 +17,25 @@ from pydantic import (
     model_validator,
 )
 
-from gait.config.protocol import Keys, Names, Protocol, Selection
+from gait.config.expected import Expected
+from gait.config.protocol import (
+    Classification,
+    Keys,
+    Names,
+    Protocol,
+    Retrieval,
+    Selection,
+    Submission,
+    Verification,
+)
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.modalities import BESIDE, MODALITIES, SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
-# The protocol of published figures that only a challenge can measure.
-SUBMISSION = "submission"
+# A submission's protocol is called like its file, but for the suffix.
+SUBMISSION = r"submission(?:-[A-Za-z0-9_.+=-]+)?"
 
 
 class Pretreat(Strict):
@@ -79,9 +90,9 @@ class Published(Strict):
 
     Attributes:
         model: the model it is compared with, by its name in `config/models`.
-        protocol: one of the dataset's protocols, or 'submission' for what nobody but the
-            organisers of a challenge can measure.
-        rank1_pct: percent by the protocol's probe names; probes without a figure are left out.
+        protocol: one of the dataset's protocols.
+        rank1_pct: percent by the protocol's probe names, 'all' for a submission, which only the
+            organisers of its challenge can score; probes without a figure are left out.
     """
 
     model: str
@@ -125,7 +136,11 @@ class Dataset(Strict):
 
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
+        beside: files of further modalities of silhouette images, by what they are: a path below
+            the raw folder with `{subject}`, `{condition}`, `{view}`, or `{folder}` for that of the
+            silhouettes, and a file name in which `*` stands for anything.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
+        expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
     """
@@ -135,7 +150,9 @@ class Dataset(Strict):
     licence: str
     obtain: str
     layouts: list[str]
+    beside: dict[str, str] = Field(default_factory=dict)
     pkl: str = SILHOUETTES
+    expected: Expected = Expected()
     pretreat: Pretreat = Pretreat()
     partition: Partition
     protocols: dict[str, Protocol]
@@ -153,6 +170,20 @@ class Dataset(Strict):
             raise ValueError(f"a name must match {NAME}")
         return value
 
+    @field_validator("beside")
+    @classmethod
+    def _known_files(cls, value: dict[str, str]) -> dict[str, str]:
+        made: dict[str, str] = {}
+        for kind, pattern in value.items():
+            if kind not in BESIDE:
+                raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, BESIDE)}")
+            _check_pattern(kind, pattern)
+            for modality in BESIDE[kind]:
+                if other := made.get(modality):
+                    raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
+                made[modality] = kind
+        return value
+
     @field_validator("pkl")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -165,6 +196,12 @@ class Dataset(Strict):
     def _protocols_name_files(cls, value: dict[str, Protocol]) -> dict[str, Protocol]:
         if wrong := [name for name in value if not re.fullmatch(NAME, name)]:
             raise ValueError(f"the name {wrong[0]!r} of a protocol must match {NAME}")
+        for name, each in value.items():
+            if isinstance(each, Submission) != bool(re.fullmatch(SUBMISSION, name)):
+                raise ValueError(
+                    f"the protocol {name} is of the kind {each.kind}; submissions, and nothing "
+                    "else, are called submission or submission-<something>, as their files are"
+                )
         return value
 
     @field_validator("protocols")
@@ -177,6 +214,20 @@ class Dataset(Strict):
         lists = info.data["partition"].sequences
         return {name: protocol.with_lists(lists) for name, protocol in value.items()}
 
+    @field_validator("protocols")
+    @classmethod
+    def _pairs_in_place(cls, value: dict[str, Protocol]) -> dict[str, Protocol]:
+        retrievals = {name: each for name, each in value.items() if isinstance(each, Retrieval)}
+        for name, each in value.items():
+            if isinstance(each, Verification) and isinstance(each.of, str):
+                if each.of not in retrievals:
+                    raise ValueError(
+                        f"{name}.of: no retrieval protocol is named {each.of!r}; "
+                        f"{nearest(each.of, retrievals)}"
+                    )
+                value = value | {name: each.model_copy(update={"of": retrievals[each.of]})}
+        return value
+
     @model_validator(mode="after")
     def _lists_only_there(self) -> Self:
         partition = self.partition.model_copy(update={"sequences": {}})
@@ -184,18 +235,66 @@ class Dataset(Strict):
         return self
 
     @model_validator(mode="after")
+    def _categories_in_place(self) -> Self:
+        protocols = dict(self.protocols)
+        for name, each in protocols.items():
+            if isinstance(each, Classification) and not each.categories:
+                if self.categories is None:
+                    raise ValueError(f"protocols: {name} tells categories, and there are none")
+                protocols[name] = each.model_copy(update={"categories": self.categories})
+        object.__setattr__(self, "protocols", protocols)
+        return self
+
+    @model_validator(mode="after")
     def _published_rows_exist(self) -> Self:
-        known = {*self.protocols, SUBMISSION}
-        if unknown := {each.protocol for each in self.published} - known:
+        if unknown := {each.protocol for each in self.published} - set(self.protocols):
             raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
         for each in self.published:
-            if each.protocol not in self.protocols:
-                continue
-            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].probes)):
+            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].rows)):
                 raise ValueError(
                     f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
                 )
         return self
+
+    @property
+    def whole(self) -> Expected:
+        """What it holds when nothing is missing; that of a population follows from it."""
+        if self.population is None:
+            return self.expected
+        views = [f"{view:03d}" for view in self.population.views_deg]
+        walks = self.population.sequences
+        return Expected(
+            subjects=self.population.subjects,
+            sequences=self.population.subjects * sum(walks.values()) * len(views),
+            views=views,
+            conditions={f"{kind}-*": number * len(views) for kind, number in walks.items()},
+        )
+
+
+_PATTERN_FIELDS = ("folder", "subject", "condition", "view")
+
+
+def _check_pattern(kind: str, pattern: str) -> None:
+    """Refuse a pattern of files that cannot be filled in, or that leads out of the raw folder.
+
+    Raises:
+        ValueError: the message says what is wrong with it.
+    """
+    folder, _, name = pattern.rpartition("/")
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(folder) if field is not None}
+    except ValueError as error:
+        raise ValueError(f"{kind}: {pattern!r} is no pattern ({error})") from None
+    if unknown := sorted(fields - set(_PATTERN_FIELDS)):
+        raise ValueError(
+            f"{kind}: {{{unknown[0]}}} is unknown; {nearest(unknown[0], _PATTERN_FIELDS)}"
+        )
+    leads_out = pattern.startswith("/") or ".." in folder.split("/")
+    if not fields or not name or "{" in name or leads_out:
+        raise ValueError(
+            f"{kind}: expected a path below the raw folder that depends on the sequence, such as "
+            f"poses/{{subject}}/{{condition}}/{{view}}/*.txt, got {pattern!r}"
+        )
 
 
 def named_subjects(patterns: list[str]) -> set[str]:

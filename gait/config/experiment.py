@@ -15,11 +15,21 @@ from pydantic import (
 )
 
 from gait.config.dataset import NAME, Dataset
+from gait.config.protocol import Protocol
 from gait.config.schema import Component, Strict
-from gait.errors import nearest
+from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Output = Literal["compared", "categories", "overlaps"]
+# What the protocols of each kind score.
+SCORED: dict[str, Output] = {
+    "retrieval": "compared",
+    "verification": "compared",
+    "submission": "compared",
+    "classification": "categories",
+    "segmentation": "overlaps",
+}
 
 
 class Loss(Component):
@@ -198,10 +208,13 @@ class Evaluation(Strict):
     """How embeddings are scored.
 
     Attributes:
-        protocols: names from the dataset; None for all of them.
+        output: what the model gives as its embeddings: features that are 'compared', logits of
+            'categories', or 'overlaps' of what it found with the silhouettes.
+        protocols: names from the dataset; None for all of them that score such an output.
         bootstrap: resamplings of the subjects behind each confidence interval.
     """
 
+    output: Output = "compared"
     protocols: list[str] | None = None
     distance: Literal["euclidean", "cosine"] = "euclidean"
     bootstrap: NonNegativeInt = 1000
@@ -211,6 +224,7 @@ class Experiment(Strict):
     """One experiment, every value: `defaults.yaml` < model < experiment.
 
     Attributes:
+        partition: the file `partition-<name>.yaml` of the dataset cuts it, not `partition.yaml`.
         inputs: what the model gets, one entry a tensor: a modality of the dataset, or several
             joined on their channels, such as 'skeleton_maps+silhouettes'.
         train_on: further datasets to train on together with this one; each iteration's batch
@@ -224,6 +238,7 @@ class Experiment(Strict):
 
     seed: NonNegativeInt = 0
     iterations: NonNegativeInt
+    partition: Annotated[str, Field(pattern=f"^{NAME}$")] | None = None
     inputs: Annotated[list[str], Field(min_length=1)] = Field(
         default_factory=lambda: [SILHOUETTES]
     )
@@ -301,11 +316,21 @@ class Experiment(Strict):
         return [each.weights for each in self.init_from]
 
 
+def identity(dataset: str, model: str, save_name: str, trained_on: str) -> str:
+    """The output key of an experiment; with `/on-<dataset>` where it is trained on another one."""
+    if trained_on:
+        return f"{trained_on}/{model}/{save_name}/on-{dataset}"
+    return f"{dataset}/{model}/{save_name}"
+
+
 class Resolved(Strict):
     """An experiment with its identity and its dataset: all a stage needs to know.
 
     Attributes:
+        dataset: what it is trained and tested on, or only tested on, see `trained_on`.
         others: the datasets of `train_on`, in its order.
+        trained_on: the dataset that the experiment belongs to, where it is tested on another one;
+            else an empty text.
     """
 
     dataset: Dataset
@@ -313,11 +338,48 @@ class Resolved(Strict):
     save_name: str
     experiment: Experiment
     others: list[Dataset] = Field(default_factory=list)
+    trained_on: str = ""
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """The protocols by which the experiment is scored."""
+        known = self.dataset.protocols
+        if (wanted := self.experiment.evaluation.protocols) is not None:
+            return {name: known[name] for name in wanted}
+        output = self.experiment.evaluation.output
+        return {name: each for name, each in known.items() if SCORED[each.kind] == output}
 
     @property
     def identity(self) -> str:
-        """The output key `<dataset>/<model>/<save_name>`."""
-        return f"{self.dataset.name}/{self.model}/{self.save_name}"
+        """The output key `<dataset>/<model>/<save_name>`, with `/on-<other dataset>`."""
+        return identity(self.dataset.name, self.model, self.save_name, self.trained_on)
+
+    def tested_on(self, other: Dataset) -> Resolved:
+        """The same, trained as it is and tested on another dataset by all of its protocols.
+
+        Figures that were published for `other` are of models trained on it; they are left out.
+
+        Raises:
+            ConfigError: `other` is the experiment's own dataset, or has no protocols.
+        """
+        if other.name == self.dataset.name:
+            raise ConfigError(
+                f"{self.identity}/on-{other.name}: is trained on {other.name} itself; ask for "
+                f"{self.identity}"
+            )
+        if not other.protocols:
+            raise ConfigError(
+                f"{self.identity}/on-{other.name}: {other.name} has no protocol to be scored by; "
+                f"add 'protocols' to datasets/{other.name}/dataset.yaml or name another dataset"
+            )
+        evaluation = self.experiment.evaluation.model_copy(update={"protocols": None})
+        return self.model_copy(
+            update={
+                "dataset": other.model_copy(update={"published": []}),
+                "experiment": self.experiment.model_copy(update={"evaluation": evaluation}),
+                "trained_on": self.dataset.name,
+            }
+        )
 
     def testing_on(self, subjects: list[str]) -> Resolved:
         """The same with other test subjects."""
@@ -328,7 +390,7 @@ class Resolved(Strict):
     def training_slice(self) -> dict[str, Any]:
         """What the trained weights depend on; a change of it means training again."""
         experiment = self.experiment.model_dump(
-            mode="json", exclude={"logging", "embedding", "evaluation"}
+            mode="json", exclude={"logging", "embedding", "evaluation", "partition"}
         )
         trained_on = {each.name: each.partition.train for each in (self.dataset, *self.others)}
         return {
@@ -350,11 +412,6 @@ class Resolved(Strict):
 
     def scoring_slice(self) -> dict[str, Any]:
         """What metrics depend on, given the embeddings."""
-        wanted = self.experiment.evaluation.protocols or list(self.dataset.protocols)
-        protocols = {
-            name: self.dataset.protocols[name].model_dump(mode="json")
-            for name in wanted
-            if name in self.dataset.protocols
-        }
+        protocols = {name: each.model_dump(mode="json") for name, each in self.protocols.items()}
         evaluation = self.experiment.evaluation.model_dump(mode="json")
         return {"evaluation": evaluation, "protocols": protocols, "seed": self.experiment.seed}

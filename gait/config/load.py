@@ -11,13 +11,15 @@ from pydantic import BaseModel, ValidationError
 
 from gait import registry
 from gait.config.dataset import NAME, Dataset
-from gait.config.experiment import Experiment, Resolved
+from gait.config.experiment import SCORED, Experiment, Resolved
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, read_yaml
 from gait.errors import ConfigError, nearest
 
 Origins = dict[str, Origin]
 Model = TypeVar("Model", bound=BaseModel)
+# Behind a save_name: another seed than the experiment's own.
+SEED = r"@(?:0|[1-9]\d*)"
 
 
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
@@ -42,20 +44,30 @@ def dataset_names(root: Path) -> list[str]:
     return sorted(path.parent.name for path in (root / "datasets").glob("*/dataset.yaml"))
 
 
-def load_dataset(root: Path, name: str) -> tuple[Dataset, Origins]:
+def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[Dataset, Origins]:
     """A dataset's definition; its partition may lie beside it in `partition.yaml`.
 
+    Args:
+        partition: take `partition-<this>.yaml` instead.
+
     Raises:
-        ConfigError: unknown dataset, or all problems of its files.
+        ConfigError: unknown dataset or partition, or all problems of its files.
     """
     path = root / "datasets" / name / "dataset.yaml"
     if not path.is_file():
         known = dataset_names(root)
         raise ConfigError(f"no dataset is named {name!r} ({path}); {nearest(name, known)}")
     data, origins = read_yaml(path)
-    partition = path.with_name("partition.yaml")
-    if partition.is_file():
-        data["partition"], places = read_yaml(partition)
+    cut = path.with_name("partition.yaml" if partition is None else f"partition-{partition}.yaml")
+    if partition is not None and not cut.is_file():
+        there = [
+            each.stem.removeprefix("partition-") for each in cut.parent.glob("partition-*.yaml")
+        ]
+        raise ConfigError(
+            f"{name} has no partition {partition!r} ({cut}); {nearest(partition, there)}"
+        )
+    if cut.is_file():
+        data["partition"], places = read_yaml(cut)
         origins |= {f"partition.{key}": place for key, place in places.items()}
     layouts = data.get("layouts")
     problems = [
@@ -74,20 +86,34 @@ def load_experiment(
 ) -> tuple[Resolved, Origins]:
     """An experiment with every value, and where each value was written.
 
+    Args:
+        save_name: `<save_name>@<seed>` is the experiment of that name with another seed.
+
     Raises:
         ConfigError: all problems of the files involved, each with its place.
     """
-    path = root / "config" / "experiments" / dataset / model / f"{save_name}.yaml"
+    base, at, seed = save_name.partition("@")
+    path = root / "config" / "experiments" / dataset / model / f"{base}.yaml"
     if not path.is_file():
         known = ["/".join(each) for each in experiment_names(root)]
-        wanted = f"{dataset}/{model}/{save_name}"
+        wanted = f"{dataset}/{model}/{base}"
         raise ConfigError(f"no experiment is named {wanted} ({path}); {nearest(wanted, known)}")
+    if at and not re.fullmatch(SEED, at + seed):
+        raise ConfigError(
+            f"{dataset}/{model}/{save_name}: expected a seed such as {base}@1, got {seed!r}"
+        )
     architecture = root / "config" / "models" / f"{model}.yaml"
     merged, origins = _laid(root / "config" / "defaults.yaml", architecture, path)
+    if seed:
+        merged["seed"] = int(seed)
+        origins["seed"] = Origin(Path(dataset, model, save_name), 0)
     problems = []
     definition = None
     try:
-        definition, _ = load_dataset(root, dataset)
+        partition = merged.get("partition")
+        definition, _ = load_dataset(
+            root, dataset, partition if isinstance(partition, str) else None
+        )
     except ConfigError as error:
         problems = error.problems
     problems += _component_problems(merged, origins, path)
@@ -112,18 +138,33 @@ def load_experiment(
     ]
     if problems:
         raise ConfigError(problems)
-    unknown = set(experiment.evaluation.protocols or []) - set(definition.protocols)
-    if unknown:
+    if unfit := _unfit_protocols(experiment, definition):
         place = origins.get("evaluation.protocols", path)
-        raise ConfigError(
-            f"{place}: evaluation.protocols: {dataset} has no protocol {each!r}; "
-            f"{nearest(each, definition.protocols)}"
-            for each in sorted(unknown)
-        )
+        raise ConfigError(f"{place}: evaluation.protocols: {each}" for each in unfit)
     resolved = Resolved(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
     return resolved, origins
+
+
+def load_named(root: Path, name: str) -> tuple[Resolved, Origins]:
+    """The experiment `<dataset>/<model>/<save_name>`, or `.../on-<dataset>` tested on another one.
+
+    Either save_name may have another seed behind it, see `load_experiment`.
+
+    Raises:
+        ConfigError: the name is none, or all problems of the files involved.
+    """
+    match name.split("/"):
+        case dataset, model, save_name:
+            return load_experiment(root, dataset, model, save_name)
+        case dataset, model, save_name, on if on.startswith("on-"):
+            resolved, origins = load_experiment(root, dataset, model, save_name)
+            return resolved.tested_on(load_dataset(root, on.removeprefix("on-"))[0]), origins
+    raise ConfigError(
+        f"{name!r}: expected <dataset>/<model>/<save_name>, or with /on-<dataset> behind it to "
+        "test on another dataset"
+    )
 
 
 def model_names(root: Path) -> list[str]:
@@ -233,6 +274,23 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
             kind, component if isinstance(component, dict) else {"name": component}, where
         )
     ]
+
+
+def _unfit_protocols(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """What is wrong with the protocols that an experiment names."""
+    output = experiment.evaluation.output
+    problems = []
+    for name in sorted(experiment.evaluation.protocols or []):
+        if (known := dataset.protocols.get(name)) is None:
+            problems.append(
+                f"{dataset.name} has no protocol {name!r}; {nearest(name, dataset.protocols)}"
+            )
+        elif SCORED[known.kind] != output:
+            problems.append(
+                f"{name} is a {known.kind}, which scores the output {SCORED[known.kind]!r}, and "
+                f"evaluation.output is {output!r}"
+            )
+    return problems
 
 
 def describe(experiment: Experiment, origins: Origins) -> str:

@@ -1,4 +1,4 @@
-"""The schema of a protocol: who is enrolled, who is to be identified, and how that is scored."""
+"""The schemas of protocols: which sequences are scored, against which others, and how."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
+    Discriminator,
     Field,
     NonNegativeInt,
     PlainSerializer,
     PositiveInt,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -91,8 +93,8 @@ class Probes(Selection):
         return super().with_lists(lists).model_copy(update={"gallery": gallery})
 
 
-class Protocol(Strict):
-    """How a dataset is scored.
+class Retrieval(Strict):
+    """Probes are identified: the gallery is ranked by its distance to each of them.
 
     Attributes:
         title: what the table's caption calls it.
@@ -122,6 +124,7 @@ class Protocol(Strict):
             tables of some datasets do; None for exact averages.
     """
 
+    kind: Literal["retrieval"] = "retrieval"
     title: str
     gallery: Selection | None = None
     probes: dict[str, Probes] = Field(min_length=1)
@@ -169,6 +172,137 @@ class Protocol(Strict):
         gallery = self.gallery and self.gallery.with_lists(lists)
         probes = {name: each.with_lists(lists) for name, each in self.probes.items()}
         return self.model_copy(update={"gallery": gallery, "probes": probes})
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table, but for their mean."""
+        return list(self.probes)
+
+
+class Verification(Strict):
+    """Pairs are accepted as of one subject, or rejected, by their distance.
+
+    Attributes:
+        of: the retrieval whose pairs are decided on, each probe with all that it is compared with
+            there; or the name of that protocol, for which a dataset puts the protocol itself.
+    """
+
+    kind: Literal["verification"]
+    title: str
+    of: str | Retrieval
+
+    @property
+    def pairs(self) -> Retrieval:
+        """The retrieval whose pairs are decided on, once it is in place."""
+        assert isinstance(self.of, Retrieval)
+        return self.of
+
+    def with_lists(self, lists: Mapping[str, list[str]]) -> Self:
+        """The same with keys in place of the names of lists; ValueError for an unknown one."""
+        of = self.of if isinstance(self.of, str) else self.of.with_lists(lists)
+        return self.model_copy(update={"of": of})
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table, but for their mean."""
+        return self.pairs.rows
+
+
+class Classification(Strict):
+    """A category is told for each test sequence.
+
+    Attributes:
+        categories: the sequences of each, in the order of the model's classes; a dataset puts its
+            own here.
+    """
+
+    kind: Literal["classification"]
+    title: str
+    categories: dict[str, Selection] = Field(default_factory=dict)
+
+    def with_lists(self, lists: Mapping[str, list[str]]) -> Self:
+        """The same with keys in place of the names of lists; ValueError for an unknown one."""
+        categories = {name: each.with_lists(lists) for name, each in self.categories.items()}
+        return self.model_copy(update={"categories": categories})
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table, but for their mean."""
+        return list(self.categories)
+
+
+class Submission(Strict):
+    """The gallery nearest to each probe is written down, for others to score.
+
+    A line of the file names a probe, by its view or, where that is 'default', by its condition,
+    and then the subjects of the nearest gallery sequences, the nearest first. A subject comes as
+    often as its sequences do.
+
+    Attributes:
+        columns: names of the columns of the file: the probe's, then one for each rank.
+        labels: whether subjects are written as they are named, or as whole numbers, without the
+            zeros in front.
+        rerank: whether neighbours in common count, see `gait.evaluation.rerank`; that takes the
+            distances between all sequences into memory at once.
+    """
+
+    kind: Literal["submission"]
+    title: str
+    gallery: Selection
+    probes: Selection
+    columns: Annotated[Names, Field(min_length=2)]
+    labels: Literal["name", "number"] = "name"
+    rerank: bool = False
+
+    def with_lists(self, lists: Mapping[str, list[str]]) -> Self:
+        """The same with keys in place of the names of lists; ValueError for an unknown one."""
+        gallery, probes = self.gallery.with_lists(lists), self.probes.with_lists(lists)
+        return self.model_copy(update={"gallery": gallery, "probes": probes})
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table."""
+        return ["all"]
+
+
+class Segmentation(Strict):
+    """What a model takes for the walker is laid over the silhouettes of the test sequences."""
+
+    kind: Literal["segmentation"]
+    title: str
+
+    def with_lists(self, lists: Mapping[str, list[str]]) -> Self:
+        """Itself, as it names no sequences."""
+        return self
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows of its table."""
+        return ["all"]
+
+
+def kind_of(protocol: Any) -> Any:
+    """The kind of a protocol, or of its scores: a record already, or still a mapping."""
+    if isinstance(protocol, Mapping):
+        return protocol.get("kind", "retrieval")
+    return getattr(protocol, "kind", None)
+
+
+# How a dataset is scored. `kind` tells the schema; retrieval may leave it out.
+Protocol = Annotated[
+    Annotated[Retrieval, Tag("retrieval")]
+    | Annotated[Verification, Tag("verification")]
+    | Annotated[Classification, Tag("classification")]
+    | Annotated[Submission, Tag("submission")]
+    | Annotated[Segmentation, Tag("segmentation")],
+    Discriminator(
+        kind_of,
+        custom_error_type="kind",
+        custom_error_message=(
+            "expected kind: retrieval, verification, classification, submission or segmentation"
+        ),
+    ),
+]
 
 
 def matches(name: str, patterns: Sequence[str] | None) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,15 +37,17 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[tuple[st
     """Each problem of a failed validation as (dotted path, what is wrong)."""
     found = []
     for each in error.errors():
-        path = ".".join(str(part) for part in each["loc"])
+        *around, last = each["loc"] or ("",)
+        _, record = _followed(model, around)
+        path, _ = _followed(model, each["loc"])
         if each["type"] == "extra_forbidden":
-            what = f"unknown key; {nearest(str(each['loc'][-1]), _keys(model, each['loc'][:-1]))}"
+            what = f"unknown key; {nearest(str(last), getattr(record, 'model_fields', {}))}"
         elif each["type"] == "missing":
             what = "is missing"
         else:
             message = each["msg"].removeprefix("Value error, ")
             what = f"{message[0].lower()}{message[1:]}, got {_short(each['input'])}"
-        found.append((path, what))
+        found.append((".".join(path), what))
     return found
 
 
@@ -53,20 +57,51 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
-    """The keys known at `loc` inside `model`."""
-    for part in loc:
-        fields = getattr(model, "model_fields", {})
-        annotation = fields[part].annotation if part in fields else model
-        model = _record(annotation)
-    return list(getattr(model, "model_fields", {}))
+def _followed(annotation: Any, parts: Iterable[int | str]) -> tuple[list[str], Any]:
+    """The keys on the way to a place, and what is expected there.
+
+    Where a key of the record tells its schema, pydantic's path holds that value too; here it is
+    left out, as nobody wrote it there.
+    """
+    path = []
+    for part in parts:
+        alternatives = {_kind_of(each): each for each in _records(annotation)}
+        if len(alternatives) > 1 and part in alternatives:
+            annotation = alternatives[str(part)]
+            continue
+        path.append(str(part))
+        annotation = _inside(annotation, part)
+    records = _records(annotation)
+    return path, records[0] if records else None
 
 
-def _record(annotation: Any) -> Any:
-    """The schema class inside an annotation such as `dict[str, X]` or `X | None`."""
+def _inside(annotation: Any, part: int | str) -> Any:
+    """What is expected at a key of a record or mapping, or at a place of a list."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _inside(arguments[0], part)
+    if origin in (dict, list):
+        return arguments[-1]
+    for record in _records(annotation):
+        if part in record.model_fields:
+            return record.model_fields[str(part)].annotation
+    members = [each for each in arguments if get_origin(each) in (dict, list)]
+    return _inside(members[0], part) if members else None
+
+
+def _records(annotation: Any) -> list[type[BaseModel]]:
+    """The schema classes that a value may belong to, not those of what it holds."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if (found := _record(argument)) is not None:
-            return found
-    return None
+        return [annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _records(arguments[0])
+    if origin in (Union, UnionType):
+        return [record for each in arguments for record in _records(each)]
+    return []
+
+
+def _kind_of(record: type[BaseModel]) -> str | None:
+    """The value of `kind` that tells a schema from others, if it has one."""
+    field = record.model_fields.get("kind")
+    return None if field is None else str(get_args(field.annotation)[0])

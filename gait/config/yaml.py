@@ -14,13 +14,13 @@ from gait.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The place a value comes from."""
+    """The place a value comes from; its line, from 1 on, or 0 where that is the name itself."""
 
     file: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else f"the name {self.file}"
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,10 +1,11 @@
-"""How far rank-1 would move with other subjects."""
+"""How far a figure would move with other subjects."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gait.evaluation.cells import Bools, Grid, Reals, average
+from gait.evaluation.distance import Indices
 
 
 def replicates(
@@ -25,8 +26,7 @@ def replicates(
     if len(subjects) < 2:
         nothing = np.zeros(resamplings)
         return {name: (nothing, nothing > 0) for name in grids}
-    even = np.full(len(subjects), 1 / len(subjects))
-    weights = generator.multinomial(len(subjects), even, size=resamplings).astype(np.float64)
+    weights = _weights(len(subjects), resamplings, generator)
     results = {}
     for name, grid in grids.items():
         shape = (resamplings, *grid.scored.shape)
@@ -35,6 +35,33 @@ def replicates(
         percent = hits * 100 / np.maximum(probes, 1)
         results[name] = average(percent.reshape(shape), (probes > 0).reshape(shape))
     return results
+
+
+def share_interval(
+    hits: Bools, subject: Indices, resamplings: int, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """The 95 % interval of the percentage of hits when the subjects are drawn anew.
+
+    Args:
+        hits: [n].
+        subject: whom each of them is about, [n].
+
+    Returns:
+        Its bounds; None without resamplings, or with fewer than two subjects.
+    """
+    present, index = np.unique(subject, return_inverse=True)
+    if len(present) < 2:
+        return None
+    weights = _weights(len(present), resamplings, generator)
+    right = weights @ np.bincount(index[hits], minlength=len(present))
+    total = weights @ np.bincount(index)
+    return interval(100 * right / total, total > 0)
+
+
+def _weights(subjects: int, resamplings: int, generator: np.random.Generator) -> Reals:
+    """How often each subject is drawn, [resamplings, subjects]."""
+    even = np.full(subjects, 1 / subjects)
+    return generator.multinomial(subjects, even, size=resamplings).astype(np.float64)
 
 
 def interval(values: Reals, valid: Bools) -> tuple[float, float] | None:

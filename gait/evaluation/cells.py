@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.config.protocol import Protocol
+from gait.config.protocol import Retrieval
 from gait.evaluation.protocols import Outcomes, Selected, Sequences
 
 Reals = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Grid:
 
 
 def cut(
-    protocol: Protocol,
+    protocol: Retrieval,
     sequences: Sequences,
     selected: Selected,
     outcomes: Outcomes,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.evaluation.distance import Floats
@@ -20,12 +21,17 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Embedded sequences: float32 [n, c, p] and the three parts of each one's key, [n]."""
+    """Embedded sequences: float32 [n, c, p] and the three parts of each one's key, [n].
+
+    Attributes:
+        frames: frames that each was embedded from, [n], where the file tells them.
+    """
 
     embeddings: Floats
     subject: Texts
     condition: Texts
     view: Texts
+    frames: NDArray[np.int32] | None
 
 
 def read_embeddings(path: Path) -> Embeddings:
@@ -44,6 +50,7 @@ def read_embeddings(path: Path) -> Embeddings:
                     f"{', '.join(missing)}; write it again with gait embed"
                 )
             subject, condition, view = (archive[name] for name in ("subject", "condition", "view"))
+            frames = archive["frames"] if "frames" in archive.files else None
             mapped = _mapped(path, "embeddings.npy")
             embeddings = archive["embeddings"] if mapped is None else mapped
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
@@ -54,7 +61,9 @@ def read_embeddings(path: Path) -> Embeddings:
             "write it again with gait embed"
         ) from None
     check(embeddings, subject, condition, view, str(path))
-    return Embeddings(embeddings, subject.astype(str), condition.astype(str), view.astype(str))
+    return Embeddings(
+        embeddings, subject.astype(str), condition.astype(str), view.astype(str), frames
+    )
 
 
 def check(embeddings: Floats, subject: Texts, condition: Texts, view: Texts, where: str) -> None:

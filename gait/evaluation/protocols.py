@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.config.protocol import Protocol, Selection, matches
+from gait.config.protocol import Retrieval, Selection, matches
 from gait.errors import DataError
 from gait.evaluation.distance import Floats, Indices, Metric, distance_blocks
 from gait.evaluation.ranking import Ranking, rank
@@ -101,7 +101,7 @@ class Outcomes:
     compared: NDArray[np.bool_]
 
 
-def select(name: str, protocol: Protocol, sequences: Sequences) -> list[Selected]:
+def select(name: str, protocol: Retrieval, sequences: Sequences) -> list[Selected]:
     """Each gallery, cut into the groups that are ranked apart, with its probes.
 
     Raises:
@@ -125,9 +125,9 @@ def select(name: str, protocol: Protocol, sequences: Sequences) -> list[Selected
     for number, wanted in enumerate(galleries):
         needed = any(len(rows[probe]) for probe in rows if place[probe] == number)
         if len(enrolled[number]) == 0 and (needed or len(galleries) == 1):
-            raise _absent(name, "gallery", [wanted], sequences)
+            raise absent(name, "gallery", [wanted], sequences)
     if not any(len(each) for each in rows.values()):
-        raise _absent(name, "probes", list(protocol.probes.values()), sequences)
+        raise absent(name, "probes", list(protocol.probes.values()), sequences)
     seen = sequences.seen(protocol.view_part)
     chosen = []
     for number, gallery in enumerate(enrolled):
@@ -140,7 +140,7 @@ def select(name: str, protocol: Protocol, sequences: Sequences) -> list[Selected
 
 
 def _grouped(
-    protocol: Protocol,
+    protocol: Retrieval,
     sequences: Sequences,
     gallery: Indices,
     rows: dict[str, Indices],
@@ -162,7 +162,7 @@ def compare(
     embeddings: Floats,
     sequences: Sequences,
     selected: Selected,
-    protocol: Protocol,
+    protocol: Retrieval,
     metric: Metric,
 ) -> Outcomes:
     """Rank every probe in every group; each distance is computed once, by blocks of probes."""
@@ -189,8 +189,16 @@ def _rank_group(
     probes: Indices,
     gallery: Indices,
     sequences: Sequences,
-    protocol: Protocol,
+    protocol: Retrieval,
 ) -> Ranking:
+    match, excluded = pairs(probes, gallery, sequences, protocol)
+    return rank(distance, match, excluded if excluded.any() else None)
+
+
+def pairs(
+    probes: Indices, gallery: Indices, sequences: Sequences, protocol: Retrieval
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pairs [m, n] of probes and gallery are of one subject, and which are not compared."""
     match = sequences.subject[probes][:, np.newaxis] == sequences.subject[gallery]
     if protocol.exclude == "none":
         excluded = probes[:, np.newaxis] == gallery
@@ -198,14 +206,15 @@ def _rank_group(
         excluded = sequences.view[probes][:, np.newaxis] == sequences.view[gallery]
         if protocol.exclude == "same_subject_view":
             excluded &= match
-    return rank(distance, match, excluded if excluded.any() else None)
+    return match, excluded
 
 
 def _matching(names: list[str], patterns: list[str] | None) -> NDArray[np.bool_]:
     return np.array([matches(name, patterns) for name in names], bool)
 
 
-def _absent(name: str, what: str, wanted: list[Selection], sequences: Sequences) -> DataError:
+def absent(name: str, what: str, wanted: list[Selection], sequences: Sequences) -> DataError:
+    """The error that a protocol's gallery or probes are missing; it names what is there."""
     conditions = np.unique(sequences.condition).tolist()
     return DataError(
         f"protocol {name}: none of the {len(sequences.subject)} embedded sequences belongs to the "
@@ -226,7 +235,7 @@ def _described(selection: Selection) -> str:
     return " with ".join(texts) or "any sequence"
 
 
-def _note(protocol: Protocol, probe: str, sequences: Sequences, number: int) -> str:
+def _note(protocol: Retrieval, probe: str, sequences: Sequences, number: int) -> str:
     """Why a row is empty, or which of the sequences that are listed for it are not there."""
     if number == 0:
         return f"no sequence with {_described(protocol.probes[probe])}"

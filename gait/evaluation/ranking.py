@@ -77,14 +77,18 @@ def rank(distance: NDArray[np.float32], match: Bools, excluded: Bools | None = N
     return Ranking(first, precision, penalty, compared)
 
 
-def _keys(distance: NDArray[np.float32], match: Bools) -> NDArray[np.uint64]:
-    """Integers that sort by distance, then by gallery order; the lowest bit tells a match."""
+def ordered(distance: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Integers of the same order as distances, and equal for those that are equal."""
     # Adding zero makes a negative zero positive: both are the same distance.
     bits = (distance + np.float32(0)).view(np.uint32)
     sign = np.uint32(0x80000000)
-    ordered = np.where(bits & sign, ~bits, bits | sign)
+    return np.where(bits & sign, ~bits, bits | sign)
+
+
+def _keys(distance: NDArray[np.float32], match: Bools) -> NDArray[np.uint64]:
+    """Integers that sort by distance, then by gallery order; the lowest bit tells a match."""
     order = np.arange(distance.shape[1], dtype=np.uint64) << np.uint64(1)
-    keys: NDArray[np.uint64] = ordered.astype(np.uint64) << np.uint64(32)
+    keys: NDArray[np.uint64] = ordered(distance).astype(np.uint64) << np.uint64(32)
     keys |= order
     keys |= match
     return keys

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from gait.layers.overlap import intersection_over_union
 from gait.types import LossOutput
 
 
@@ -40,11 +40,4 @@ class BinaryCrossEntropy(nn.Module):
         losses = -(foreground + background)
         loss = losses.mean()
         terms = {"loss": loss.detach(), "hard_loss": losses.detach().max()}
-        return LossOutput(loss, terms | {"miou": _intersection_over_union(found, truth)})
-
-
-@torch.no_grad()
-def _intersection_over_union(found: Tensor, truth: Tensor) -> Tensor:
-    predicted, actual = found.flatten(1) > 0.5, truth.flatten(1) > 0.5
-    union = (predicted | actual).sum(1)
-    return torch.where(union > 0, (predicted & actual).sum(1) / union, 1.0)
+        return LossOutput(loss, terms | {"miou": intersection_over_union(found, truth)})

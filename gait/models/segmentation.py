@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from gait.layers.frames import fold_frames
 from gait.layers.initialise import initialise
+from gait.layers.overlap import intersection_over_union
 from gait.layers.set_pooling import set_mean
 from gait.layers.u_net import UNet
 from gait.types import ModelOutput
 
 
 class Segmentation(nn.Module):
-    """A U-Net frame by frame; embeddings are the gait energy image of what it found.
+    """A U-Net frame by frame; embeddings tell how much of the walker it found.
 
     Args:
         in_channels: channels of an image.
@@ -30,7 +31,7 @@ class Segmentation(nn.Module):
         initialise(self)
 
     def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
-        """Embeddings [n, h * w, 1], the mean predicted mask of each sequence.
+        """Embeddings [n, 1, 1], intersection over union with the silhouettes, mean over frames.
 
         Fields, one row a frame, [frames, 1, h, w]: 'probabilities' of the foreground, 'masks' as
         given, 'pred' and 'mask', the two as 0 and 1.
@@ -51,4 +52,5 @@ class Segmentation(nn.Module):
             "pred": predicted,
             "mask": masks.round().float(),
         }
-        return ModelOutput(set_mean(predicted, lengths).flatten(1).unsqueeze(2), fields)
+        overlaps = intersection_over_union(predicted, masks)
+        return ModelOutput(set_mean(overlaps, lengths).view(-1, 1, 1), fields)

@@ -17,9 +17,9 @@ from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import read_pkl, read_unnamed
 from gait.types import SequenceKey
 
-_OTHER = "pkl of something else beside those used"
+OTHER = "pkl of something else beside those used"
 # What a pkl holds, its path, and its frames.
-_Found = tuple[str, Path, NDArray[Any]]
+Found = tuple[str, Path, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def manifest_of_tree(root: Path, unnamed: str = SILHOUETTES) -> Tree:
     """
     ignored: Counter[str] = Counter()
     rows = []
-    for leaf in _leaves(root / "pkl", ignored):
-        for modality, file, frames in _found(leaf, unnamed, ignored):
+    for leaf in leaves(root / "pkl", ignored):
+        for modality, file, frames in arrays_of(leaf, unnamed, ignored):
             rows.append(
                 ManifestRow(
                     key=SequenceKey(*leaf.parts[-3:]),
@@ -72,8 +72,12 @@ def manifest_of_tree(root: Path, unnamed: str = SILHOUETTES) -> Tree:
     return Tree(rows, {kind: number for kind, number in ignored.items() if number})
 
 
-def _leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
-    """The folders three levels down, in the order of their keys."""
+def leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
+    """The folders three levels down, in the order of their keys.
+
+    Raises:
+        DataError: there is no such tree.
+    """
     if not tree.is_dir():
         raise DataError(
             f"{tree}: expected <subject>/<condition>/<view>/<view>.pkl, found no folder"
@@ -87,8 +91,12 @@ def _leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
     yield from sorted(folders, key=lambda folder: folder.parts)
 
 
-def _found(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[_Found]:
-    """What a sequence has, sorted by modality; nothing where there is no pkl."""
+def arrays_of(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[Found]:
+    """What a sequence has, sorted by modality; nothing where there is no pkl.
+
+    Raises:
+        DataError: a pkl does not hold what its name says, or it is not clear what it holds.
+    """
     inside = sorted(leaf.iterdir())
     pkl = {path.stem: path for path in inside if path.suffix == ".pkl" and path.is_file()}
     if len(inside) > len(pkl):
@@ -103,7 +111,7 @@ def _found(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[_Found]:
         unnamed = SILHOUETTES
     told_by_shape = None
     if leaf.name in pkl:
-        ignored[_OTHER] += unnamed in named
+        ignored[OTHER] += unnamed in named
         named[unnamed] = pkl.pop(leaf.name)
     elif len(pkl) == 1 and unnamed not in named:
         told_by_shape = _told_by_shape(next(iter(pkl.values())), unnamed, named)
@@ -113,15 +121,15 @@ def _found(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[_Found]:
             f"{', '.join(path.name for path in pkl.values())}; name the one that holds {unnamed} "
             f"{leaf.name}.pkl, and others to be used {leaf.name}-<modality>.pkl"
         )
-    found = [(each, path, read_pkl(path, each)) for each, path in named.items()]
+    arrays = [(each, path, read_pkl(path, each)) for each, path in named.items()]
     if told_by_shape is not None:
         pkl.clear()
-        found.append(told_by_shape)
-    ignored[_OTHER] += len(pkl)
-    return sorted(found, key=lambda each: each[0])
+        arrays.append(told_by_shape)
+    ignored[OTHER] += len(pkl)
+    return sorted(arrays, key=lambda each: each[0])
 
 
-def _told_by_shape(path: Path, expected: str, named: dict[str, Path]) -> _Found | None:
+def _told_by_shape(path: Path, expected: str, named: dict[str, Path]) -> Found | None:
     """The one pkl without a name; None where others have one and this adds nothing to them."""
     told = read_unnamed(path, expected, alone=not named)
     if told is None or told[0] in named:

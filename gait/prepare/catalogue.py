@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait import registry
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.prepare.beside import with_files_beside
+from gait.prepare.guess import guess
 from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
@@ -24,6 +27,7 @@ __all__ = [
     "read_rows",
     "rearrange",
     "rows_digest",
+    "rows_text",
     "scan",
 ]
 
@@ -38,11 +42,13 @@ class Sequences:
         layout: the layout's name.
         rows: the sequences, sorted by key, each once.
         ignored: how many files, folders and archive members were not used, by reason.
+        frames: number of frames by a row's source, of archives that were listed.
     """
 
     layout: str
     rows: list[CatalogueRow]
     ignored: dict[str, int]
+    frames: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         subjects = len({row.key.subject for row in self.rows})
@@ -52,7 +58,13 @@ class Sequences:
 
 
 def rearrange(
-    raw: Path, layouts: list[str], shard: Path, number: int, of: int, obtain: str = ""
+    raw: Path,
+    layouts: list[str],
+    shard: Path,
+    number: int,
+    of: int,
+    obtain: str = "",
+    beside: Mapping[str, str] | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` and writes those of one shard, sorted by key.
 
@@ -65,6 +77,7 @@ def rearrange(
         number: the shard's number, from 1.
         of: how many shards there are.
         obtain: how the data can be had, for messages.
+        beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Returns:
         All sequences, not only those of the shard.
@@ -72,7 +85,8 @@ def rearrange(
     Raises:
         DataError, ConfigError: as `scan`.
     """
-    sequences = scan(raw, layouts, obtain, shard.absolute().parent.with_name("sequences.csv"))
+    catalogue = shard.absolute().parent.with_name("sequences.csv")
+    sequences = scan(raw, layouts, obtain, catalogue, beside)
     write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 
@@ -85,7 +99,11 @@ def gather(shards: list[Path], catalogue: Path) -> int:
 
 
 def scan(
-    raw: Path, layouts: list[str], obtain: str = "", catalogue: Path | None = None
+    raw: Path,
+    layouts: list[str],
+    obtain: str = "",
+    catalogue: Path | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
@@ -96,6 +114,7 @@ def scan(
         obtain: how the data can be had, for messages.
         catalogue: the table that the sequences are for, whether it is there or not. What archives
             hold is remembered beside it, in `journal/archives/`, as listing them takes long.
+        beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
@@ -127,7 +146,8 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    return Sequences(layout, rows, dict(sorted(only.ignored.items())))
+    rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
+    return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 
 def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:
@@ -180,6 +200,8 @@ def _nothing_found(
     if reasons:
         first = [f"{reason}: {number}" for reason, number in sorted(reasons.items())[:5]]
         got += f" (not used: {'; '.join(first)})"
+    if likely := guess(files):
+        got += f", which look like {likely}"
     if fitting := _fitting(raw, known, listings):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
     return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,9 @@ def as_is(frames: Frames, size_px: int) -> Aligned:
     """
     shape = (size_px, size_px)
     kept = [number for number, frame in enumerate(frames) if frame.shape == shape]
-    other = len(frames) - len(kept)
-    dropped = {f"not {size_px} x {size_px} px": other} if other else {}
-    return _aligned([frames[number] for number in kept], size_px, kept, dropped)
+    other = set(range(len(frames))) - set(kept)
+    problems = dict.fromkeys(sorted(other), f"not {size_px} x {size_px} px")
+    return _aligned([frames[number] for number in kept], size_px, kept, problems)
 
 
 def resize(frames: Frames, size_px: int) -> Aligned:
@@ -45,7 +47,8 @@ def _scaled(frame: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def _aligned(
-    frames: list[NDArray[np.uint8]], size_px: int, kept: list[int], dropped: dict[str, int]
+    frames: list[NDArray[np.uint8]], size_px: int, kept: list[int], problems: dict[int, str]
 ) -> Aligned:
     stacked = np.stack(frames) if frames else np.zeros((0, size_px, size_px), np.uint8)
-    return Aligned(stacked, np.array(kept, np.int64), dropped)
+    dropped = dict(Counter(problems.values()))
+    return Aligned(stacked, np.array(kept, np.int64), dropped, problems)

@@ -80,12 +80,15 @@ def completed(scan: Scan, listings: Listings) -> Scan:
     """
     rows = list(scan.rows)
     ignored = Counter(scan.ignored)
+    frames: dict[str, int] = {}
     for archive in scan.archives:
-        rows += _rows(archive, listings.of(archive.path), ignored)
-    return Scan(scan.named(rows), dict(ignored))
+        rows += _rows(archive, listings.of(archive.path), ignored, frames)
+    return Scan(scan.named(rows), dict(ignored), frames=frames)
 
 
-def _rows(archive: ArchiveFile, contents: Contents, ignored: Counter[str]) -> list[CatalogueRow]:
+def _rows(
+    archive: ArchiveFile, contents: Contents, ignored: Counter[str], numbers: dict[str, int]
+) -> list[CatalogueRow]:
     rows = []
     for inside, problem in contents.problems.items():
         path = f"{archive.path}{SEPARATOR}{inside}" if inside else archive.path
@@ -95,6 +98,7 @@ def _rows(archive: ArchiveFile, contents: Contents, ignored: Counter[str]) -> li
         source = f"{archive.path}{SEPARATOR}{folder}"
         if key := archive.key_of(unpacked_path(source)):
             rows.append(CatalogueRow(key, "archive", source, "", _digest(archive, folder)))
+            numbers[source] = frames
         elif frames:
             ignored[MISPLACED] += frames
     return rows

@@ -110,31 +110,50 @@ def _unpickled(path: Path, modality: str) -> object:
             f"but it cannot be read ({error.strerror})"
         ) from None
     try:
-        content: object = _ArrayUnpickler(io.BytesIO(data), path).load()
+        return unpickled(data, path)
     except DataError:
         raise
-    # Bytes from outside make the unpickler fail in any way; each means that this is no such file.
-    except Exception as error:
+    except ValueError as error:
         raise DataError(
             f"{path}: expected a pickled array of {modality}, got {len(data)} bytes that are cut "
             f"short or no pickle ({error}); restore the file, or delete it to have it made again"
         ) from None
+
+
+def unpickled(data: bytes, source: Path | str) -> object:
+    """What a pickle of NumPy arrays and Python's own values holds; nothing in it is executed.
+
+    Args:
+        data: the pickle.
+        source: what to call it in messages.
+
+    Raises:
+        DataError: it refers to anything else.
+        ValueError: it is cut short or no pickle.
+    """
+    try:
+        content: object = _ArrayUnpickler(io.BytesIO(data), source).load()
+    except DataError:
+        raise
+    # Bytes from outside make the unpickler fail in any way; each means that this is no pickle.
+    except Exception as error:
+        raise ValueError(str(error)) from None
     return content
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     """An unpickler for which NumPy arrays are all there is."""
 
-    def __init__(self, file: io.BytesIO, path: Path) -> None:
+    def __init__(self, file: io.BytesIO, source: Path | str) -> None:
         super().__init__(file)
-        self._path = path
+        self._source = source
 
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         try:
             return _ADMITTED[module, name]
         except KeyError:
             raise DataError(
-                f"{self._path}: expected a pickled NumPy array and nothing else, but the file "
+                f"{self._source}: expected a pickled NumPy array and nothing else, but the file "
                 f"asks for {module}.{name}, which was not run; do not use this file"
             ) from None
 

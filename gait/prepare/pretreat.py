@@ -1,4 +1,4 @@
-"""Aligns the silhouettes of a shard and writes pkl sequences, with poses where there are any."""
+"""Aligns the silhouettes of a shard and writes pkl sequences, with what lies beside them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import skeleton_maps
+from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.prepare import skeleton_maps, tracks
 from gait.prepare.align import Aligned, Frames, align
+from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
@@ -74,12 +75,16 @@ class _Block:
     Attributes:
         frames: those that can be read.
         numbers: the number of each in the source, from 0, [s].
+        keys: what each is called, where images are; nothing for masks.
         problems: what was wrong with the others.
+        lost: the same, by what each is called.
     """
 
     frames: Frames
     numbers: NDArray[np.integer]
+    keys: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class _Task:
         frames_read: frames of the video that the masks come from; 0 for images.
         dropped: frames dropped before, by reason.
         pose: file of the joints in each frame of the source; None where there is none.
+        beside: where files of further modalities lie, by their kind.
     """
 
     key: SequenceKey
@@ -103,6 +109,7 @@ class _Task:
     frames_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     pose: Path | None = None
+    beside: dict[str, str] = field(default_factory=dict)
 
 
 def pretreat_shard(
@@ -121,6 +128,9 @@ def pretreat_shard(
     that have an aligned silhouette. Of a sequence whose pose cannot be used, or has another
     number of frames than the video, nothing is kept: it is reported on stderr and in the
     manifest, and does not stop the others.
+
+    Of images with files of further modalities beside them, a frame that one of these lacks is
+    dropped from all, so that the pkl files of a sequence always have the same frames.
 
     A sequence is left alone when its sources, the settings and its pkl files are as a former run
     left them. A run that was cut short continues after the last subject it had finished.
@@ -153,7 +163,7 @@ def pretreat_shard(
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(task.key.subject for task in waiting)
     for task, frames in _sources(waiting, raw, root, ORDERS[frame_order]):
-        rows = _pretreat(task, frames, root, size_px, KINDS[kind], least_frames)
+        rows = _pretreat(task, frames, raw, root, size_px, KINDS[kind], least_frames)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
         journal.record(rows, "" if has_bad_pose else task.state)
@@ -192,7 +202,10 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
             f"{shard}: expected silhouette images, got the video {row.source}; extract its "
             "silhouettes first and give their table (<shard>.silhouettes.csv)"
         )
-    return _Task(row.key, row.fingerprint, f"{settings} {row.fingerprint}", row)
+    state = f"{settings} {row.fingerprint}"
+    if row.beside:
+        state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
+    return _Task(row.key, row.fingerprint, state, row, beside=patterns_of(row))
 
 
 def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> _Task:
@@ -229,25 +242,30 @@ def _sources(
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
     images: list[NDArray[np.uint8]] = []
+    block = _Block(images, np.zeros(0, np.int64))
     numbers: list[int] = []
-    problems: Counter[str] = Counter()
     size = 0
     for number, frame in enumerate(frames):
+        key = Path(frame.name).stem
         if frame.image is None:
-            problems[frame.problem] += 1
+            block.problems[frame.problem] += 1
+            block.lost[key] = frame.problem
             continue
         images.append(frame.image)
         numbers.append(number)
+        block.keys.append(key)
         size += frame.image.nbytes
         if size > BLOCK_BYTES:
-            yield _Block(images, np.array(numbers), problems)
-            images, numbers, problems, size = [], [], Counter(), 0
-    yield _Block(images, np.array(numbers, np.int64), problems)
+            yield replace(block, numbers=np.array(numbers))
+            images, numbers, size = [], [], 0
+            block = _Block(images, np.zeros(0, np.int64))
+    yield replace(block, numbers=np.array(numbers, np.int64))
 
 
 def _pretreat(
     task: _Task,
     blocks: Iterator[_Block],
+    raw: Path,
     root: Path,
     size_px: int,
     kind: Callable[[Frames, int], Aligned],
@@ -261,6 +279,9 @@ def _pretreat(
     dropped = Counter(task.dropped)
     kept: list[NDArray[np.uint8]] = []
     numbers: list[NDArray[np.integer]] = []
+    keys: list[str] = []
+    problems: dict[str, str] = {}
+    images: dict[str, NDArray[np.uint8]] = {}
     frames_seen = 0
     for block in blocks:
         aligned = kind(block.frames, size_px)
@@ -269,6 +290,12 @@ def _pretreat(
         dropped.update(aligned.dropped)
         dropped.update(block.problems)
         frames_seen += len(block.frames) + block.problems.total()
+        if task.beside:
+            keys += [block.keys[row] for row in aligned.kept]
+            lost = {block.keys[row]: reason for row, reason in aligned.problems.items()}
+            problems |= block.lost | lost
+        if "pose_json" in task.beside:
+            images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, NDArray[Any]] = {}
     usable = sum(map(len, kept))
@@ -283,9 +310,16 @@ def _pretreat(
                 dropped[problem] += len(found.pop(SILHOUETTES))
             else:
                 found[POSE] = pose
-                found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(pose, size_px)
+        elif task.beside:
+            silhouettes = tracks.Track(keys, found[SILHOUETTES], problems)
+            joined = _joined(task, silhouettes, images, raw, size_px)
+            found, dropped = joined.frames, Counter(joined.dropped)
+            frames_read = joined.number + dropped.total()
+        if POSE in found:
+            found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
     row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
-    for modality in (SILHOUETTES, POSE, SKELETON_MAPS):
+    made = (each for kind in task.beside for each in BESIDE[kind])
+    for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *made):
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
     if not found:
@@ -294,6 +328,21 @@ def _pretreat(
         _written(replace(row, modality=modality), frames, root)
         for modality, frames in found.items()
     )
+
+
+def _joined(
+    task: _Task,
+    silhouettes: tracks.Track,
+    images: tracks.Silhouettes,
+    raw: Path,
+    size_px: int,
+) -> tracks.Joined:
+    """The silhouettes with what lies beside them."""
+    try:
+        beside = tracks.read_tracks(raw, task.beside, size_px, images)
+        return tracks.join({SILHOUETTES: silhouettes, **beside})
+    except DataError as error:
+        raise DataError(f"sequence {task.key}: {error}") from None
 
 
 def _joints(

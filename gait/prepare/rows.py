@@ -20,9 +20,10 @@ COLUMNS = (
     "background",
     "fingerprint",
     "pose",
+    "beside",
 )
-# Tables of former versions end before the pose.
-_FORMER_COLUMNS = COLUMNS[:-1]
+# Tables of former versions end before the last column, or before the pose.
+_KNOWN_HEADERS = (COLUMNS, COLUMNS[:-1], COLUMNS[:-2])
 
 
 def read_rows(path: Path) -> list[CatalogueRow]:
@@ -36,7 +37,7 @@ def read_rows(path: Path) -> list[CatalogueRow]:
             header, *rows = [tuple(row) for row in csv.reader(stream)] or [()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}); run gait rearrange again") from error
-    if header not in (COLUMNS, _FORMER_COLUMNS) or any(len(row) != len(header) for row in rows):
+    if header not in _KNOWN_HEADERS or any(len(row) != len(header) for row in rows):
         raise DataError(
             f"{path}: expected the columns {','.join(COLUMNS)} in every row, got "
             f"{','.join(header) or 'an empty file'}; run gait rearrange again"
@@ -50,7 +51,11 @@ def rows_text(rows: Iterable[CatalogueRow]) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(
-        (*row.key, row.kind, row.source, row.background, row.fingerprint, row.pose) for row in rows
+        (
+            *row.key,
+            *(row.kind, row.source, row.background, row.fingerprint, row.pose, row.beside),
+        )
+        for row in rows
     )
     return stream.getvalue()
 

@@ -22,9 +22,10 @@ def report(
         DataError: the metrics cannot be read or are those of another experiment.
     """
     scores = read_metrics(metrics)
-    found = f"{scores.dataset}/{scores.model}/{scores.save_name}"
-    if found != resolved.identity:
-        raise DataError(f"{metrics}: holds the metrics of {found}, expected {resolved.identity}")
+    if scores.identity != resolved.identity:
+        raise DataError(
+            f"{metrics}: holds the metrics of {scores.identity}, expected {resolved.identity}"
+        )
     rows = report_rows(scores, resolved.dataset.published)
     draw(scores, rows, metrics.with_name("history.jsonl"), figures)
     write_table(views_csv, ViewRow, view_rows(scores))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gait.errors import DataError
-from gait.files import atomic_path
-from gait.report.metrics import Metrics, Probe, Protocol
+from gait.files import write_if_changed
+from gait.report.metrics import Classification, Metrics, Probe, Retrieval
 from gait.report.tables import MEAN, Row
 
 if TYPE_CHECKING:
@@ -32,47 +34,66 @@ def draw(metrics: Metrics, rows: list[Row], history: Path, folder: Path) -> None
     """Draw what there is to draw and remove what an earlier run drew besides.
 
     `rank1.svg` shows rank-1 with its interval, `cmc.svg` the cumulative match characteristic,
-    `<protocol>-views.svg` rank-1 by view, and `training.svg` the losses of the run, where its
-    history is there.
+    `<protocol>-views.svg` rank-1 by view, `<protocol>-confusion.svg` which categories are taken
+    for which, and `training.svg` the losses of the run, where its history is there.
 
     Args:
         history: `history.jsonl` of the training run; need not exist.
         folder: where the figures go; made if needed, its SVG files belong to this function.
     """
-    # Costs most of a second, which only this command has to spend.
-    from matplotlib import rc_context, rcdefaults, rcParams
-
     folder.mkdir(parents=True, exist_ok=True)
     drawn = set()
-    with rc_context():
-        # A reader's own matplotlibrc must not change what is committed or compared.
-        rcdefaults()
-        rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+    with own_style():
         for name, figure in _figures(metrics, rows, history):
             path = folder / f"{name}.svg"
-            with atomic_path(path) as temporary:
-                # Neither date nor version: the same numbers have to give the same bytes.
-                figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+            write_if_changed(path, svg(figure))
             drawn.add(path.name)
     for stale in folder.glob("*.svg"):
         if stale.name not in drawn:
             stale.unlink()
 
 
+@contextmanager
+def own_style() -> Iterator[None]:
+    """The style of all figures, in which they have to be made and saved."""
+    # Costs most of a second, which only those who draw have to spend.
+    from matplotlib import rc_context, rcdefaults, rcParams
+
+    with rc_context():
+        # A reader's own matplotlibrc must not change what is committed or compared.
+        rcdefaults()
+        rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+        yield
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG: the same numbers give the same bytes."""
+    stream = io.BytesIO()
+    # Neither date nor version.
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
 def _figures(metrics: Metrics, rows: list[Row], history: Path) -> Iterator[tuple[str, Figure]]:
-    yield "rank1", _bars(metrics, rows)
-    yield "cmc", _curves(metrics)
+    retrievals = {
+        name: each for name, each in metrics.protocols.items() if isinstance(each, Retrieval)
+    }
+    if retrievals:
+        yield "rank1", _bars(retrievals, rows)
+        yield "cmc", _curves(retrievals)
     for name, protocol in metrics.protocols.items():
-        if protocol.cells != "pooled":
+        if isinstance(protocol, Retrieval) and protocol.cells != "pooled":
             yield f"{name}-views", _views(name, protocol)
+        elif isinstance(protocol, Classification):
+            yield f"{name}-confusion", _confusion(name, protocol)
     losses, scores = _curves_of(history)
     if losses:
         yield "training", _training(losses, scores, metrics)
 
 
-def _bars(metrics: Metrics, rows: list[Row]) -> Figure:
-    figure, panels = _panels(len(metrics.protocols), 3.4, 2.9)
-    for panel, (name, protocol) in zip(panels, metrics.protocols.items(), strict=True):
+def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
+    figure, panels = _panels(len(retrievals), 3.4, 2.9)
+    for panel, (name, protocol) in zip(panels, retrievals.items(), strict=True):
         summaries = {probe: each.summary for probe, each in protocol.probes.items()}
         summaries[MEAN] = protocol.mean
         for place, (probe, summary) in enumerate(summaries.items()):
@@ -106,9 +127,9 @@ def _bars(metrics: Metrics, rows: list[Row]) -> Figure:
     return figure
 
 
-def _curves(metrics: Metrics) -> Figure:
-    figure, panels = _panels(len(metrics.protocols), 3.4, 2.9)
-    for panel, (name, protocol) in zip(panels, metrics.protocols.items(), strict=True):
+def _curves(retrievals: dict[str, Retrieval]) -> Figure:
+    figure, panels = _panels(len(retrievals), 3.4, 2.9)
+    for panel, (name, protocol) in zip(panels, retrievals.items(), strict=True):
         for number, (probe, each) in enumerate(protocol.probes.items()):
             ranks = range(1, len(each.cmc_pct) + 1)
             colour, dash = _COLOURS[number % len(_COLOURS)], "-:"[number // len(_COLOURS) % 2]
@@ -123,7 +144,7 @@ def _curves(metrics: Metrics) -> Figure:
     return figure
 
 
-def _views(name: str, protocol: Protocol) -> Figure:
+def _views(name: str, protocol: Retrieval) -> Figure:
     """A heat map for each probe, or one row for each probe where all views are gallery."""
     if protocol.cells == "probe_view":
         views = sorted(
@@ -144,6 +165,19 @@ def _views(name: str, protocol: Protocol) -> Figure:
         _heat(panel, values, down, across, f"{name}, {probe}: rank-1 in percent")
         panel.set_xlabel("gallery view")
         panel.set_ylabel("probe view")
+    return figure
+
+
+def _confusion(name: str, protocol: Classification) -> Figure:
+    """Of the sequences of each category, a row, the share told to be of each."""
+    counts = np.array(protocol.confusion, float)
+    whole = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts * 100, whole, out=np.full_like(counts, np.nan), where=whole > 0)
+    labels = list(protocol.categories)
+    figure, panels = _panels(1, *_size(shares))
+    _heat(panels[0], shares, labels, labels, f"{name}: told of each category, percent")
+    panels[0].set_xlabel("told")
+    panels[0].set_ylabel("is")
     return figure
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Discriminator, Tag, ValidationError
 
+from gait.config.experiment import identity
+from gait.config.protocol import kind_of
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
 
@@ -47,9 +49,10 @@ class Probe(Strict):
     note: str
 
 
-class Protocol(Strict):
-    """A protocol's rows and their mean."""
+class Retrieval(Strict):
+    """A retrieval's rows and their mean."""
 
+    kind: Literal["retrieval"] = "retrieval"
     title: str
     cells: Literal["view_pair", "probe_view", "pooled"]
     exclude: str
@@ -57,18 +60,109 @@ class Protocol(Strict):
     mean: Summary
 
 
+class PairSummary(Strict):
+    """The figures of one row of a verification's table; `tar_pct` is by false acceptance rate."""
+
+    eer_pct: float | None
+    tar_pct: dict[str, float | None]
+    n_probe: int
+    n_gallery: int
+    n_genuine: int
+    n_impostor: int
+
+
+class PairProbe(Strict):
+    """One probe row of a verification."""
+
+    summary: PairSummary
+    note: str
+
+
+class Verification(Strict):
+    """A verification's rows and their mean."""
+
+    kind: Literal["verification"]
+    title: str
+    probes: dict[str, PairProbe]
+    mean: PairSummary
+
+
+class Category(Strict):
+    """How well one category is told from all others."""
+
+    recall_pct: float | None
+    specificity_pct: float | None
+    precision_pct: float | None
+    f1_pct: float | None
+    n_sequences: int
+    note: str
+
+
+class Classification(Strict):
+    """Means over categories, each category, and sequences by category as it is and as told."""
+
+    kind: Literal["classification"]
+    title: str
+    accuracy_pct: float
+    accuracy_ci_pct: tuple[float, float] | None
+    precision_pct: float
+    recall_pct: float
+    f1_pct: float
+    specificity_pct: float | None
+    n_sequences: int
+    categories: dict[str, Category]
+    confusion: list[list[int]]
+
+
+class Submission(Strict):
+    """A file for others to score, as its lines."""
+
+    kind: Literal["submission"]
+    title: str
+    lines: list[str]
+    n_probe: int
+    n_gallery: int
+    note: str
+
+
+class Segmentation(Strict):
+    """Intersection over union with the silhouettes, as a mean over frames."""
+
+    kind: Literal["segmentation"]
+    title: str
+    miou_pct: float
+    n_sequences: int
+    n_frames: int
+
+
+Protocol = Annotated[
+    Annotated[Retrieval, Tag("retrieval")]
+    | Annotated[Verification, Tag("verification")]
+    | Annotated[Classification, Tag("classification")]
+    | Annotated[Submission, Tag("submission")]
+    | Annotated[Segmentation, Tag("segmentation")],
+    Discriminator(kind_of),
+]
+
+
 class Metrics(Strict):
-    """One experiment's scores."""
+    """One experiment's scores; `trained_on` is another dataset than `dataset`, or empty."""
 
     format: Literal["gait-metrics-1"]
     dataset: str
     model: str
     save_name: str
+    trained_on: str = ""
     iterations: int
     seed: int
     distance: str
     n_subjects: int
     protocols: dict[str, Protocol]
+
+    @property
+    def identity(self) -> str:
+        """The output key of the experiment."""
+        return identity(self.dataset, self.model, self.save_name, self.trained_on)
 
 
 def read_metrics(path: Path) -> Metrics:

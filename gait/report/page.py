@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gait.files import atomic_path
+from gait.report.kinds import KINDS, Column, interval
+from gait.report.matrix import read_matrix
 from gait.report.tables import MEAN, Row, merged, read_report
 
-# In the order of the page; the figures by view, named after their protocols, come second.
+# In the order of the page; those named after their protocols come second.
 _CAPTIONS = {
     "rank1": "Rank-1, its 95 % interval when the subjects are resampled, and the published figure",
     "cmc": "Share of probes identified up to each rank",
@@ -21,7 +24,7 @@ _CAPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    rank1: str
+    value: str
     interval: str
     published: str
     mean: bool
@@ -31,14 +34,17 @@ class _Cell:
 class _Line:
     experiment: str
     cells: list[_Cell]
-    mean: Row
+    of_mean: list[str]
+    iterations: str
+    seed: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Protocol:
     name: str
-    sizes: str
+    explained: str
     probes: list[str]
+    of_mean: list[str]
     lines: list[_Line]
 
 
@@ -49,9 +55,15 @@ class _Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class _Table:
+    columns: list[Column]
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class _Experiment:
     name: str
-    rows: list[Row]
+    tables: list[_Table]
     figures: list[_Figure]
 
 
@@ -62,26 +74,42 @@ class _Dataset:
     protocols: list[_Protocol]
     notes: list[str]
     experiments: list[_Experiment]
+    quality: str
 
 
-def page(reports: list[Path], output: Path) -> None:
+def page(
+    reports: list[Path],
+    output: Path,
+    matrix: Path | None = None,
+    qualities: Sequence[Path] = (),
+) -> None:
     """Write one self-contained page from tables and the figures beside them.
 
     Args:
         reports: `report.csv` files; figures are taken from the folder `figures` beside a table
             that holds a single experiment.
+        matrix: a `matrix.csv`, if there is one to show.
+        qualities: quality reports, `<dataset>/quality.html` beside the page, to be linked to.
 
     Raises:
         DataError: a file is no such table, or two tables disagree on a row.
     """
     rows = merged(reports)
+    across = None if matrix is None else read_matrix(matrix)
     figures = {}
     for path in reports:
         experiments = {row.experiment for row in read_report(path)}
         if len(experiments) == 1:
             figures[experiments.pop()] = _figures(path.with_name("figures"))
+    links = {path.parent.name: f"{path.parent.name}/{path.name}" for path in qualities}
     datasets = [
-        _dataset(name, [row for row in rows if row.dataset == name], number, figures)
+        _dataset(
+            name,
+            [row for row in rows if row.dataset == name],
+            number,
+            figures,
+            links.get(name, ""),
+        )
         for number, name in enumerate(dict.fromkeys(row.dataset for row in rows), 1)
     ]
     environment = Environment(
@@ -91,13 +119,13 @@ def page(reports: list[Path], output: Path) -> None:
         keep_trailing_newline=True,
     )
     template = environment.get_template("page.html.j2")
-    text = template.render(datasets=datasets, mean=MEAN, interval=_interval)
+    text = template.render(datasets=datasets, mean=MEAN, matrix=across)
     with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def _dataset(
-    name: str, rows: list[Row], number: int, figures: dict[str, list[_Figure]]
+    name: str, rows: list[Row], number: int, figures: dict[str, list[_Figure]], quality: str
 ) -> _Dataset:
     scored = [row for row in rows if row.protocol]
     protocols = dict.fromkeys(row.protocol for row in scored)
@@ -112,43 +140,55 @@ def _dataset(
         experiments=[
             _Experiment(
                 each.partition("/")[2],
-                [row for row in scored if row.experiment == each],
+                _tables([row for row in scored if row.experiment == each]),
                 figures.get(each, []),
             )
             for each in experiments
         ],
+        quality=quality,
     )
 
 
+def _tables(rows: list[Row]) -> list[_Table]:
+    """One experiment's rows, those of each kind of protocol in a table of their own."""
+    return [
+        _Table(KINDS[kind].columns, [row for row in rows if row.kind == kind])
+        for kind in dict.fromkeys(row.kind for row in rows)
+    ]
+
+
 def _protocol(name: str, rows: list[Row]) -> _Protocol:
-    probes = [each for each in dict.fromkeys(row.probe for row in rows) if each != MEAN]
+    kind = KINDS[rows[0].kind]
     found = {(row.experiment, row.probe): row for row in rows}
+    # The mean comes last; a submission has none.
+    probes = [each for each in dict.fromkeys(row.probe for row in rows) if each != MEAN]
+    shown = [*probes, *dict.fromkeys(row.probe for row in rows if row.probe == MEAN)]
     experiments = dict.fromkeys(row.experiment for row in rows)
     lines = []
     for each in experiments:
-        cells = [_cell(found.get((each, probe))) for probe in [*probes, MEAN]]
-        lines.append(_Line(each.partition("/")[2], cells, found[each, MEAN]))
+        cells = [_cell(found.get((each, probe))) for probe in shown]
+        last = found[each, shown[-1]]
+        of_mean = [column.value(last) for column in kind.of_mean]
+        lines.append(_Line(each.partition("/")[2], cells, of_mean, last.iterations, last.seed))
     first = next(iter(experiments))
     sizes = ", ".join(
         f"{found[first, probe].n_probe} {probe}" for probe in probes if (first, probe) in found
     )
-    gallery = found[first, MEAN].n_gallery
-    return _Protocol(name, f"Probes: {sizes}; gallery: {gallery}.", [*probes, MEAN], lines)
+    gallery = found[first, shown[-1]].n_gallery
+    size = f"Probes: {sizes}; gallery: {gallery}." if gallery else f"Sequences: {sizes}."
+    of_mean = [f"mean {column.label}" for column in kind.of_mean]
+    return _Protocol(name, f"{size} {kind.meaning}", shown, of_mean, lines)
 
 
 def _cell(row: Row | None) -> _Cell:
     if row is None:
         return _Cell("", "", "", False)
-    return _Cell(row.rank1_pct, _interval(row), row.published_rank1_pct, row.probe == MEAN)
-
-
-def _interval(row: Row) -> str:
-    low, high = row.rank1_ci_low_pct, row.rank1_ci_high_pct
-    return f"{float(low):.1f} to {float(high):.1f}" if low else ""
+    value = KINDS[row.kind].headline(row)
+    return _Cell(value, interval(row), row.published_rank1_pct, row.probe == MEAN)
 
 
 def _where(row: Row) -> str:
-    return " ".join(filter(None, [f"{row.model}/{row.save_name}", row.protocol, row.probe]))
+    return " ".join(filter(None, [row.name, row.protocol, row.probe]))
 
 
 def _figures(folder: Path) -> list[_Figure]:
@@ -160,8 +200,18 @@ def _figures(folder: Path) -> list[_Figure]:
     )
     return [
         _Figure(
-            _CAPTIONS.get(path.stem, f"Rank-1 by view, {path.stem.removesuffix('-views')}"),
+            _caption(path.stem),
             base64.b64encode(path.read_bytes()).decode("ascii"),
         )
         for path in paths
     ]
+
+
+def _caption(figure: str) -> str:
+    """What a figure shows, by the name of its file."""
+    if figure in _CAPTIONS:
+        return _CAPTIONS[figure]
+    protocol, _, what = figure.rpartition("-")
+    if what == "confusion":
+        return f"What is told of the sequences of each category, {protocol}"
+    return f"Rank-1 by view, {protocol}"

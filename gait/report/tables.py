@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from gait.config.dataset import Published
 from gait.errors import DataError
 from gait.files import atomic_path
-from gait.report.metrics import Metrics, Summary
+from gait.report.metrics import (
+    Classification,
+    Metrics,
+    Retrieval,
+    Segmentation,
+    Submission,
+    Verification,
+)
 
 MEAN = "mean"
 
@@ -20,8 +27,12 @@ MEAN = "mean"
 class Row:
     """A row of `report.csv`: every value as it is written, empty where it does not apply.
 
-    Percentages have two decimals. `probe` is a probe row of the protocol, or 'mean' for the plain
-    mean of them. `note` says why values are missing.
+    Percentages have two decimals. `probe` is a probe row of the protocol, or a category; 'mean'
+    is the plain mean of the probes, or the whole of a classification: its accuracy, and the means
+    over categories. The recall of a category is its sensitivity. `tar_far_1e_2_pct` is the share
+    of true pairs accepted when no more than one false pair in 100 is. `note` says why values are
+    missing. `trained_on` is the dataset of the experiment where it is tested on another one, which
+    is `dataset` then.
     """
 
     dataset: str
@@ -40,12 +51,32 @@ class Row:
     published_rank1_pct: str = ""
     iterations: str = ""
     seed: str = ""
+    kind: str = ""
+    accuracy_pct: str = ""
+    accuracy_ci_low_pct: str = ""
+    accuracy_ci_high_pct: str = ""
+    precision_pct: str = ""
+    recall_pct: str = ""
+    f1_pct: str = ""
+    specificity_pct: str = ""
+    eer_pct: str = ""
+    tar_far_1e_2_pct: str = ""
+    tar_far_1e_3_pct: str = ""
+    tar_far_1e_4_pct: str = ""
+    miou_pct: str = ""
     note: str = ""
+    trained_on: str = ""
+
+    @property
+    def name(self) -> str:
+        """`<model>/<save_name>`, and what it was trained on where that is another dataset."""
+        trained = f", trained on {self.trained_on}" if self.trained_on else ""
+        return f"{self.model}/{self.save_name}{trained}"
 
     @property
     def experiment(self) -> str:
-        """`<dataset>/<model>/<save_name>`."""
-        return f"{self.dataset}/{self.model}/{self.save_name}"
+        """`<dataset>/<name>`: tells rows of different experiments apart."""
+        return f"{self.dataset}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +93,46 @@ class ViewRow:
 
 
 def report_rows(metrics: Metrics, published: list[Published]) -> list[Row]:
-    """The rows of an experiment: each protocol's probes, then their mean.
+    """The rows of an experiment: each protocol's probes or categories, then their mean.
 
     The published mean is given when every probe of the protocol has a published figure.
     """
-    rows = []
+    rows: list[Row] = []
     for name, protocol in metrics.protocols.items():
         known: dict[str, float] = {}
         for each in published:
             if (each.model, each.protocol) == (metrics.model, name):
                 known = each.rank1_pct | known
-        theirs = [known.get(probe) for probe in protocol.probes]
-        summaries = [(probe, each.summary, each.note) for probe, each in protocol.probes.items()]
-        for (probe, summary, note), figure in zip(
-            [*summaries, (MEAN, protocol.mean, "")], [*theirs, mean_of(theirs)], strict=True
-        ):
-            rows.append(_row(metrics, name, probe, summary, figure, note))
+        common = Row(
+            dataset=metrics.dataset,
+            model=metrics.model,
+            save_name=metrics.save_name,
+            protocol=name,
+            iterations=str(metrics.iterations),
+            seed=str(metrics.seed),
+            kind=protocol.kind,
+            trained_on=metrics.trained_on,
+        )
+        match protocol:
+            case Retrieval():
+                rows += _retrieval_rows(common, protocol, known)
+            case Verification():
+                rows += _verification_rows(common, protocol)
+            case Classification():
+                rows += _classification_rows(common, protocol)
+            case Submission():
+                rows.append(_submission_row(common, protocol, known))
+            case Segmentation():
+                rows.append(_segmentation_row(common, protocol))
     return rows
 
 
 def view_rows(metrics: Metrics) -> list[ViewRow]:
-    """Every cell of every protocol, in long form."""
+    """Every cell of every retrieval, in long form."""
     return [
         ViewRow(name, probe, probe_view, gallery_view, percent(rank1), str(probes), str(gallery))
         for name, protocol in metrics.protocols.items()
+        if isinstance(protocol, Retrieval)
         for probe, each in protocol.probes.items()
         for probe_view, gallery_view, rank1, probes, gallery in zip(
             each.cells.probe_view,
@@ -174,33 +221,99 @@ def mean_of(values: list[float | None]) -> float | None:
     return sum(there) / len(there) if there and len(there) == len(values) else None
 
 
-def _row(
-    metrics: Metrics,
-    protocol: str,
-    probe: str,
-    summary: Summary,
-    published: float | None,
-    note: str,
-) -> Row:
-    low, high = summary.rank1_ci_pct or (None, None)
-    return Row(
-        dataset=metrics.dataset,
-        model=metrics.model,
-        save_name=metrics.save_name,
-        protocol=protocol,
-        probe=probe,
-        rank1_pct=percent(summary.rank_pct[1]),
-        rank5_pct=percent(summary.rank_pct[5]),
-        map_pct=percent(summary.map_pct),
-        minp_pct=percent(summary.minp_pct),
-        n_probe=str(summary.n_probe),
-        n_gallery=str(summary.n_gallery),
-        rank1_ci_low_pct=percent(low),
-        rank1_ci_high_pct=percent(high),
-        published_rank1_pct=percent(published),
-        iterations=str(metrics.iterations),
-        seed=str(metrics.seed),
-        note=note,
+def _retrieval_rows(common: Row, protocol: Retrieval, known: dict[str, float]) -> list[Row]:
+    theirs = [known.get(probe) for probe in protocol.probes]
+    summaries = [(probe, each.summary, each.note) for probe, each in protocol.probes.items()]
+    rows = []
+    for (probe, summary, note), figure in zip(
+        [*summaries, (MEAN, protocol.mean, "")], [*theirs, mean_of(theirs)], strict=True
+    ):
+        low, high = summary.rank1_ci_pct or (None, None)
+        rows.append(
+            replace(
+                common,
+                probe=probe,
+                rank1_pct=percent(summary.rank_pct[1]),
+                rank5_pct=percent(summary.rank_pct[5]),
+                map_pct=percent(summary.map_pct),
+                minp_pct=percent(summary.minp_pct),
+                n_probe=str(summary.n_probe),
+                n_gallery=str(summary.n_gallery),
+                rank1_ci_low_pct=percent(low),
+                rank1_ci_high_pct=percent(high),
+                published_rank1_pct=percent(figure),
+                note=note,
+            )
+        )
+    return rows
+
+
+def _verification_rows(common: Row, protocol: Verification) -> list[Row]:
+    summaries = [(probe, each.summary, each.note) for probe, each in protocol.probes.items()]
+    return [
+        replace(
+            common,
+            probe=probe,
+            eer_pct=percent(summary.eer_pct),
+            tar_far_1e_2_pct=percent(summary.tar_pct["1e-2"]),
+            tar_far_1e_3_pct=percent(summary.tar_pct["1e-3"]),
+            tar_far_1e_4_pct=percent(summary.tar_pct["1e-4"]),
+            n_probe=str(summary.n_probe),
+            n_gallery=str(summary.n_gallery),
+            note=note,
+        )
+        for probe, summary, note in [*summaries, (MEAN, protocol.mean, "")]
+    ]
+
+
+def _classification_rows(common: Row, protocol: Classification) -> list[Row]:
+    low, high = protocol.accuracy_ci_pct or (None, None)
+    rows = [
+        replace(
+            common,
+            probe=name,
+            precision_pct=percent(each.precision_pct),
+            recall_pct=percent(each.recall_pct),
+            f1_pct=percent(each.f1_pct),
+            specificity_pct=percent(each.specificity_pct),
+            n_probe=str(each.n_sequences),
+            note=each.note,
+        )
+        for name, each in protocol.categories.items()
+    ]
+    whole = replace(
+        common,
+        probe=MEAN,
+        accuracy_pct=percent(protocol.accuracy_pct),
+        accuracy_ci_low_pct=percent(low),
+        accuracy_ci_high_pct=percent(high),
+        precision_pct=percent(protocol.precision_pct),
+        recall_pct=percent(protocol.recall_pct),
+        f1_pct=percent(protocol.f1_pct),
+        specificity_pct=percent(protocol.specificity_pct),
+        n_probe=str(protocol.n_sequences),
+    )
+    return [*rows, whole]
+
+
+def _submission_row(common: Row, protocol: Submission, known: dict[str, float]) -> Row:
+    whose = f"only its organisers can score it, from {common.protocol}.csv"
+    return replace(
+        common,
+        probe="all",
+        n_probe=str(protocol.n_probe),
+        n_gallery=str(protocol.n_gallery),
+        published_rank1_pct=percent(known.get("all")),
+        note="; ".join(filter(None, [whose, protocol.note])),
+    )
+
+
+def _segmentation_row(common: Row, protocol: Segmentation) -> Row:
+    return replace(
+        common,
+        probe="all",
+        n_probe=str(protocol.n_sequences),
+        miou_pct=percent(protocol.miou_pct),
     )
 
 

@@ -10,24 +10,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gait.report.kinds import KINDS
+from gait.report.matrix import Matrix, is_matrix, read_matrix
 from gait.report.tables import MEAN, Row, read_report
 
 WIDTH = 100
-_MEANING = (
-    "Percent. Rank-1, rank-5: probes with their subject among the first 1 or 5 of the gallery. "
-    "95 %: interval of rank-1 when the subjects are resampled. mAP, mINP: mean average precision, "
-    "mean inverse negative penalty."
+_MATRIX_MEANING = (
+    "Mean rank-1 of a protocol in percent: mean over seeds ± their standard deviation (their "
+    "number). Bold: the dataset trained on."
 )
 
 
 def show(report_csv: Path) -> None:
-    """Print `report.csv`, one table for each protocol, and where the files are.
+    """Print `report.csv`, one table for each protocol, and where the files are; or `matrix.csv`.
 
     Raises:
         DataError: the file is missing or is no such table.
     """
-    rows = read_report(report_csv)
     console = Console(width=WIDTH, highlight=False)
+    if is_matrix(report_csv):
+        _show_matrix(read_matrix(report_csv), report_csv, console)
+        return
+    rows = read_report(report_csv)
     scored = [row for row in rows if row.protocol]
     # Experiments and probes keep the order of the file.
     order = dict.fromkeys((row.dataset, row.protocol) for row in scored)
@@ -38,7 +42,8 @@ def show(report_csv: Path) -> None:
         if row.note:
             what = " ".join(filter(None, [row.experiment, row.protocol, row.probe]))
             console.print(Text(f"{what}: {row.note}"))
-    console.print(Text(_MEANING, style="dim"))
+    meanings = [KINDS[kind].meaning for kind in dict.fromkeys(row.kind for row in scored)]
+    console.print(Text(" ".join(["Percent.", *meanings]), style="dim"))
     console.print(Text(f"table    {report_csv}"))
     for name, what in (("views.csv", "views   "), ("figures", "figures ")):
         beside = report_csv.with_name(name)
@@ -46,38 +51,55 @@ def show(report_csv: Path) -> None:
             console.print(Text(f"{what} {beside}"))
 
 
-def _table(title: str, rows: list[Row]) -> Table:
-    table = Table(
+def _show_matrix(matrix: Matrix, path: Path, console: Console) -> None:
+    table = _empty("trained on (down), tested on (across)")
+    for name in ("experiment", "trained on"):
+        table.add_column(name, overflow="fold")
+    for column in matrix.columns:
+        table.add_column(column.replace("/", "\n"), justify="right", overflow="fold")
+    for row in matrix.rows:
+        table.add_row(
+            Text(f"{row.model}/{row.save_name}"),
+            Text(row.trained_on),
+            *(
+                Text(str(row.cells[column]), style="bold" if row.is_own(column) else "")
+                for column in matrix.columns
+            ),
+        )
+    console.print(table)
+    for row in matrix.rows:
+        if row.note:
+            console.print(Text(f"{row.trained_on}/{row.model}/{row.save_name}: {row.note}"))
+    console.print(Text(_MATRIX_MEANING, style="dim"))
+    console.print(Text(f"table    {path}"))
+
+
+def _empty(title: str) -> Table:
+    return Table(
         title=Text(title, style="bold"),
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
     )
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    table = _empty(title)
     table.add_column("experiment", overflow="fold")
     table.add_column("probe", overflow="fold")
-    for name in ("rank-1", "95 %", "published", "rank-5", "mAP", "mINP", "probes", "gallery"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for experiment, group in groupby(rows, key=lambda row: f"{row.model}/{row.save_name}"):
+    columns = KINDS[rows[0].kind].columns
+    for number, column in enumerate(columns):
+        style = "bold" if number == 0 else None
+        table.add_column(column.label, justify="right", no_wrap=True, style=style)
+    for experiment, group in groupby(rows, key=lambda row: row.name):
         members = list(group)
         for number, row in enumerate(members):
             table.add_row(
                 Text(experiment if number == 0 else ""),
                 Text(row.probe),
-                Text(row.rank1_pct, style="bold"),
-                Text(_interval(row)),
-                Text(row.published_rank1_pct),
-                Text(row.rank5_pct),
-                Text(row.map_pct),
-                Text(row.minp_pct),
-                Text(row.n_probe),
-                Text(row.n_gallery),
+                *(Text(column.value(row)) for column in columns),
                 style="italic" if row.probe == MEAN else None,
                 end_section=number == len(members) - 1,
             )
     return table
-
-
-def _interval(row: Row) -> str:
-    low, high = row.rank1_ci_low_pct, row.rank1_ci_high_pct
-    return f"{float(low):.1f}-{float(high):.1f}" if low else ""

@@ -169,7 +169,8 @@ def test_ccpg(name: str) -> None:
 def test_real_scene() -> None:
     case = DATASETS["GREW real scene (train split style)"]
     records = [(f"{i:05d}", kind, "000") for i in range(24) for kind in ("01", "02")]
-    got = scored(case, records, protocols_of(case))["local"].probes["all"].summary.rank_pct
+    local = {"local": protocols_of(case)["local"]}
+    got = scored(case, records, local)["local"].probes["all"].summary.rank_pct
     expected = [float(each) for each in case["log"][1::2]]
     assert [got[k] for k in (1, 5, 10, 20)] == pytest.approx(expected, abs=1e-9)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gait.config.dataset import Dataset
 from gait.config.experiment import Experiment, Resolved
-from gait.config.protocol import Protocol
+from gait.config.protocol import Retrieval
 from gait.report.metrics import Metrics
 from gait.report.tables import Row, report_rows, write_table
 
@@ -19,8 +19,8 @@ CONDITIONS = ["nm-01", "nm-02", "cl-01"]
 VIEWS = ["000", "054", "090"]
 
 
-def a_protocol(cells: str = "view_pair", exclude: str = "identical_view") -> Protocol:
-    return Protocol(
+def a_protocol(cells: str = "view_pair", exclude: str = "identical_view") -> Retrieval:
+    return Retrieval(
         title="a title",
         gallery={"condition": ["nm-01"]},
         probes={"NM": {"condition": ["nm-02"]}, "CL": {"condition": ["cl-*"]}},
@@ -104,7 +104,9 @@ def probe(rank1: float | None, note: str = "") -> dict[str, Any]:
     return {"summary": summary(rank1), "cmc_pct": curve, "cells": cells, "note": note}
 
 
-def metrics(save_name: str = "paper", probes: dict[str, Any] | None = None) -> dict[str, Any]:
+def metrics(
+    save_name: str = "paper", probes: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
     return {
         "format": "gait-metrics-1",
         "dataset": "Toy",
@@ -123,7 +125,7 @@ def metrics(save_name: str = "paper", probes: dict[str, Any] | None = None) -> d
                 "mean": summary(82.97915),
             }
         },
-    }
+    } | changes
 
 
 def table(path: Path, save_name: str = "paper", **changes: Any) -> Path:

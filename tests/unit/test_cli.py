@@ -106,7 +106,15 @@ def test_each_arrow_of_the_flow_is_a_subcommand() -> None:
         "score",
         "tabulate",
     }
-    people = {"synthesize", "config", "models", "show", "import-checkpoint", "import-config"}
+    people = {
+        "synthesize",
+        "check",
+        "config",
+        "models",
+        "show",
+        "import-checkpoint",
+        "import-config",
+    }
     assert flow | people <= set(SUBCOMMANDS)
 
 
@@ -156,6 +164,12 @@ def test_an_error_is_a_sentence_and_exit_code_1(root: Path) -> None:
     ("command", "part"),
     [
         ("config SynthGait/GaitSet", "<dataset>/<model>/<save_name>"),
+        ("config SynthGait/GaitSet/demo/OUMVLP", "/on-<dataset>"),
+        ("config SynthGait/GaitSet/demo/on-OUMVLPP", "did you mean 'OUMVLP'"),
+        (
+            "train SynthGait/GaitSet/demo/on-OUMVLP --packed packed --model model.pt",
+            "is tested only",
+        ),
         ("synthesize CASIA-B", "has no population"),
         ("synthesize --population [1]", "--population: expected a mapping"),
         ("synthesize --population subjects:", "--population: "),
@@ -229,6 +243,16 @@ def test_config_with_origins_names_the_file_of_each_value(root: Path) -> None:
     assert places["gradient_clip"] == "built-in default"
 
 
+def test_config_of_an_experiment_tested_elsewhere(root: Path) -> None:
+    output = root / "config.yaml"
+    said("config", "SynthGait/GaitSet/demo/on-OUMVLP", "--output", output)
+    written = read_resolved(output)
+    assert written.identity == "SynthGait/GaitSet/demo/on-OUMVLP"
+    own = load_experiment(root, "SynthGait", "GaitSet", "demo")[0]
+    assert written.experiment.embedding == own.experiment.embedding
+    assert written.dataset.partition.test != own.dataset.partition.test
+
+
 def test_config_writes_what_the_stages_read(root: Path) -> None:
     output = root / "results/SynthGait/GaitSet/demo/config.yaml"
     said("config", "SynthGait/GaitSet/demo", "--output", output)
@@ -266,6 +290,22 @@ def test_rearrange_and_materialise(root: Path) -> None:
         assert f"1 sequences in {tree}" in printed.replace("\n", "")
         assert (tree / "001/nm-01/090").is_symlink() == is_link
         assert len(list((tree / "001/nm-01/090").glob("*.png"))) == 2
+
+
+def test_check_tells_what_is_missing_and_fails_on_what_cannot_be_used(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = root / "data/Gait3D/pkl/0000/camid0_videoid2/seq0"
+    folder.mkdir(parents=True)
+    (folder / "seq0.pkl").write_bytes(pickle.dumps(np.ones((9, 64, 64), np.uint8)))
+    text = said("check", "Gait3D", "--output", "check.csv")
+    assert "warning: missing test subjects: 1,000 (0002, 0007, 0011, ...)" in text
+    with (root / "check.csv").open(encoding="utf-8") as file:
+        assert [row["count"] for row in csv.DictReader(file)] == ["2999", "1000"]
+    (folder / "seq0.pkl").write_bytes(b"torn")
+    last = refused(monkeypatch, capsys, "check", "Gait3D", "--output", "check.csv")[-1]
+    assert last.startswith("gait: error: pkl files cut short: 1 (data/Gait3D/pkl/0000/")
+    assert "severity" in (root / "check.csv").read_text(encoding="utf-8")
 
 
 def test_adopt_lists_a_pkl_tree(root: Path) -> None:

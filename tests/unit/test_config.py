@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,53 @@ def test_unknown_names_list_the_nearest(root: Path) -> None:
 def test_an_unknown_protocol_names_those_there_are(root: Path) -> None:
     experiment(root, "evaluation: {protocols: [single_vieww]}\n")
     with pytest.raises(ConfigError, match="did you mean 'single_view'"):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
+def test_problems_of_a_protocol_have_their_place_whatever_its_kind(root: Path) -> None:
+    path = root / "datasets/SynthGait/dataset.yaml"
+    text = path.read_text(encoding="utf-8")
+    more = (
+        "  submission:\n"
+        "    kind: submission\n"
+        "    tittle: wrong\n"
+        "    gallery: {conditions: [nm-01]}\n"
+        "    probes: {}\n"
+        "    columns: video label\n"
+    )
+    changed = text.replace("    exclude: identical_view\n", "    excluded: none\n")
+    path.write_text(changed.replace("\nbaselines", f"{more}\nbaselines"), encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load_dataset(root, "SynthGait")
+    found = {re.sub(r"^.*dataset.yaml:\d+: ", "", each) for each in raised.value.problems}
+    assert found == {
+        "protocols.single_view.exclude: is missing",
+        "protocols.single_view.excluded: unknown key; did you mean 'exclude'?",
+        "protocols.submission.title: is missing",
+        "protocols.submission.tittle: unknown key; did you mean 'title'?",
+        "protocols.submission.gallery.conditions: unknown key; did you mean 'condition'?",
+    }
+
+
+def test_a_protocol_that_scores_another_output_is_refused(root: Path) -> None:
+    experiment(root, "evaluation: {output: overlaps, protocols: [single_view]}\n")
+    with pytest.raises(ConfigError, match="single_view is a retrieval, which scores the output"):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
+def test_an_experiment_chooses_a_partition(root: Path) -> None:
+    path = root / "datasets/SynthGait/partition-small.yaml"
+    path.write_text("train: [001-002]\ntest: ['003']\n", encoding="utf-8")
+    experiment(root, "partition: small\n")
+    chosen = load_experiment(root, "SynthGait", "GaitSet", "mine")[0]
+    experiment(root, "{}\n")
+    usual = load_experiment(root, "SynthGait", "GaitSet", "mine")[0]
+    assert chosen.dataset.partition.test == ["003"] != usual.dataset.partition.test
+    slices = ("training_slice", "embedding_slice")
+    assert all(getattr(chosen, each)() != getattr(usual, each)() for each in slices)
+    assert chosen.scoring_slice() == usual.scoring_slice()
+    experiment(root, "partition: smal\n")
+    with pytest.raises(ConfigError, match=r"SynthGait has no partition 'smal'.*mean 'small'"):
         load_experiment(root, "SynthGait", "GaitSet", "mine")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -48,7 +49,7 @@ OTHER_PARTITIONS = {
     "Scoliosis1K/partition-118.yaml": (744, 749),
     "Scoliosis1K/partition-1116.yaml": (745, 748),
 }
-UNSCORED = {"CCGR", "GaitLU-1M", "HID2022", "Scoliosis1K"}
+UNSCORED = {"CCGR", "GaitLU-1M"}
 
 
 @cache
@@ -67,6 +68,23 @@ def test_partitions_have_the_known_sizes(name: str) -> None:
     assert (len(train), len(test)) == SIZES[name]
     assert not train & test
     assert all(re.fullmatch(NAME, each) for each in train | test)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_dataset_should_hold_fits_its_partition_and_protocols(name: str) -> None:
+    whole = dataset(name).whole
+    assert whole.subjects == sum(SIZES[name])
+    per_subject = [number for number in whole.conditions.values() if number is not None]
+    if whole.sequences is not None:
+        assert whole.sequences == whole.subjects * sum(per_subject)
+    for protocol in dataset(name).protocols.values():
+        probes = getattr(protocol, "probes", {})
+        rows = probes.values() if isinstance(probes, dict) else [probes]
+        for each in filter(None, [getattr(protocol, "gallery", None), *rows]):
+            for condition in each.condition or []:
+                is_name = not set(condition) & set("*?[!")
+                known = any(fnmatchcase(condition, pattern) for pattern in whole.conditions)
+                assert known or not is_name or not whole.conditions, condition
 
 
 @pytest.mark.parametrize("path", OTHER_PARTITIONS)
@@ -98,7 +116,8 @@ def test_datasets_of_the_same_subjects_are_cut_alike() -> None:
         ("Gait3D", "Gait3D-Parsing"),
     ):
         assert dataset(one).partition == dataset(other).partition
-        assert dataset(one).protocols == dataset(other).protocols
+        scored = {name: dataset(other).protocols[name] for name in dataset(one).protocols}
+        assert dataset(one).protocols == scored
     assert dataset("CCGR").partition.train == dataset("CCGR-MINI").partition.train
 
 

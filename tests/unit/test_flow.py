@@ -19,6 +19,7 @@ import yaml
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
 from gait.flow import Flow, canonical_json
+from gait.prepare.catalogue import rearrange
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -184,6 +185,97 @@ def test_another_experiment_has_slices_of_its_own(root: Path) -> None:
     assert changed_stages(root, lambda: experiment(root, "SynthGait/GaitSet/other")) == set()
 
 
+# Experiments tested on another dataset.
+
+
+def adopt(root: Path, dataset: str, *files: str) -> None:
+    """A pkl tree of one sequence; what is in the files plays no part here."""
+    leaf = root / "data" / dataset / "pkl/001/nm-01/090"
+    leaf.mkdir(parents=True)
+    for file in files:
+        (leaf / file).touch()
+
+
+def test_tested_elsewhere_what_counts_is_the_other_dataset(root: Path) -> None:
+    adopt(root, "OUMVLP", "090.pkl")
+    edit(root, "config/experiments/SynthGait/GaitSet/demo.yaml", evaluation={"bootstrap": 3})
+    known = flow(root)
+    on = (*DEMO, "/on-OUMVLP")
+    assert known.test_index(*on) == "data/OUMVLP/packed/index.csv"
+    assert known.test_index(*DEMO, "") == "data/SynthGait/packed/index.csv"
+    embedding = json.loads(known.slice("embedding", *on))
+    assert embedding["test"] == known.dataset("OUMVLP").partition.test
+    assert embedding["embedding"] == json.loads(known.slice("embedding", *DEMO))["embedding"]
+    scoring = json.loads(known.slice("scoring", *on))
+    assert set(scoring["protocols"]) == set(known.dataset("OUMVLP").protocols)
+    assert scoring["evaluation"]["bootstrap"] == 3
+    whole = json.loads(known.slice("all", *on))
+    assert (whole["dataset"]["name"], whole["trained_on"]) == ("OUMVLP", "SynthGait")
+    # What was published for it is of models trained on it.
+    assert known.dataset("OUMVLP").published and whole["dataset"]["published"] == []
+
+
+def test_a_change_of_either_dataset_stays_where_it_belongs(root: Path) -> None:
+    adopt(root, "OUMVLP", "090.pkl")
+    on = (*DEMO, "/on-OUMVLP")
+    stages = [("training", DEMO)] + [
+        (stage, key) for key in (DEMO, on) for stage in ("embedding", "scoring")
+    ]
+
+    def slices() -> list[str]:
+        known = flow(root)
+        return [known.slice(stage, *key) for stage, key in stages]
+
+    def changed(path: str, **changes: Any) -> list[Any]:
+        before = slices()
+        edit(root, path, **changes)
+        return [stage for stage, a, b in zip(stages, before, slices(), strict=True) if a != b]
+
+    protocols = read_yaml(root / "datasets/OUMVLP/dataset.yaml")[0]["protocols"]
+    next(iter(protocols.values()))["unmatched"] = "skip"
+    assert changed("datasets/OUMVLP/dataset.yaml", protocols=protocols) == [("scoring", on)]
+    assert changed("datasets/OUMVLP/partition.yaml", train=[]) == []
+    own = ["single_view"]
+    demo = "config/experiments/SynthGait/GaitSet/demo.yaml"
+    # A choice among the protocols of its own dataset means nothing elsewhere.
+    assert changed(demo, evaluation={"protocols": own}) == [("scoring", DEMO)]
+    assert changed("datasets/SynthGait/partition.yaml", test=["031-032"]) == [("embedding", DEMO)]
+
+
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        ("OUMVPL", "no dataset is named 'OUMVPL'.*did you mean 'OUMVLP'"),
+        ("SynthGait", "is trained on SynthGait itself; ask for SynthGait/GaitSet/demo$"),
+        ("GaitLU-1M", "GaitLU-1M has no protocol to be scored by; add 'protocols' to datasets/"),
+    ],
+)
+def test_what_cannot_be_tested_on_is_refused(root: Path, on: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        flow(root).slice("embedding", *DEMO, f"/on-{on}")
+
+
+def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(
+    root: Path,
+) -> None:
+    experiment(root, "SynthGait/GaitSet/joined", inputs=["skeleton_maps+silhouettes"])
+    on = (*GAITSET, "joined", "/on-CASIA-B")
+    film(root, "CASIA-B")
+    with pytest.raises(ConfigError, match="reads skeleton_maps, which CASIA-B does not have"):
+        flow(root).test_index(*on)
+    shutil.rmtree(root / "data")
+    adopt(root, "CASIA-B", "090.pkl", "090-skeleton_maps.pkl")
+    assert flow(root).modalities("CASIA-B") == {"silhouettes", "skeleton_maps"}
+    assert flow(root).test_index(*on) == "data/CASIA-B/packed/index.csv"
+    shutil.rmtree(root / "data")
+    # The contents of such a file decide, which are not read here.
+    adopt(root, "CASIA-B", "090.pkl", "other.pkl")
+    assert flow(root).modalities("CASIA-B") is None
+    assert flow(root).test_index(*on)
+    # Nothing is known of what has not been rendered yet.
+    assert flow(root).modalities("SynthGait") is None
+
+
 # Tables, and experiments that cannot run.
 
 
@@ -259,8 +351,8 @@ def test_the_page_holds_what_is_behind_the_targets_each_once(root: Path) -> None
         }
     )
     assert len(pages) == len(set(pages))
-    own = flow(root, targets=[table(*DEMO)]).page_reports()
-    assert own == [table(*DEMO)]
+    for own in (table(*DEMO), table(*DEMO, "on-OUMVLP")):
+        assert flow(root, targets=[own]).page_reports() == [own]
     with pytest.raises(ConfigError, match=r"config\.yaml: .*'targets'"):
         flow(root, targets=["results/report.html", ""]).page_reports()
 
@@ -494,6 +586,38 @@ def test_a_deleted_rendered_video_is_noticed(root: Path) -> None:
     assert flow(root).raw_states("SynthGait") != before
 
 
+# The check that comes first.
+
+
+def test_only_a_shard_whose_table_is_not_as_the_raw_files_waits_for_the_check(root: Path) -> None:
+    film(root, "CASIA-B")
+    folder = root / "data/CASIA-B"
+    shards = flow(root).shards
+
+    def waiting() -> list[str]:
+        return [each for each in shards if flow(root).awaits_check("CASIA-B", each)]
+
+    assert waiting() == shards
+    for number, shard in enumerate(shards, 1):
+        rearrange(folder / "raw", ["casia_b_videos"], folder / f"shards/{shard}.csv", number, 4)
+    assert waiting() == shards
+    (folder / "check.csv").write_text("severity\n", encoding="utf-8")
+    assert waiting() == []
+    state = flow(root).checked_state("CASIA-B")
+    (folder / "raw/003-nm-01-090.avi").write_bytes(b"another film")
+    [changed] = waiting()
+    assert "003," in (folder / f"shards/{changed}.csv").read_text(encoding="utf-8")
+    assert flow(root).checked_state("CASIA-B") != state
+
+
+def test_what_is_checked_of_an_adopted_tree(root: Path) -> None:
+    tree = pkl_tree(root, "CASIA-B")
+    assert flow(root).checked_input("CASIA-B") == []
+    before = flow(root).checked_state("CASIA-B")
+    (tree / "002/nm-01/090/090.pkl").write_bytes(b"other frames")
+    assert flow(root).checked_state("CASIA-B") != before
+
+
 # A pkl tree that was there before.
 
 
@@ -553,3 +677,17 @@ def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
 
 def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
     assert "without a word" in flow(root).sentences()
+
+
+# Submissions.
+
+
+def test_files_for_challenges_are_those_of_experiments_that_can_run(root: Path) -> None:
+    experiment(root, "HID2022/GaitBase/weights", weights="absent.pt")
+    experiment(root, "HID2022/GaitBase/plain", evaluation={"protocols": ["submission"]})
+    assert flow(root).submissions("HID2022", "GaitBase") == [
+        "results/HID2022/GaitBase/paper/submission.csv",
+        "results/HID2022/GaitBase/paper/submission-reranked.csv",
+        "results/HID2022/GaitBase/plain/submission.csv",
+    ]
+    assert flow(root).submissions(*GAITSET) == []

@@ -199,11 +199,18 @@ def test_an_empty_sequence_is_finite(edge: bool, align: bool) -> None:
     assert all(each.isfinite().all() for each in tensors(output).values())
 
 
-def test_embeddings_of_segmentation_are_the_mean_mask() -> None:
+def test_embeddings_of_segmentation_are_the_mean_overlap() -> None:
     model = built("Segmentation").eval()
-    output = model(walk(3)[1:])
-    expected = (output["probabilities"] > 0.5).float().mean(0).flatten()
-    torch.testing.assert_close(output.embeddings, expected.view(1, -1, 1))
+    images, silhouettes = walk(3)[1:]
+    silhouettes[0, 1] = 0
+    output = model([images, silhouettes])
+    shares = []
+    for found, truth in zip(
+        output["probabilities"][:, 0] > 0.5, silhouettes[0] > 0.5, strict=True
+    ):
+        shares.append(float((found & truth).sum() / (found | truth).sum()))
+    assert shares[1] == 0 < shares[0]
+    torch.testing.assert_close(output.embeddings, torch.tensor(shares).mean().view(1, 1, 1))
 
 
 def test_an_even_kernel_is_refused() -> None:

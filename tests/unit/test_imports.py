@@ -29,6 +29,7 @@ ALLOWED = {
     "evaluation": BELOW_STAGES,
     "report": BELOW_STAGES,
     "flow": BELOW_STAGES | {"prepare"},
+    "matrix": BELOW_STAGES | {"flow"},
     "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import csv
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 from gait.report import combine, page
+from gait.report.tables import Row, write_table
 from tests.unit.scores import probe, table
 
 
@@ -79,6 +81,27 @@ def test_combined_tables_bring_their_notes_and_rows_come_once(tmp_path: Path) ->
     assert len([each for each in read.references if each.startswith("data:")]) == 1
 
 
+def test_a_model_trained_elsewhere_is_named_as_such_and_keeps_its_figures(tmp_path: Path) -> None:
+    own, foreign = experiment(tmp_path, "one"), experiment(tmp_path / "on-Toy", "one")
+    with foreign.open(encoding="utf-8", newline="") as file:
+        rows = [row | {"trained_on": "Far"} for row in csv.DictReader(file)]
+    write_table(foreign, Row, [Row(**row) for row in rows])
+    page([own, foreign], tmp_path / "report.html")
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "GaitSet/one, trained on Far" in " ".join(read.words)
+    assert len([each for each in read.references if each.startswith("data:")]) == 2
+
+
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:
     page([], tmp_path / "report.html")
     Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_quality_report_is_linked_to_where_there_is_one(tmp_path: Path) -> None:
+    reports = [experiment(tmp_path, "one")]
+    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Toy/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Toy/quality.html" in read.references
+    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Other/quality.html"])
+    read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not any("quality" in each for each in read.references)

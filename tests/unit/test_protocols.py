@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from gait.config.dataset import Dataset
-from gait.config.protocol import Protocol, matches
+from gait.config.protocol import Retrieval, matches
 from gait.errors import DataError
 from gait.evaluation import ProtocolScore, score_embeddings
 from gait.evaluation import distance as distance_module
@@ -19,7 +19,7 @@ from gait.evaluation.distance import part_distance
 Records = list[tuple[str, str, str]]
 
 
-def protocol(**changes: Any) -> Protocol:
+def protocol(**changes: Any) -> Retrieval:
     base: dict[str, Any] = {
         "title": "a protocol",
         "gallery": {"condition": ["nm-0[12]"]},
@@ -27,7 +27,7 @@ def protocol(**changes: Any) -> Protocol:
         "cells": "view_pair",
         "exclude": "identical_view",
     }
-    return Protocol(**base | changes)
+    return Retrieval(**base | changes)
 
 
 def records(subjects: int = 6, views: tuple[str, ...] = ("000", "045", "090")) -> Records:
@@ -43,13 +43,13 @@ def embed(rows: Records, noise: float = 2.0, seed: int = 0) -> np.ndarray:
 
 
 def scored(
-    rows: Records, embeddings: np.ndarray, chosen: Protocol, **options: Any
+    rows: Records, embeddings: np.ndarray, chosen: Retrieval, **options: Any
 ) -> ProtocolScore:
     subject, condition, view = (np.array(column) for column in zip(*rows, strict=True))
     return score_embeddings(embeddings, subject, condition, view, {"it": chosen}, **options)["it"]
 
 
-def slow(rows: Records, embeddings: np.ndarray, chosen: Protocol, probe: str) -> dict[str, Any]:
+def slow(rows: Records, embeddings: np.ndarray, chosen: Retrieval, probe: str) -> dict[str, Any]:
     """Rank-1, rank-5, mAP and mINP of one row, sequence by sequence."""
     distance = part_distance(embeddings, embeddings)
     asked = {"NM": ["nm-03"], "BG": ["bg-01"]}[probe]

@@ -1,4 +1,4 @@
-"""Re-ranking equals a walk through sets of neighbours; the other figures count as they say."""
+"""Re-ranking equals a walk through sets of neighbours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from gait.evaluation import rerank as module
-from gait.evaluation.classification import classification_score, predicted
 from gait.evaluation.rerank import rerank
-from gait.evaluation.segmentation import mean_iou
 
 
 def slow(distance: np.ndarray, probes: int, k1: int, k2: int, weight: float) -> np.ndarray:
@@ -54,25 +52,3 @@ def test_equals_a_slow_walk(
 
 def test_sequences_at_one_place_are_no_trouble() -> None:
     assert np.isfinite(rerank(np.zeros((6, 6), np.float32), 2)).all()
-
-
-def test_a_category_that_nobody_sees_takes_no_part_in_the_means() -> None:
-    score = classification_score(np.array([0, 0, 2]), np.array([0, 2, 2]))
-    assert score.accuracy_pct == pytest.approx(200 / 3)
-    assert (score.precision_pct, score.recall_pct) == (75.0, 75.0)
-    assert classification_score(np.array([0]), np.array([1])).precision_pct == 0.0
-
-
-def test_the_parts_of_a_prediction_are_averaged() -> None:
-    logits = np.array([[[3.0, 0.0], [0.0, 2.0], [2.0, 2.0]]], np.float32)
-    assert predicted(logits).tolist() == [2]
-
-
-def test_intersection_over_union_of_nothing_and_of_other_shapes() -> None:
-    masks = np.zeros((3, 4, 4), bool)
-    masks[1:, :2] = True
-    other = masks.copy()
-    other[2] = ~masks[2]
-    assert mean_iou(masks, other).tolist() == [1.0, 1.0, 0.0]
-    with pytest.raises(ValueError, match=r"\(3, 4, 4\) and \(2, 4, 4\)"):
-        mean_iou(masks, other[:2])

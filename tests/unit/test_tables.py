@@ -12,12 +12,14 @@ from gait.config.dataset import Published
 from gait.errors import DataError
 from gait.report import combine, show
 from gait.report.metrics import Metrics, read_metrics
-from gait.report.tables import Row, ViewRow, report_rows, view_rows, write_table
+from gait.report.tables import Row, ViewRow, read_report, report_rows, view_rows, write_table
 from tests.unit.scores import metrics, probe, table
 
 COLUMNS = (
     "dataset,model,save_name,protocol,probe,rank1_pct,rank5_pct,map_pct,minp_pct,n_probe,"
-    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,iterations,seed,note"
+    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,iterations,seed,kind,"
+    "accuracy_pct,accuracy_ci_low_pct,accuracy_ci_high_pct,precision_pct,recall_pct,f1_pct,"
+    "specificity_pct,eer_pct,tar_far_1e_2_pct,tar_far_1e_3_pct,tar_far_1e_4_pct,miou_pct,note,trained_on"
 )
 
 
@@ -30,10 +32,10 @@ def test_the_columns_their_order_and_decimals(tmp_path: Path) -> None:
     write_table(tmp_path / "report.csv", Row, rows)
     assert (tmp_path / "report.csv").read_bytes().decode().split("\n") == [
         COLUMNS,
-        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,400,0,",
-        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,400,0,",
+        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,400,0,retrieval,,,,,,,,,,,,,,",
+        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,400,0,retrieval,,,,,,,,,,,,,,",
         "Toy,GaitSet,paper,single_view,mean,"
-        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,400,0,",
+        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,400,0,retrieval,,,,,,,,,,,,,,",
         "",
     ]
 
@@ -89,6 +91,19 @@ def test_combining_keeps_order_takes_rows_once_and_adds_notes(tmp_path: Path) ->
     assert frame["save_name"].tolist() == ["b"] * 3 + ["a"] * 3 + ["weights"]
     assert frame["note"].iloc[-1] == note.split(": ")[1]
     assert frame.iloc[-1].drop(["dataset", "model", "save_name", "note"]).isna().all()
+
+
+def test_rows_of_models_trained_elsewhere_stand_beside_the_dataset_s_own(tmp_path: Path) -> None:
+    own, foreign = tmp_path / "own.csv", tmp_path / "foreign.csv"
+    table(own)
+    read = Metrics.model_validate(metrics() | {"trained_on": "Far"})
+    assert read.identity == "Far/GaitSet/paper/on-Toy"
+    write_table(foreign, Row, report_rows(read, []))
+    combine([own, foreign], tmp_path / "both.csv", [])
+    rows = read_report(tmp_path / "both.csv")
+    assert [row.trained_on for row in rows] == [""] * 3 + ["Far"] * 3
+    names = dict.fromkeys(row.experiment for row in rows)
+    assert list(names) == ["Toy/GaitSet/paper", "Toy/GaitSet/paper, trained on Far"]
 
 
 def test_only_notes_make_a_table_too(tmp_path: Path) -> None:

@@ -33,6 +33,22 @@ def test_broken_videos_are_counted_and_the_rest_goes_on(finished: Workspace) -> 
     assert rows["001", "nm-02", "090"]["pkl"]
 
 
+def test_what_cannot_be_used_stops_before_any_long_job(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.experiment("CASIA-B/GaitSet/paper")
+    raw = workspace.root / "data/CASIA-B/raw/001/nm-01/090"
+    raw.mkdir(parents=True)
+    for number in range(5):
+        (raw / f"{number:03d}.png").write_bytes(b"no picture at all")
+    run = workspace.snakemake("data/CASIA-B/packed/index.csv")
+    assert run.code != 0 and run.rules() == {"check"}
+    [*_, sentence] = [line for line in run.output.splitlines() if line.startswith("gait: error:")]
+    assert "sequences of another content than their name says: 1 (001/nm-01/090)" in sentence
+    log = (workspace.root / "logs/check/CASIA-B.log").read_text(encoding="utf-8")
+    assert "warning: missing training subjects: 73" in log
+    assert not (workspace.root / "data/CASIA-B/shards").exists()
+
+
 def test_a_missing_dataset_is_one_sentence(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.experiment("CASIA-B/GaitSet/paper")

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gait.config.load import experiment_names, load_experiment
+from gait.prepare.pkl import write_pkl
 from tests.workflow.conftest import TABLE
 from tests.workflow.workspace import REPOSITORY, Workspace
 
@@ -43,9 +45,36 @@ def test_every_experiment_is_valid(experiment: tuple[str, str, str]) -> None:
 
 @pytest.mark.workflow
 def test_report_is_built(finished: Workspace) -> None:
-    finished.made("--report", "report.html", TABLE)
+    quality = "results/SynthGait/quality.html"
+    assert finished.made(quality).jobs == {"quality SynthGait"}
+    assert finished.planned(quality) == set()
+    finished.made("--report", "report.html", TABLE, quality)
     page = (finished.root / "report.html").read_text(encoding="utf-8")
     assert "Rank-1, rank-5, mAP" in page
+    assert "quality of the data" in page and "frames and sequences by reason" in page
+
+
+@pytest.mark.workflow
+def test_the_page_links_to_the_quality_of_its_data(finished: Workspace) -> None:
+    finished.edit("config/config.yaml", targets=[TABLE])
+    assert finished.made("results/report.html").jobs == {"quality SynthGait", "page"}
+    page = (finished.root / "results/report.html").read_text(encoding="utf-8")
+    assert 'href="SynthGait/quality.html"' in page
+
+
+@pytest.mark.workflow
+def test_an_adopted_tree_is_checked_packed_and_summed_up(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    for subject in ("0000", "0002"):
+        folder = workspace.root / "data/Gait3D/pkl" / subject / "camid0_videoid2/seq0"
+        write_pkl(folder / "seq0.pkl", np.full((6, 64, 64), 255, np.uint8))
+    quality = "results/Gait3D/quality.csv"
+    jobs = {"check Gait3D", "adopt Gait3D", "pack Gait3D", "quality Gait3D"}
+    assert workspace.made(quality).jobs == jobs
+    assert "kept,,2,12" in (workspace.root / quality).read_text(encoding="utf-8")
+    findings = (workspace.root / "data/Gait3D/check.csv").read_text(encoding="utf-8")
+    assert "warning,missing training subjects,2999," in findings
+    assert workspace.planned(quality) == set()
 
 
 @pytest.mark.workflow

@@ -49,6 +49,7 @@ def test_a_replaced_video_redoes_its_shard_and_what_follows(finished: Workspace)
         if "005,nm-01,054" in path.read_text(encoding="utf-8")
     ]
     expected = {
+        "check SynthGait",
         f"rearrange SynthGait {shard}",
         "gather SynthGait",
         f"segment SynthGait {shard}",
@@ -61,6 +62,17 @@ def test_a_replaced_video_redoes_its_shard_and_what_follows(finished: Workspace)
     log = (finished.root / f"logs/segment/SynthGait/{shard}.log").read_text(encoding="utf-8")
     assert "(59 unchanged)" in log
     assert finished.made(TABLE).jobs == set()
+
+
+def test_findings_are_no_reason_to_run_anything_again(finished: Workspace) -> None:
+    findings = finished.root / "data/SynthGait/check.csv"
+    assert "\nnote,not used: other .csv file,1,," in findings.read_text(encoding="utf-8")
+    findings.write_text("others\n", encoding="utf-8")
+    assert finished.planned(TABLE) == set()
+    findings.unlink()
+    assert finished.planned(TABLE) == set()
+    assert finished.made("data/SynthGait/check.csv").jobs == {"check SynthGait"}
+    assert finished.planned(TABLE) == set()
 
 
 def test_an_edited_experiment_reruns_that_experiment_only(finished: Workspace) -> None:

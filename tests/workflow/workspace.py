@@ -52,7 +52,7 @@ class Run:
         for rule, details in re.findall(pattern, self.output, re.MULTILINE):
             wildcards = re.search(r"wildcards: (.*)", details)
             values = re.findall(r"\w+=([^,\n]*)", wildcards[1]) if wildcards else []
-            found.add(" ".join([rule, *values]))
+            found.add(" ".join([rule, *filter(None, values)]))
         return found - {"all"}
 
     def rules(self) -> set[str]:

@@ -3,9 +3,11 @@ import os
 import sys
 from pathlib import Path
 
+from gait.config.dataset import SUBMISSION
 from gait.config.settings import check_settings
+from gait import matrix as matrices
 from gait.errors import GaitError
-from gait.flow import Flow, find_programs
+from gait.flow import MATRIX, Flow, find_programs
 from gait.prepare.raw_state import RENDERER
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
@@ -25,6 +27,8 @@ flow = told(Flow, Path(), config, workflow.nodes is not None)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"
+# Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
+TESTED = "results/{dataset}/{model}/{save_name}{on}"
 # As many as --cores allows, which lowers it; what is configured on a cluster.
 RENDERING_THREADS = flow.threads("prepare") if flow.on_cluster else os.cpu_count()
 
@@ -34,8 +38,10 @@ localrules:
     resolve,
     gather,
     tabulate,
+    submit,
     combine_experiments,
     combine_models,
+    matrix,
     page,
 
 
@@ -43,7 +49,10 @@ wildcard_constraints:
     dataset=told(flow.pattern),
     model=told(flow.pattern, 1),
     save_name=told(flow.pattern, 2),
+    # Any name, so that an unknown dataset is told of as such.
+    on=r"(?:/on-[^/]+)?",
     shard=r"\d+-of-\d+",
+    submission=SUBMISSION,
 
 
 def get_root(wildcards):
@@ -56,6 +65,21 @@ def get_population(wildcards):
 
 def get_raw(wildcards):
     return told(flow.raw_input, wildcards.dataset)
+
+
+def get_checked(wildcards):
+    return told(flow.checked_input, wildcards.dataset)
+
+
+def get_findings(wildcards):
+    findings = f"{DATA}/{wildcards.dataset}/check.csv"
+    if told(flow.awaits_check, wildcards.dataset, wildcards.shard):
+        return findings
+    return ancient(before_update(findings))
+
+
+def get_checked_state(wildcards):
+    return told(flow.checked_state, wildcards.dataset)
 
 
 def get_shard_state(wildcards):
@@ -102,12 +126,20 @@ def get_other_indices(wildcards):
     return told(flow.other_indices, *wildcards)
 
 
+def get_test_index(wildcards):
+    return told(flow.test_index, *wildcards)
+
+
 def get_slice(stage):
     return lambda wildcards: told(flow.slice, stage, *wildcards)
 
 
 def get_reports(wildcards):
     return told(flow.reports, wildcards.dataset, wildcards.model)
+
+
+def get_submissions(wildcards):
+    return told(flow.submissions, wildcards.dataset, wildcards.model)
 
 
 def get_notes(wildcards):
@@ -125,3 +157,15 @@ def get_model_reports(wildcards):
 
 def get_page_reports(wildcards):
     return told(flow.page_reports)
+
+
+def get_matrix_metrics(wildcards):
+    return told(matrices.metrics, flow)
+
+
+def get_matrix_notes(wildcards):
+    return [f"--note={note}" for note in told(matrices.notes, flow)]
+
+
+def get_page_qualities(wildcards):
+    return expand("results/{dataset}/quality.html", dataset=told(flow.page_datasets))

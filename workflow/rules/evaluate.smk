@@ -1,13 +1,13 @@
 rule embed:
     input:
         model=f"{RESULT}/model.pt",
-        index=f"{DATA}/{{dataset}}/packed/index.csv",
+        index=get_test_index,
     output:
-        embeddings=f"{RESULT}/embeddings.npz",
+        embeddings=f"{TESTED}/embeddings.npz",
     log:
-        "logs/embed/{dataset}/{model}/{save_name}.log",
+        "logs/embed/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/embed/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/embed/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("embed")
@@ -19,19 +19,19 @@ rule embed:
         workers=lambda wildcards, threads: flow.loader_workers("embed"),
     shell:
         "exec launch.sh {log} 1 {params.processes} {threads}"
-        " embed {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {input.model}"
+        " embed {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on} --packed $(dirname {input.index}) --model {input.model}"
         " --embeddings {output.embeddings} --workers {params.workers}"
 
 
 rule score:
     input:
-        embeddings=f"{RESULT}/embeddings.npz",
+        embeddings=f"{TESTED}/embeddings.npz",
     output:
-        metrics=f"{RESULT}/metrics.json",
+        metrics=f"{TESTED}/metrics.json",
     log:
-        "logs/score/{dataset}/{model}/{save_name}.log",
+        "logs/score/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/score/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/score/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")
@@ -40,5 +40,5 @@ rule score:
     params:
         settings=get_slice("scoring"),
     shell:
-        "gait score {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --embeddings {input.embeddings} --metrics {output.metrics}"
+        "gait score {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on} --embeddings {input.embeddings} --metrics {output.metrics}"
         " > {log} 2>&1"

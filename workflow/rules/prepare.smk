@@ -21,11 +21,35 @@ rule synthesize:
         " --population {params.population:q} > {log} 2>&1"
 
 
+# What cannot be used stops the workflow here. Findings are no reason to prepare anything again.
+rule check:
+    input:
+        raw=get_checked,
+    output:
+        findings=f"{DATA}/{{dataset}}/check.csv",
+    log:
+        "logs/check/{dataset}.log",
+    benchmark:
+        "logs/check/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("prepare")
+    resources:
+        **flow.resources("prepare"),
+    params:
+        root=get_root,
+        state=get_checked_state,
+    shell:
+        "gait check {wildcards.dataset} --root {params.root} --output {output.findings}"
+        " > {log} 2>&1"
+
+
 # Each shard's table is made by itself, for the state of that shard's own raw files: a replaced
 # video redoes its shard only.
 rule rearrange:
     input:
         raw=get_raw,
+        findings=get_findings,
     output:
         shard=f"{DATA}/{{dataset}}/shards/{{shard}}.csv",
     log:
@@ -112,6 +136,8 @@ rule pretreat:
 
 # A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.
 rule adopt:
+    input:
+        findings=f"{DATA}/{{dataset}}/check.csv",
     output:
         pkl=f"{DATA}/{{dataset}}/shards/adopted.pkl.csv",
     log:

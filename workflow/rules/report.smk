@@ -1,34 +1,34 @@
 rule tabulate:
     input:
-        config=f"{RESULT}/config.yaml",
-        metrics=f"{RESULT}/metrics.json",
+        config=f"{TESTED}/config.yaml",
+        metrics=f"{TESTED}/metrics.json",
     output:
         table=report(
-            f"{RESULT}/report.csv",
+            f"{TESTED}/report.csv",
             caption="../report/table.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "metrics"},
         ),
         views=report(
-            f"{RESULT}/views.csv",
+            f"{TESTED}/views.csv",
             caption="../report/views.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "rank-1 by pair of views"},
         ),
         figures=report(
-            directory(f"{RESULT}/figures"),
+            directory(f"{TESTED}/figures"),
             patterns=["{figure}.svg"],
             caption="../report/figure.rst",
             category="{dataset}",
-            subcategory="{model}/{save_name}",
+            subcategory="{model}/{save_name}{on}",
             labels={"what": "{figure}"},
         ),
     log:
-        "logs/tabulate/{dataset}/{model}/{save_name}.log",
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/tabulate/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/tabulate/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")
@@ -39,9 +39,30 @@ rule tabulate:
         " --views {output.views} --figures {output.figures} > {log} 2>&1"
 
 
+# What the organisers of a challenge score; a dataset's protocols of that kind name the files.
+rule submit:
+    input:
+        metrics=f"{RESULT}/metrics.json",
+    output:
+        submission=f"{RESULT}/{{submission}}.csv",
+    log:
+        "logs/submit/{dataset}/{model}/{save_name}/{submission}.log",
+    benchmark:
+        "logs/submit/{dataset}/{model}/{save_name}/{submission}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    shell:
+        "gait submit {input.metrics} --protocol {wildcards.submission}"
+        " --output {output.submission} > {log} 2>&1"
+
+
 rule combine_experiments:
     input:
         reports=get_reports,
+        submissions=get_submissions,
     output:
         table=report(
             "results/{dataset}/{model}/report.csv",
@@ -89,9 +110,71 @@ rule combine_models:
         "gait combine {input.reports} --output {output.table} > {log} 2>&1"
 
 
+rule matrix:
+    input:
+        metrics=get_matrix_metrics,
+    output:
+        table=report(
+            MATRIX,
+            caption="../report/matrix.rst",
+            category="Across datasets and seeds",
+            labels={"what": "matrix"},
+        ),
+    log:
+        "logs/matrix.log",
+    benchmark:
+        "logs/matrix.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        notes=get_matrix_notes,
+    shell:
+        "gait matrix {input.metrics} --output {output.table} {params.notes:q}"
+        " > {log} 2>&1"
+
+
+# What became of the frames, and how the silhouettes look.
+rule quality:
+    input:
+        manifest=f"{DATA}/{{dataset}}/manifest.csv",
+        index=f"{DATA}/{{dataset}}/packed/index.csv",
+    output:
+        page=report(
+            "results/{dataset}/quality.html",
+            caption="../report/quality.rst",
+            category="{dataset}",
+            labels={"what": "quality of the data"},
+        ),
+        table=report(
+            "results/{dataset}/quality.csv",
+            caption="../report/quality.rst",
+            category="{dataset}",
+            labels={"what": "frames and sequences by reason, view and length"},
+        ),
+    log:
+        "logs/quality/{dataset}.log",
+    benchmark:
+        "logs/quality/{dataset}.benchmark.tsv"
+    conda:
+        "../envs/gait.yaml"
+    threads: flow.threads("report")
+    resources:
+        **flow.resources("report"),
+    params:
+        root=get_root,
+    shell:
+        "gait quality {wildcards.dataset} --root {params.root} --table {output.table}"
+        " --output {output.page} > {log} 2>&1"
+
+
 rule page:
     input:
         reports=get_page_reports,
+        matrix=flow.page_matrix(),
+        qualities=get_page_qualities,
     output:
         page="results/report.html",
     log:
@@ -103,5 +186,11 @@ rule page:
     threads: flow.threads("report")
     resources:
         **flow.resources("report"),
+    params:
+        matrix=[f"--matrix={each}" for each in flow.page_matrix()],
+        qualities=lambda wildcards, input: [
+            f"--quality={each}" for each in input.qualities
+        ],
     shell:
-        "gait page {input.reports} --output {output.page} > {log} 2>&1"
+        "gait page {input.reports} {params.matrix} {params.qualities} --output {output.page}"
+        " > {log} 2>&1"

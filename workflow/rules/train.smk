@@ -1,10 +1,10 @@
 rule resolve:
     output:
-        config=f"{RESULT}/config.yaml",
+        config=f"{TESTED}/config.yaml",
     log:
-        "logs/resolve/{dataset}/{model}/{save_name}.log",
+        "logs/resolve/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/resolve/{dataset}/{model}/{save_name}.benchmark.tsv"
+        "logs/resolve/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")
@@ -13,7 +13,7 @@ rule resolve:
     params:
         experiment=get_slice("all"),
     shell:
-        "gait config {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}"
+        "gait config {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on}"
         " --output {output.config} > {log} 2>&1"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from gait.compat.foreign import Section
+from gait.config.experiment import Output
 from gait.errors import ConfigError
 from gait.types import ModelOutput
 
@@ -47,6 +48,7 @@ class Converter:
         terms: weights of output fields that are losses already; there the model adds them itself,
             and no configuration names them.
         targets: loss prefixes whose labels are categories instead of identities.
+        output: what its embeddings are, see `gait.config.experiment.Evaluation`.
         modalities: our `inputs` for the constructor arguments that `settings` gave.
         recipe: what the whole foreign configuration says beyond what all models have, such as
             learning rates of parts: further entries of our experiment.
@@ -70,6 +72,7 @@ class Converter:
     losses: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
+    output: Output = "compared"
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
     recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()

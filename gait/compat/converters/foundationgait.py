@@ -148,6 +148,7 @@ CONVERTERS = (
         ),
         fields={"softmax": ("logits",)},
         targets=frozenset({"softmax"}),
+        output="categories",
         recipe=_rates,
         regroup=flatten_kernels,
         ungroup=raise_kernels,

@@ -98,5 +98,6 @@ CONVERTERS = (
         names=(*BACKBONE, *HEAD),
         fields={"triplet": ("before_neck",), "softmax": ("logits",)},
         targets=frozenset({"softmax"}),
+        output="categories",
     ),
 )

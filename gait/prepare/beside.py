@@ -1,0 +1,116 @@
+"""Finds files of further modalities that lie beside a sequence's silhouettes.
+
+A catalogue's column `beside` names them, as JSON: by kind, the pattern of their paths below the
+raw folder, and a digest of what matches it. A pattern's last part may hold `*`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from operator import attrgetter
+from pathlib import Path
+
+from gait.errors import DataError
+from gait.files import confined
+from gait.modalities import BESIDE
+from gait.prepare.tree import (
+    MISPLACED,
+    fingerprint,
+    is_frame,
+    is_system,
+    not_looked_for,
+    state_of,
+)
+from gait.types import CatalogueRow, SequenceKey
+
+
+def with_files_beside(
+    raw: Path, rows: list[CatalogueRow], ignored: Mapping[str, int], patterns: Mapping[str, str]
+) -> tuple[list[CatalogueRow], dict[str, int]]:
+    """The rows with what lies beside their silhouettes, and what is still not used.
+
+    A kind of which no sequence has any file is not there. Of one that is, each row has an entry:
+    a sequence without a file of it lacks it in every frame. Rows of videos are left alone.
+
+    Args:
+        raw: the dataset's raw folder.
+        rows: the sequences that a layout found.
+        ignored: how many files that layout did not use, by reason.
+        patterns: where the files of each kind lie, as in a dataset.yaml.
+
+    Raises:
+        DataError: a folder cannot be listed, or a path leads out of the raw folder.
+    """
+    left = Counter(dict(ignored))
+    images = [row for row in rows if row.kind != "video"]
+    found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
+    for kind, pattern in patterns.items():
+        filled = {row.key: _filled(pattern, row) for row in images}
+        files = {key: matching(raw, each) for key, each in filled.items()}
+        if not any(files.values()):
+            continue
+        for key, entries in files.items():
+            found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
+            # The layout did not know what they are for.
+            left.subtract(
+                MISPLACED if is_frame(each.name) else not_looked_for(each.name) for each in entries
+            )
+    return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+
+
+def patterns_of(row: CatalogueRow) -> dict[str, str]:
+    """Where the files of each kind lie beside a row's silhouettes, by kind.
+
+    Raises:
+        DataError: the row's column is malformed.
+    """
+    if not row.beside:
+        return {}
+    try:
+        listed = {kind: pattern for kind, (pattern, _) in json.loads(row.beside).items()}
+    except (ValueError, TypeError, AttributeError):
+        listed = {}
+    is_sound = all(kind in BESIDE and isinstance(each, str) for kind, each in listed.items())
+    if not listed or not is_sound:
+        raise DataError(
+            f"sequence {row.key}: expected files of further modalities as JSON, got "
+            f"{row.beside!r}; run gait rearrange again"
+        )
+    return listed
+
+
+def _text(beside: dict[str, tuple[str, str]]) -> str:
+    return json.dumps(beside, sort_keys=True) if beside else ""
+
+
+def _filled(pattern: str, row: CatalogueRow) -> str:
+    folder, _, name = pattern.rpartition("/")
+    return f"{folder.format(folder=row.source, **row.key._asdict())}/{name}"
+
+
+def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:
+    """The files of a pattern without fields, sorted by name; none where there is no such folder.
+
+    Raises:
+        DataError: the folder cannot be listed, or a path leads out of the raw folder.
+    """
+    folder, _, name = pattern.rpartition("/")
+    path = confined(raw, folder)
+    try:
+        with os.scandir(path) as entries:
+            found = [each for each in entries if fnmatchcase(each.name, name) and each.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be listed ({error.strerror}); make the folder readable"
+        ) from None
+    for entry in found:
+        if entry.is_symlink():
+            confined(raw, f"{folder}/{entry.name}")
+    return sorted((each for each in found if not is_system(each.name)), key=attrgetter("name"))

@@ -1,0 +1,87 @@
+"""The check itself: the raw material or the pkl tree, whichever the dataset is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gait.config.dataset import Dataset
+from gait.errors import DataError
+from gait.prepare.catalogue import Sequences, scan
+from gait.prepare.check import pkl_tree, raw
+from gait.prepare.check.findings import Finding, Report, Severity, ordered
+from gait.prepare.check.keys import compare
+from gait.types import SequenceKey
+
+# How reasons begin by which a layout counts what lies beside the data by habit.
+_JUNK = ("other ", "system file")
+
+
+def check(root: Path, definition: Dataset) -> Report:
+    """Compare a dataset's raw folder, or its pkl tree where that is all, with the whole.
+
+    Names, sizes and first bytes are looked at, and the pictures of a few sequences: enough to
+    know before any long job whether it is worth it.
+
+    Args:
+        root: the dataset's folder, with `raw` or `pkl` in it.
+        definition: the dataset as it should be.
+    """
+    folder = root / "raw"
+    is_tree = (root / "pkl").is_dir() and not folder.exists() and definition.population is None
+    try:
+        return _tree(root / "pkl", definition) if is_tree else _raw(folder, definition)
+    except DataError as error:
+        what, _, fix = str(error).partition("; ")
+        if definition.population is not None and not folder.exists():
+            fix = "the workflow renders it by itself, as does `gait synthesize`"
+        finding = Finding(Severity.error, "not usable", 0, what, fix)
+        return Report(f"{definition.name}: {root}", [finding])
+
+
+def _raw(folder: Path, definition: Dataset) -> Report:
+    catalogue = folder.with_name("sequences.csv")
+    sequences = scan(folder, definition.layouts, definition.obtain, catalogue, definition.beside)
+    keys = [row.key for row in sequences.rows]
+    findings = [
+        *compare(keys, definition),
+        *raw.look_at(folder, sequences.rows, sequences.frames),
+        *_unused(sequences),
+    ]
+    return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))
+
+
+def _tree(folder: Path, definition: Dataset) -> Report:
+    tree = pkl_tree.list_tree(folder)
+    keys = list(tree.files)
+    if not keys:
+        raise DataError(
+            f"{folder}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there; "
+            "look whether its folders are one level too deep or too high"
+        )
+    findings = [*compare(keys, definition), *pkl_tree.look_at(tree, definition)]
+    return Report(_title(folder, "pkl tree", keys, definition), ordered(findings))
+
+
+def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset) -> str:
+    subjects = len({key.subject for key in keys})
+    views = len({key.view for key in keys})
+    whole = definition.whole.sequences
+    of = f" of {whole:,}" if whole is not None else ""
+    return (
+        f"{definition.name}: {folder} ({form}): {len(keys):,}{of} sequences, "
+        f"{subjects:,} subjects, {views:,} views"
+    )
+
+
+def _unused(sequences: Sequences) -> Iterator[Finding]:
+    for reason, number in sequences.ignored.items():
+        if reason.startswith("archive ") and "damaged" in reason:
+            fix = "copy that archive again; what follows the damage is lost"
+            yield Finding(Severity.warning, reason, number, "", fix)
+        elif reason.startswith(_JUNK):
+            fix = "they are not used; nothing has to be done"
+            yield Finding(Severity.note, f"not used: {reason}", number, "", fix)
+        else:
+            fix = "look at them, they are not used"
+            yield Finding(Severity.warning, f"not used: {reason}", number, "", fix)

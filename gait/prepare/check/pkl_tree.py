@@ -1,0 +1,134 @@
+"""Looks at a pkl tree: names and sizes of all files, a few of them read."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gait.config.dataset import Dataset
+from gait.errors import DataError
+from gait.prepare.adopt import OTHER, arrays_of, leaves
+from gait.prepare.check.findings import Finding, Severity, such_as
+from gait.prepare.check.raw import short_ones, spread
+from gait.types import SequenceKey
+
+_SAMPLE = 16
+# Type and shape of a pickled array take less; of smaller frames the size does not tell how many.
+_OVERHEAD_BYTES = 256
+# The last byte of every pickle.
+_STOP = b"."
+
+
+@dataclass(frozen=True, slots=True)
+class PklTree:
+    """What the names in a pkl tree tell.
+
+    Attributes:
+        files: the pkl files of each sequence, by their name with `<view>` for the view.
+        ignored: files and folders that are no part of it, by kind.
+    """
+
+    files: dict[SequenceKey, dict[str, Path]]
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def list_tree(tree: Path) -> PklTree:
+    """The sequences of the tree `<subject>/<condition>/<view>/*.pkl` that have a pkl.
+
+    Raises:
+        DataError: there is no such tree.
+    """
+    ignored: Counter[str] = Counter()
+    files: dict[SequenceKey, dict[str, Path]] = {}
+    for leaf in leaves(tree, ignored):
+        inside = sorted(leaf.iterdir())
+        pkl = {_form(path): path for path in inside if path.suffix == ".pkl"}
+        if len(inside) > len(pkl):
+            ignored["files that are no pkl"] += len(inside) - len(pkl)
+        if pkl:
+            files[SequenceKey(*leaf.parts[-3:])] = pkl
+        else:
+            ignored["sequence folders without a pkl"] += 1
+    return PklTree(files, ignored)
+
+
+def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
+    """Files that are damaged, missing beside others, suspiciously short, or of no use."""
+    torn = [path for files in tree.files.values() for path in files.values() if not _has_end(path)]
+    if torn:
+        fix = "copy them again, or delete them; a tree with such a file is not taken over"
+        yield Finding(Severity.error, "pkl files cut short", len(torn), such_as(torn), fix)
+    modalities: dict[str, str] = {}
+    frame_bytes: dict[str, int] = {}
+    ignored = Counter(tree.ignored)
+    keys = list(tree.files)
+    for index in spread(len(keys), _SAMPLE):
+        files = tree.files[keys[index]]
+        if any(path in torn for path in files.values()):
+            continue
+        try:
+            for modality, path, frames in arrays_of(_leaf(files), definition.pkl, Counter()):
+                modalities[_form(path)] = modality
+                frame_bytes[_form(path)] = frames[0].nbytes
+        except DataError as error:
+            what, _, fix = str(error).partition("; ")
+            yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)
+            return
+    yield from _missing(tree, modalities)
+    for form in sorted(modalities):
+        if frame_bytes[form] > _OVERHEAD_BYTES:
+            sizes = (
+                (str(files[form]), files[form].stat().st_size // frame_bytes[form])
+                for files in tree.files.values()
+                if form in files
+            )
+            yield from short_ones(sizes)
+    if modalities:
+        for files in tree.files.values():
+            ignored[OTHER] += len(files.keys() - modalities.keys())
+        if absent := [
+            each for each in definition.whole.modalities if each not in modalities.values()
+        ]:
+            yield Finding(
+                Severity.note,
+                "modalities that the dataset has and this tree has not",
+                len(absent),
+                such_as(absent),
+                "models that read them cannot run; name their files <view>-<modality>.pkl",
+            )
+    for kind, number in sorted((+ignored).items()):
+        yield Finding(Severity.note, kind, number, "", "they are not used; nothing has to be done")
+
+
+def _missing(tree: PklTree, modalities: dict[str, str]) -> Iterator[Finding]:
+    lacking: dict[str, list[SequenceKey]] = defaultdict(list)
+    for key, files in tree.files.items():
+        for form in modalities.keys() - files.keys():
+            lacking[form].append(key)
+    for form, keys in sorted(lacking.items()):
+        yield Finding(
+            Severity.error,
+            f"sequences without {modalities[form]} ({form}), which others have",
+            len(keys),
+            such_as(keys),
+            "give it to every sequence or to none: add these files, or move the others away",
+        )
+
+
+def _has_end(path: Path) -> bool:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.seek(0, 2) > 0 and file.seek(-1, 2) >= 0 and file.read(1) == _STOP
+    except OSError:
+        return False
+
+
+def _form(path: Path) -> str:
+    """The file's name with `<view>` for the name of its folder."""
+    return path.name.replace(path.parent.name, "<view>", 1)
+
+
+def _leaf(files: dict[str, Path]) -> Path:
+    return next(iter(files.values())).parent

@@ -1,0 +1,196 @@
+"""Looks at raw sequences: names, sizes and first bytes of all of them, the pictures of a few."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.files import confined
+from gait.prepare.archives import SEPARATOR
+from gait.prepare.check.findings import Finding, Severity, such_as
+from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
+from gait.prepare.sources import read_images
+from gait.prepare.summary import FEW_FRAMES
+from gait.prepare.tree import is_frame, is_system
+from gait.prepare.video import VideoError, read_video
+from gait.types import CatalogueRow
+
+# Sequences of which pictures are decoded, and how many of each; an archive is read for each.
+_SAMPLE, _FRAMES_OF_EACH, _ARCHIVES = 16, 8, 4
+# A sequence of less than this share of the usual length is suspicious.
+_SHORT_SHARE = 0.1
+# A silhouette has few values but black and white; photographs have mostly others.
+_GREY_SHARE = 0.25
+
+_COPY_AGAIN = "copy them again, or take them away; as they are, they give few frames or none"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A sequence as far as names, sizes and first bytes tell.
+
+    Attributes:
+        frames: its length; None where that is not known.
+        problem: what is wrong with it; empty if nothing is seen.
+        empty_frames: images without a byte.
+    """
+
+    row: CatalogueRow
+    frames: int | None
+    problem: str = ""
+    empty_frames: int = 0
+
+
+def look_at(raw: Path, rows: list[CatalogueRow], frames: dict[str, int]) -> Iterator[Finding]:
+    """Unreadable, empty and suspiciously short sequences.
+
+    Args:
+        raw: the dataset's raw folder.
+        rows: its sequences, sorted by key.
+        frames: number of frames of sequences in archives, by source.
+    """
+    items = [_item(raw, row, frames) for row in rows]
+    by_problem: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        if item.problem:
+            by_problem[item.problem].append(item.row.source)
+    for problem, sources in sorted(by_problem.items()):
+        yield _unusable(f"sequences {problem}", sources, len(items))
+    if empty := [item for item in items if item.empty_frames]:
+        yield Finding(
+            Severity.warning,
+            f"images {EMPTY}",
+            sum(item.empty_frames for item in empty),
+            f"in {such_as(item.row.source for item in empty)}",
+            "copy them again; as they are, these frames are dropped",
+        )
+    yield from short_ones((item.row.source, item.frames) for item in items if not item.problem)
+    yield from _sampled(raw, [item.row for item in items if not item.problem and item.frames != 0])
+
+
+def short_ones(lengths: Iterable[tuple[str, int | None]]) -> Iterator[Finding]:
+    """Sequences without a frame, with hardly any, or with far fewer than most others.
+
+    Args:
+        lengths: name and number of frames of each sequence, None where that is not known.
+    """
+    known = {name: number for name, number in lengths if number is not None}
+    if not known:
+        return
+    usual = median(known.values())
+    none = [name for name, number in known.items() if not number]
+    few = [name for name, number in known.items() if 0 < number < FEW_FRAMES]
+    shorter = [
+        name for name, number in known.items() if FEW_FRAMES <= number < _SHORT_SHARE * usual
+    ]
+    if none:
+        severity = Severity.error if len(none) == len(known) else Severity.warning
+        fix = "copy them again; without a frame there is nothing to make of them"
+        yield Finding(severity, "sequences without a frame", len(none), such_as(none), fix)
+    if few:
+        fix = "copy them again if your copy should be whole; they are used as they are"
+        kind = f"sequences with fewer than {FEW_FRAMES} frames"
+        yield Finding(Severity.warning, kind, len(few), such_as(few), fix)
+    if shorter:
+        kind = f"sequences with less than a tenth of the usual {usual:.0f} frames"
+        fix = "look whether something is missing; they are used as they are"
+        yield Finding(Severity.warning, kind, len(shorter), such_as(shorter), fix)
+
+
+def spread(number: int, wanted: int) -> list[int]:
+    """Positions of at most `wanted` of `number` things, from the first to the last."""
+    count = min(number, wanted)
+    return sorted({round(each) for each in np.linspace(0, number - 1, count)} if count else set())
+
+
+def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
+    if row.kind == "video":
+        header = video_header(confined(raw, row.source))
+        return _Item(row, header.frames, header.problem)
+    if row.kind == "images":
+        return _folder(row, confined(raw, row.source))
+    return _Item(row, frames.get(row.source))
+
+
+def _folder(row: CatalogueRow, path: Path) -> _Item:
+    names = []
+    empty = 0
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if is_frame(entry.name) and not is_system(entry.name):
+                names.append(entry.name)
+                empty += not entry.stat().st_size
+    if not names:
+        return _Item(row, 0)
+    if empty == len(names):
+        return _Item(row, len(names), EMPTY)
+    problem = "" if empty else image_header(path / min(names)).problem
+    return _Item(row, len(names), problem, empty)
+
+
+def _unusable(kind: str, examples: list[str], of: int) -> Finding:
+    """A finding that is an error only where it leaves nothing."""
+    severity = Severity.error if len(examples) == of else Severity.warning
+    return Finding(severity, kind, len(examples), such_as(examples), _COPY_AGAIN)
+
+
+def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
+    """What the pictures of a few sequences, spread over all, show."""
+    sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
+    videos = [row for row in sample if row.kind == "video"]
+    images = [row for row in sample if row.kind == "images"]
+    archived: dict[str, CatalogueRow] = {}
+    for row in sample:
+        if row.kind == "archive":
+            archived.setdefault(row.source.partition(SEPARATOR)[0], row)
+    images += list(archived.values())[:_ARCHIVES]
+    if bad := [row.source for row in videos if not _is_decodable(raw, row)]:
+        yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))
+    seen: Counter[str] = Counter()
+    examples: dict[str, list[str]] = defaultdict(list)
+    for row, frames in read_images(raw, images, raw.parent):
+        for frame in islice(frames, _FRAMES_OF_EACH):
+            what = UNREADABLE if frame.image is None else _oddity(frame.image)
+            seen[what] += 1
+            if what and row.source not in examples[what]:
+                examples[what].append(row.source)
+    for what, sources in sorted(examples.items()):
+        # Grey pictures are prepared, to whatever end; of the others nothing remains.
+        is_all = seen[what] == seen.total() and what != _PHOTOGRAPH
+        severity = Severity.error if is_all else Severity.warning
+        kind = f"images {what}, of {seen.total()} looked at"
+        yield Finding(severity, kind, seen[what], f"in {such_as(sources)}", _FIXES[what])
+
+
+def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
+    try:
+        next(read_video(confined(raw, row.source)))
+    except (VideoError, StopIteration):
+        return False
+    return True
+
+
+_BINARY = "of the values 0 and 1 instead of 0 and 255"
+_PHOTOGRAPH = "that are mostly grey and no silhouettes"
+_FIXES = {
+    UNREADABLE: "copy them again; as they are, these frames are dropped",
+    _BINARY: "multiply them by 255; as they are, every frame counts as empty and is dropped",
+    _PHOTOGRAPH: "put silhouettes there, the person white on black, or the videos they come from",
+}
+
+
+def _oddity(image: NDArray[np.uint8]) -> str:
+    """Why an image can hardly be a silhouette; empty for one that can."""
+    if 0 < image.max(initial=0) <= 1:
+        return _BINARY
+    is_grey = (image > 15) & (image < 240)
+    return _PHOTOGRAPH if is_grey.mean() > _GREY_SHARE else ""

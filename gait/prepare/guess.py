@@ -1,0 +1,57 @@
+"""Guesses what a raw folder holds in which no layout finds a sequence."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from gait.prepare.tree import VIDEOS, is_frame, suffix_of
+
+# A tree may have millions of files, mostly of one kind.
+_LOOKED_AT = 1000
+_ARCHIVES = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz"})
+# The folders that datasets are told by, and whose they are; the published layouts.
+_SIGNS = [
+    (re.compile(sign, re.ASCII), name)
+    for sign, name in (
+        (r"(^|/)Silhouette_\d{3}-\d{2}/", "silhouettes of OUMVLP"),
+        (r"(^|/)\d{5}/\d{3}_\d{2}/[^/]*\.json$", "poses of OUMVLP-Pose"),
+        (r"(^|/)camid\d+_videoid\d+/seq\d+/", "Gait3D"),
+        (r"(^|/)test/(gallery|probe)/", "GREW"),
+        (r"(^|/)U\d_D\d(_BG)?/", "CCPG"),
+        (r"(^|/)(PCDs|PCDs_depths|Sils_aligned|RGB_raw)/", "SUSTech1K"),
+        (r"(^|/)[HL]/scene\d", "CASIA-E"),
+        (r"(^|/)devid_?\d/seq_\d{2}", "FreeGait"),
+        (r"(^|/)\d{5}/(?i:positive|neutral|negative)/", "Scoliosis1K"),
+        (r"(^|/)\d{3}/(nm|bg|cl)-\d{2}/\d{3}/", "silhouettes of CASIA-B"),
+        (r"(^|/)\d{3}-(nm|bg|cl)-\d{2}-\d{3}\.avi$", "videos of CASIA-B"),
+    )
+]
+
+
+def guess(files: list[str]) -> str:
+    """What most of some files may be, and what to do with that; empty when nothing comes to mind.
+
+    Args:
+        files: paths below the raw folder.
+    """
+    looked_at = files[:: len(files) // _LOOKED_AT + 1]
+    counts = Counter(filter(None, map(_kind, looked_at)))
+    if not counts:
+        return ""
+    kind, number = counts.most_common(1)[0]
+    return kind if 2 * number > len(looked_at) else ""
+
+
+def _kind(path: str) -> str:
+    suffix = suffix_of(path.rpartition("/")[2])
+    if suffix == ".pkl":
+        return "a pkl tree, which belongs into the folder pkl beside raw, without a folder raw"
+    for sign, name in _SIGNS:
+        if sign.search(path):
+            return name
+    if suffix in _ARCHIVES:
+        return "archives that have to be unpacked first"
+    if is_frame(path.rpartition("/")[2]) and (depth := path.count("/")) != 3:
+        return f"images {depth} folders down, expected 3: <subject>/<condition>/<view>/"
+    return "videos of other names" if suffix in VIDEOS else ""

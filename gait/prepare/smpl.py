@@ -1,0 +1,78 @@
+"""Body models of a walker: the .npz files of Gait3D, read without running anything in them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.prepare.pkl import unpickled
+
+# The numbers of a frame in their order: the camera, how each joint is turned, the build.
+PARTS = {"cam": 3, "poses": 72, "betas": 10}
+
+_MEMBER = "results.npy"
+# All that an estimator says of a person is less than a hundredth of this.
+_LARGEST_BYTES = 64 * 2**20
+_EXPECTED = "an .npz file whose 'results' hold cam, poses and betas of the first person"
+_BROKEN = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
+
+
+def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
+    """The body of the first person in a frame: 85 real numbers, of the type that the file has.
+
+    The file's `results` are a pickle, of which arrays and Python's own values are admitted, and
+    nothing else.
+
+    Args:
+        data: the file.
+        name: what to call it in messages.
+
+    Raises:
+        DataError: it is no such file, asks for anything to be run, or holds other numbers.
+
+    Source: Zheng et al., "Gait Recognition in the Wild with Dense 3D Representations and A
+    Benchmark", CVPR 2022, arXiv 2204.02569; Loper et al., "SMPL: A Skinned Multi-Person Linear
+    Model", ACM Transactions on Graphics 2015.
+    """
+    try:
+        # In an array there is a list of people, or a table of them by number.
+        person = _results(data, name)[()][0]
+        parts = [np.asarray(person[part]).ravel() for part in PARTS]
+    except DataError:
+        raise
+    except _BROKEN as error:
+        raise DataError(
+            f"{name}: expected {_EXPECTED}, got a file that cannot be read as such "
+            f"({type(error).__name__}: {error}); copy it again or remove it"
+        ) from None
+    for (part, size), numbers in zip(PARTS.items(), parts, strict=True):
+        if numbers.dtype.kind != "f" or len(numbers) != size or not np.isfinite(numbers).all():
+            raise DataError(
+                f"{name}: expected {size} finite real numbers in {part}, got {len(numbers)} of "
+                f"{numbers.dtype}, or some that are not finite; remove that file"
+            )
+    return np.concatenate(parts)
+
+
+def _results(data: bytes, name: str) -> Any:
+    """The array named 'results', of Python's objects."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if (size := archive.getinfo(_MEMBER).file_size) > _LARGEST_BYTES:
+            raise ValueError(f"{_MEMBER} has {size} bytes")
+        stream = io.BytesIO(archive.read(_MEMBER))
+    is_first = npy.read_magic(stream) == (1, 0)
+    read_header = npy.read_array_header_1_0 if is_first else npy.read_array_header_2_0
+    dtype = read_header(stream)[2]
+    if not dtype.hasobject:
+        raise ValueError(f"results are {dtype}")
+    return unpickled(stream.read(), name)

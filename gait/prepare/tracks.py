@@ -1,0 +1,253 @@
+"""The files of a modality, one a frame, to a track: its frames, and what each is called."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.modalities import POSE, RGB
+from gait.prepare import align, crops, depth, pose_files, smpl
+from gait.prepare.beside import matching
+from gait.prepare.pairing import Paired, pair, pair_by_time
+from gait.prepare.point_cloud import read_point_cloud
+
+# Raised when the same files would give other frames than before.
+ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} tracks-1"
+
+UNREADABLE = "unreadable"
+
+# Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
+_SQUARE_PX = 128
+_UPRIGHT_PX = (256, 128)
+
+_Item = TypeVar("_Item")
+
+# Path and content of each file, in the order of frames.
+Files = Iterable[tuple[str, bytes]]
+# A decoded silhouette as it lies in its image, uint8 [h, w], by the key of its frame.
+Silhouettes = Mapping[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One modality of a sequence.
+
+    Attributes:
+        keys: what each frame is called, in all modalities, [m].
+        frames: an array as the modality has it, [m, ...].
+        problems: why other frames are not there, by their keys.
+        by_time: whether keys are times of another sensor, so that a frame goes with the nearest
+            of other tracks instead of the one of the same key.
+    """
+
+    keys: list[str]
+    frames: NDArray[Any]
+    problems: dict[str, str]
+    by_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The modalities of a sequence: row i is the same moment in all of them.
+
+    Attributes:
+        frames: an array a modality, of one length; none where no frame has them all.
+        number: that length.
+        dropped: number of the frames that are not there, by reason.
+    """
+
+    frames: dict[str, NDArray[Any]]
+    number: int
+    dropped: dict[str, int]
+
+
+def join(tracks: Mapping[str, Track]) -> Joined:
+    """What all tracks have, in the order of the first one; what one lacks is dropped from all.
+
+    Tracks by time are joined among themselves, as are the others. Then each row of theirs gets the
+    nearest row of the others, which may serve several; the order is that of the tracks by time.
+
+    Raises:
+        DataError: a track has two frames of one key, or a key that should be a time is none.
+    """
+    positions: dict[str, NDArray[np.int64]] = {}
+    dropped: Counter[str] = Counter()
+    by_key, by_time = (_paired(tracks, is_timed) for is_timed in (False, True))
+    for group in (by_key, by_time):
+        positions |= group.positions
+        dropped.update(group.dropped)
+    if by_key.positions and by_time.positions:
+        met = pair_by_time(_rows(tracks, by_time), _rows(tracks, by_key))
+        dropped.update(met.dropped)
+        for group, rows in zip((by_time, by_key), met.positions.values(), strict=True):
+            positions |= {modality: each[rows] for modality, each in group.positions.items()}
+    number = min(map(len, positions.values()), default=0)
+    frames = {
+        modality: np.ascontiguousarray(track.frames[positions[modality]])
+        for modality, track in tracks.items()
+        if number
+    }
+    return Joined(frames, number, dict(sorted(dropped.items())))
+
+
+def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
+    """The tracks of one sort, paired by key."""
+    chosen = {name: track for name, track in tracks.items() if track.by_time == by_time}
+    return pair(
+        {modality: track.keys for modality, track in chosen.items()},
+        {modality: track.problems for modality, track in chosen.items()},
+    )
+
+
+def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
+    """The first modality of those that were paired, and the key of each row."""
+    modality, positions = next(iter(paired.positions.items()))
+    return modality, [tracks[modality].keys[position] for position in positions]
+
+
+def read_tracks(
+    raw: Path, patterns: Mapping[str, str], size_px: int, silhouettes: Silhouettes
+) -> dict[str, Track]:
+    """The tracks of all modalities that lie beside a sequence's silhouettes.
+
+    Args:
+        raw: the dataset's raw folder.
+        patterns: where the files of each kind lie, see `gait.prepare.beside`.
+        size_px: height and width that silhouettes are aligned to.
+        silhouettes: needed for `pose_json`, to choose the walker of several people.
+
+    Raises:
+        DataError: a folder or a file cannot be read, or a path leads out of the raw folder.
+    """
+    tracks: dict[str, Track] = {}
+    for kind, pattern in patterns.items():
+        files = ((entry.path, _content(entry.path)) for entry in matching(raw, pattern))
+        tracks |= KINDS[kind](files, size_px, silhouettes)
+    return tracks
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); make the file readable"
+        ) from None
+
+
+def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, maps, problems = _images(files, cv2.IMREAD_GRAYSCALE)
+    aligned = align.align(maps, size_px, align.PARSING)
+    return {"parsing": _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)}
+
+
+def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_texts(files)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+
+
+def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_json(files, silhouettes)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+
+
+def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, bodies, problems = _readable(files, smpl.read_smpl, "no readable body model")
+    numbers = sum(smpl.PARTS.values())
+    frames = np.stack(bodies) if bodies else np.zeros((0, numbers), np.float32)
+    return {"smpl": Track(keys, frames, problems)}
+
+
+def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
+    drawn = depth.depth_images(clouds, size_px)
+    return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
+
+
+def _depth_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    tracks = _depth(files, size_px, silhouettes)
+    return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
+
+
+def _colours(
+    crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
+) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+        keys, images, problems = _images(files, cv2.IMREAD_COLOR)
+        made = crop(images)
+        return {
+            RGB: _track(keys, made.frames, made.kept, made.problems, problems),
+            "ratio": _track(keys, made.ratio, made.kept, made.problems, problems),
+        }
+
+    return read
+
+
+# How each kind in `gait.modalities.BESIDE` is read.
+KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
+    "parsing": _parsing,
+    "pose_text": _pose_text,
+    "pose_json": _pose_json,
+    "smpl": _smpl,
+    "depth": _depth,
+    "depth_by_time": _depth_by_time,
+    "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
+    "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
+    "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
+}
+
+
+def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
+    """The keys of decoded images, these images, and what is wrong with the others."""
+
+    def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        if image is None:
+            raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
+        return np.asarray(image, np.uint8)
+
+    return _readable(files, decoded, UNREADABLE)
+
+
+def _readable(
+    files: Files, read: Callable[[bytes, str], _Item], reason: str
+) -> tuple[list[str], list[_Item], dict[str, str]]:
+    """The keys of files that can be read, what is in them, and the reason for the others.
+
+    What is wrong with the first of the others is reported on stderr.
+    """
+    keys: list[str] = []
+    found: list[_Item] = []
+    problems: dict[str, str] = {}
+    for name, data in files:
+        key = PurePath(name).stem
+        try:
+            found.append(read(data, name))
+        except (DataError, cv2.error) as error:
+            if not problems:
+                print(error, file=sys.stderr)
+            problems[key] = reason
+        else:
+            keys.append(key)
+    return keys, found, problems
+
+
+def _track(
+    keys: Sequence[str],
+    frames: NDArray[Any],
+    kept: NDArray[np.int64],
+    problems: Mapping[int, str],
+    unreadable: Mapping[str, str],
+) -> Track:
+    """A track of the frames that were kept of those with these keys."""
+    told = {keys[position]: problem for position, problem in problems.items()}
+    return Track([keys[position] for position in kept], frames, told | dict(unreadable))

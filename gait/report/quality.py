@@ -1,0 +1,197 @@
+"""What became of a dataset's frames: the tables behind its quality report."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.modalities import SILHOUETTES, packed_name
+
+# Of shorter sequences it means little how steady they are.
+LEAST_FRAMES = 5
+NO_FRAME = "no frame to begin with"
+
+_BLOCK_FRAMES = 8192
+_MANIFEST = ("subject", "condition", "view", "pkl", "frames_read", "frames_kept", "dropped")
+_INDEX = ("subject", "condition", "view", "start", "frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of `quality.csv`.
+
+    Attributes:
+        what: 'kept', 'dropped' (frames, by reason), 'left out' (sequences, by their commonest
+            reason), 'view' or 'condition' (what is kept), 'length' (kept sequences by length).
+        name: the reason, view, condition or length; empty for what is kept in all.
+        sequences: how many it concerns.
+        frames: how many frames.
+    """
+
+    what: str
+    name: str
+    sequences: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is known of a prepared dataset.
+
+    Attributes:
+        modality: what the frames are; silhouettes where there are any.
+        lines: the rows of `quality.csv`.
+        keys: `<subject>/<condition>/<view>` of the kept sequences, in the order of the store.
+        starts: position of each sequence's first frame, int64 [n].
+        lengths: frames of each sequence, int64 [n].
+        unsteadiness: how far the silhouette's area lies from halfway between the frame before
+            and the frame after, on average, by the sequence's mean area; float64 [n], not a
+            number for sequences of fewer than 5 frames. A stride changes the area smoothly,
+            lost limbs make it jump. Empty where there are no silhouettes.
+    """
+
+    modality: str
+    lines: list[Line]
+    keys: list[str]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    unsteadiness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def ranked(self) -> NDArray[np.int64]:
+        """Positions of the sequences whose steadiness is known, the steadiest first."""
+        order = np.argsort(self.unsteadiness, kind="stable")
+        return order[: int(np.isfinite(self.unsteadiness).sum())]
+
+
+def measure(manifest: Path, packed: Path) -> Quality:
+    """Sum up a manifest and its packed store; each silhouette is read once.
+
+    Raises:
+        DataError: one of them is missing or is no such file.
+    """
+    table = _read(manifest, _MANIFEST)
+    if "modality" in table:
+        found = set(table["modality"])
+        modality = SILHOUETTES if SILHOUETTES in found else min(found, default=SILHOUETTES)
+        table = table[table["modality"] == modality]
+    else:
+        modality = SILHOUETTES
+    index = _read(packed / "index.csv", _INDEX)
+    starts = index["start"].to_numpy(np.int64)
+    lengths = index["frames"].to_numpy(np.int64)
+    keys = ["/".join(key) for key in zip(index.subject, index.condition, index.view, strict=True)]
+    if not keys:
+        raise DataError(f"{packed / 'index.csv'}: lists no sequence; delete it and run again")
+    frames = silhouettes(packed)
+    if frames is not None and len(frames) != lengths.sum():
+        raise DataError(
+            f"{packed}: index.csv lists {lengths.sum()} frames and frames.npy holds "
+            f"{len(frames)}; delete index.csv and run the workflow again"
+        )
+    unsteady = np.empty(0) if frames is None else _unsteadiness(frames, starts, lengths)
+    return Quality(modality, list(_lines(table)), keys, starts, lengths, unsteady)
+
+
+def silhouettes(packed: Path) -> NDArray[np.uint8] | None:
+    """The silhouettes of a packed store, mapped, uint8 [frames, h, w]; None if it has none.
+
+    Raises:
+        DataError: the file is torn.
+    """
+    path = packed / packed_name(SILHOUETTES)
+    if not path.is_file():
+        return None
+    try:
+        frames: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(
+            f"{path}: is torn or no .npy file ({error}); delete index.csv beside it and run the "
+            "workflow again"
+        ) from None
+    return frames
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    numbers = ("start", "frames", "frames_read", "frames_kept")
+    kinds = {name: "int64" if name in numbers else "str" for name in columns}
+    try:
+        table = pd.read_csv(path, dtype=kinds | {"modality": "str"}, na_filter=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a table of sequences ({error}); run again") from None
+    if missing := [name for name in columns if name not in table]:
+        raise DataError(f"{path}: lacks the columns {', '.join(missing)}; delete it and run again")
+    return table
+
+
+def _lines(table: pd.DataFrame) -> Iterator[Line]:
+    kept = table[table["frames_kept"] > 0]
+    yield Line("kept", "", len(kept), int(kept["frames_kept"].sum()))
+    sequences: Counter[str] = Counter()
+    frames: Counter[str] = Counter()
+    left_out: dict[str, list[int]] = defaultdict(list)
+    for text, read, number in zip(
+        table["dropped"], table["frames_read"], table["frames_kept"], strict=True
+    ):
+        dropped = _dropped(text)
+        sequences.update(dropped.keys())
+        frames.update(dropped)
+        if not number:
+            reason = max(sorted(dropped), key=lambda each: dropped[each], default=NO_FRAME)
+            left_out[reason].append(read)
+    for reason, count in sorted(frames.items(), key=lambda each: (-each[1], each[0])):
+        yield Line("dropped", reason, sequences[reason], count)
+    for reason, numbers in sorted(left_out.items()):
+        yield Line("left out", reason, len(numbers), sum(numbers))
+    for what in ("view", "condition"):
+        for name, group in kept.groupby(what, sort=True)["frames_kept"]:
+            yield Line(what, str(name), len(group), int(group.sum()))
+    lengths = kept["frames_kept"].to_numpy(np.int64)
+    edges = length_edges(lengths)
+    for low, high in pairwise(edges):
+        inside = lengths[(lengths >= low) & (lengths < high)]
+        yield Line("length", f"{low}-{high - 1}", len(inside), int(inside.sum()))
+
+
+def length_edges(lengths: NDArray[np.int64]) -> list[int]:
+    """Borders of at most 20 classes of length, equally wide, of a round width, from 0 up."""
+    if not len(lengths):
+        return [0]
+    longest = int(lengths.max()) + 1
+    tens = 10 ** max(0, len(str(-(-longest // 20))) - 1)
+    width = next(each * tens for each in (1, 2, 5, 10) if each * tens * 20 >= longest)
+    return list(range(0, longest + width, width))
+
+
+def _dropped(text: str) -> dict[str, int]:
+    """Frames by reason, from `reason:count;reason:count`."""
+    parts = [item.rpartition(":") for item in text.split(";") if item]
+    return {reason: int(count) for reason, _, count in parts}
+
+
+def _unsteadiness(
+    frames: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    areas = np.empty(len(frames), np.float64)
+    for first in range(0, len(frames), _BLOCK_FRAMES):
+        block = frames[first : first + _BLOCK_FRAMES]
+        areas[first : first + len(block)] = block.reshape(len(block), -1).sum(1, dtype=np.uint32)
+    order = np.argsort(starts)
+    first_frames, sizes = starts[order], lengths[order]
+    jumps = np.zeros(len(frames))
+    jumps[1:-1] = np.abs(areas[1:-1] - (areas[:-2] + areas[2:]) / 2)
+    # These have a neighbour in another sequence.
+    jumps[first_frames] = jumps[first_frames + sizes - 1] = 0
+    total = np.add.reduceat(areas, first_frames)
+    known = (sizes >= LEAST_FRAMES) & (total > 0)
+    jumped = np.add.reduceat(jumps, first_frames)[known] / (sizes[known] - 2)
+    values = np.full(len(starts), np.nan)
+    values[order[known]] = jumped / (total[known] / sizes[known])
+    return values

@@ -1,0 +1,375 @@
+"""What is amiss with a dataset is found before any long job, each with what to do about it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gait.config.dataset import Dataset
+from gait.prepare.check import check
+from gait.prepare.check.findings import Finding, Report, Severity
+from gait.prepare.pkl import write_pkl
+from tests.unit.clips import Shot, film
+
+FRAMES = 6
+SUBJECTS = ("001", "002", "003", "004")
+CONDITIONS = ("nm-01", "nm-02", "bg-01")
+VIEWS = ("000", "090")
+
+
+def definition(**changes: object) -> Dataset:
+    return Dataset.model_validate(
+        {
+            "name": "Toy",
+            "title": "toy",
+            "licence": "mine",
+            "obtain": "ask the toy maker",
+            "layouts": ["casia_b_silhouettes", "casia_b_videos"],
+            "expected": {
+                "subjects": 4,
+                "sequences": 24,
+                "views": "000 090",
+                "conditions": {"nm-*": 4, "bg-*": 2},
+            },
+            "partition": {"train": ["001-002"], "test": ["003-004"]},
+            "protocols": {},
+        }
+        | changes
+    )
+
+
+def png(value: int = 255) -> bytes:
+    image = np.zeros((40, 30), np.uint8)
+    image[5:35, 10:20] = value
+    return bytes(cv2.imencode(".png", image)[1])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A whole dataset of silhouettes: 4 subjects, 3 conditions, 2 views, 6 frames each."""
+    image = png()
+    for subject in SUBJECTS:
+        for condition in CONDITIONS:
+            for view in VIEWS:
+                folder = tmp_path / "raw" / subject / condition / view
+                folder.mkdir(parents=True)
+                for number in range(1, FRAMES + 1):
+                    (folder / f"{number:03d}.png").write_bytes(image)
+    return tmp_path
+
+
+def the(report: Report, kind: str) -> Finding:
+    """The one finding whose kind contains a text."""
+    [found] = [each for each in report.findings if kind in each.kind]
+    return found
+
+
+def test_a_whole_dataset_has_nothing_amiss(root: Path) -> None:
+    report = check(root, definition())
+    assert report.findings == []
+    assert "24 of 24 sequences, 4 subjects, 2 views" in str(report)
+    assert str(report).endswith("nothing is amiss")
+
+
+def test_a_missing_subject_is_named_and_still_usable(root: Path) -> None:
+    (root / "raw/003").rename(root / "away")
+    report = check(root, definition())
+    finding = the(report, "missing test subjects")
+    assert (finding.severity, finding.count, finding.example) == (Severity.warning, 1, "003")
+    assert report.errors == [] and len(report.findings) == 1
+
+
+def test_without_any_test_subject_it_says_what_cannot_be_done(root: Path) -> None:
+    for subject in ("003", "004"):
+        (root / "raw" / subject).rename(root / subject)
+    finding = the(check(root, definition()), "missing test subjects")
+    assert finding.count == 2 and "nothing can be scored" in finding.fix
+
+
+def test_subjects_of_another_partition_are_an_error(root: Path) -> None:
+    other = definition(partition={"train": ["a"], "test": ["b"]})
+    [error] = check(root, other).errors
+    assert error.example == "expected a, b, got 001, 002, 003, ..."
+
+
+def test_subjects_that_no_set_names_are_noted(root: Path) -> None:
+    fewer = definition(partition={"train": ["001"], "test": ["003-004"]})
+    finding = the(check(root, fewer), "neither")
+    assert (finding.severity, finding.example) == (Severity.note, "002")
+
+
+def test_where_all_subjects_are_taken_their_number_counts(root: Path) -> None:
+    anybody = definition(partition={"train": [], "test": ["*"]}, expected={"subjects": 5})
+    finding = the(check(root, anybody), "missing subjects")
+    assert finding.count == 1 and finding.example == "4 are there, expected 5"
+
+
+def test_missing_sequences_are_counted_by_condition_and_named(root: Path) -> None:
+    for view in VIEWS:
+        (root / "raw/002/nm-02" / view).rename(root / view)
+    report = check(root, definition())
+    finding = the(report, "missing sequences of nm-*")
+    assert finding.count == 2
+    assert finding.example == "of 002: 002/nm-02/000, 002/nm-02/090"
+    assert len(report.findings) == 1
+
+
+def test_unknown_conditions_views_and_too_many_sequences(root: Path) -> None:
+    (root / "raw/001/cl-01").mkdir()
+    (root / "raw/001/bg-01/000").rename(root / "raw/001/cl-01/000")
+    (root / "raw/002/bg-01/000").rename(root / "raw/002/bg-01/018")
+    (root / "raw/003/nm-03").mkdir()
+    (root / "raw/004/nm-01/000").rename(root / "raw/003/nm-03/000")
+    report = check(root, definition())
+    assert the(report, "unknown condition").example == "001/cl-01/000"
+    assert the(report, "unknown view").example == "018"
+    assert the(report, "more than 4 sequences").example == "003 with 5"
+    assert the(report, "missing sequences of nm-*").example == "of 004: 004/nm-01/000"
+
+
+def test_a_missing_view_and_the_plain_number_of_sequences(root: Path) -> None:
+    wanted = {"sequences": 30, "views": "000 090 1[0-9]*"}
+    report = check(root, definition(expected=wanted))
+    assert the(report, "missing views").example == "1[0-9]*"
+    finding = the(report, "missing sequences")
+    assert finding.count == 6 and finding.example == "24 are there, expected 30"
+
+
+def test_short_empty_and_unreadable_sequences(root: Path) -> None:
+    for number in range(3, FRAMES + 1):
+        (root / f"raw/001/nm-01/000/{number:03d}.png").unlink()
+    for path in (root / "raw/001/nm-01/090").iterdir():
+        path.unlink()
+    (root / "raw/002/nm-01/000/004.png").write_bytes(b"")
+    for path in (root / "raw/002/nm-01/090").iterdir():
+        path.write_bytes(b"")
+    for path in (root / "raw/003/nm-01/000").iterdir():
+        path.write_bytes(b"no picture at all")
+    report = check(root, definition())
+    assert the(report, "fewer than 5 frames").example == "001/nm-01/000"
+    assert the(report, "without a frame").example == "001/nm-01/090"
+    assert the(report, "images without a byte").example == "in 002/nm-01/000"
+    assert the(report, "sequences without a byte").example == "002/nm-01/090"
+    assert the(report, "another content").example == "003/nm-01/000"
+    assert report.errors == []
+
+
+def test_a_sequence_far_shorter_than_the_others(root: Path) -> None:
+    image = png()
+    for folder in (root / "raw").glob("*/*/*"):
+        if folder != root / "raw/001/nm-01/000":
+            for number in range(FRAMES, 71):
+                (folder / f"{number:03d}.png").write_bytes(image)
+    finding = the(check(root, definition()), "less than a tenth of the usual 70 frames")
+    assert (finding.count, finding.example) == (1, "001/nm-01/000")
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "severity"),
+    [
+        (png(1), "of the values 0 and 1", Severity.error),
+        (png()[:60], "unreadable", Severity.error),
+        (
+            bytes(cv2.imencode(".png", np.full((9, 9), 120, np.uint8))[1]),
+            "mostly grey",
+            Severity.warning,
+        ),
+    ],
+)
+def test_a_few_pictures_tell_what_all_of_them_are(
+    root: Path, image: bytes, kind: str, severity: Severity
+) -> None:
+    for path in (root / "raw").rglob("*.png"):
+        path.write_bytes(image)
+    [finding] = check(root, definition()).findings
+    assert kind in finding.kind and finding.severity is severity
+
+
+def test_junk_is_noted_and_misplaced_images_are_a_warning(root: Path) -> None:
+    (root / "raw/readme.txt").write_text("hello")
+    (root / "raw/001/nm-01/Thumbs.db").write_text("")
+    (root / "raw/001/portrait.png").write_bytes(png())
+    report = check(root, definition())
+    severities = {each.kind: each.severity for each in report.findings}
+    assert severities == {
+        "not used: image outside <subject>/<condition>/<view>/": Severity.warning,
+        "not used: other .txt file": Severity.note,
+        "not used: system file": Severity.note,
+    }
+
+
+def test_archives_are_counted_and_damage_is_told(root: Path) -> None:
+    for subject in SUBJECTS:
+        with tarfile.open(root / "raw" / f"{subject}.tar.gz", "w:gz") as archive:
+            archive.add(root / "raw" / subject, subject)
+    for path in sorted((root / "raw").glob("*/**/*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    for subject in SUBJECTS:
+        (root / "raw" / subject).rmdir()
+    assert check(root, definition()).findings == []
+    whole = (root / "raw/004.tar.gz").read_bytes()
+    (root / "raw/004.tar.gz").write_bytes(whole[: len(whole) // 2])
+    report = check(root, definition())
+    assert "004.tar.gz" in the(report, "damaged").kind
+    assert the(report, "missing sequences of nm-*").example.startswith("of 004")
+
+
+def test_videos_are_told_by_their_first_bytes(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for subject in SUBJECTS:
+        for condition in CONDITIONS:
+            for view in VIEWS:
+                film(raw / f"{subject}-{condition}-{view}.avi", Shot(frames=8))
+    assert check(tmp_path, definition()).findings == []
+    path = raw / "001-nm-01-000.avi"
+    path.write_bytes(path.read_bytes()[:5000])
+    (raw / "002-nm-01-000.avi").write_bytes(b"")
+    (raw / "003-nm-01-000.avi").write_bytes(b"<html>please log in</html>" * 9)
+    film(raw / "004-nm-01-000.avi", Shot(frames=3))
+    report = check(tmp_path, definition())
+    assert the(report, "cut short").example == "001-nm-01-000.avi"
+    assert the(report, "without a byte").example == "002-nm-01-000.avi"
+    assert the(report, "another content").example == "003-nm-01-000.avi"
+    assert the(report, "fewer than 5 frames").example == "004-nm-01-000.avi"
+    assert report.errors == []
+
+
+@pytest.mark.parametrize(
+    ("files", "likely"),
+    [
+        (["Silhouette_000-00/00001/0001.png"], "silhouettes of OUMVLP"),
+        (["0000/camid0_videoid2/seq0/human_crop_f11627.png"], "Gait3D"),
+        (["001/U0_D0_BG/CAM_1/1.jpg"], "CCPG"),
+        (["001/nm-01/090/090.pkl"], "a pkl tree, which belongs into the folder pkl"),
+        (["GaitDatasetB-silh.zip"], "archives that have to be unpacked"),
+        (["anna/walk/1.png"], "images 2 folders down, expected 3"),
+        (["notes.txt", "more.txt"], ""),
+    ],
+)
+def test_a_wrong_layout_is_guessed(tmp_path: Path, files: list[str], likely: str) -> None:
+    for file in files:
+        (tmp_path / "raw" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / file).write_bytes(png())
+    report = check(tmp_path, definition(layouts=["casia_b_videos"]))
+    [error] = report.errors
+    assert str(tmp_path / "raw") in error.example and "toy maker" in error.fix
+    assert (
+        ("which look like " + likely in error.example)
+        if likely
+        else ("look like" not in error.example)
+    )
+
+
+def test_nothing_there_is_an_error_that_says_how_to_obtain_it(tmp_path: Path) -> None:
+    [error] = check(tmp_path, definition()).errors
+    assert "there is no such folder" in error.example and "ask the toy maker" in error.fix
+
+
+def test_a_rendered_dataset_follows_from_its_population(tmp_path: Path) -> None:
+    walkers = {"subjects": 4, "views_deg": [0, 90], "sequences": {"nm": 2, "bg": 1}}
+    rendered = definition(population=walkers, expected={})
+    assert (
+        rendered.whole
+        == definition(
+            expected={
+                "subjects": 4,
+                "sequences": 24,
+                "views": "000 090",
+                "conditions": {"nm-*": 4, "bg-*": 2},
+            }
+        ).expected
+    )
+    [error] = check(tmp_path, rendered).errors
+    assert "gait synthesize" in error.fix
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A whole pkl tree, silhouettes and poses."""
+    rng = np.random.default_rng(0)
+    for subject in SUBJECTS:
+        for condition in CONDITIONS:
+            for view in VIEWS:
+                folder = tmp_path / "pkl" / subject / condition / view
+                frames = rng.integers(0, 2, (FRAMES, 64, 64), np.uint8) * np.uint8(255)
+                write_pkl(folder / f"{view}.pkl", frames)
+                write_pkl(folder / f"{view}-pose.pkl", np.ones((FRAMES, 17, 3)), "pose")
+    return tmp_path
+
+
+def test_a_whole_pkl_tree(tree: Path) -> None:
+    report = check(tree, definition())
+    assert report.findings == [] and "(pkl tree): 24 of 24 sequences" in report.title
+
+
+def remove_pose(tree: Path) -> None:
+    (tree / "pkl/001/nm-01/000/000-pose.pkl").unlink()
+
+
+def cut(tree: Path) -> None:
+    path = tree / "pkl/001/nm-01/000/000.pkl"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def forget_names(tree: Path) -> None:
+    for view in VIEWS:
+        for folder in (tree / "pkl").glob(f"*/*/{view}"):
+            (folder / f"{view}.pkl").rename(folder / "one.pkl")
+            (folder / f"{view}-pose.pkl").rename(folder / "other.pkl")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "example"),
+    [
+        (remove_pose, "sequences without pose (<view>-pose.pkl)", "001/nm-01/000"),
+        (cut, "pkl files cut short", "000.pkl"),
+        (forget_names, "cannot be taken over", "one.pkl, other.pkl"),
+    ],
+)
+def test_a_pkl_tree_that_cannot_be_taken_over(
+    tree: Path, spoil: Callable[[Path], None], kind: str, example: str
+) -> None:
+    spoil(tree)
+    [error] = check(tree, definition()).errors
+    assert kind in error.kind and example in error.example
+
+
+def test_a_pkl_tree_with_short_sequences_and_without_a_modality(tree: Path) -> None:
+    folder = tree / "pkl/001/nm-01/000"
+    write_pkl(folder / "000.pkl", np.ones((2, 64, 64), np.uint8))
+    write_pkl(folder / "000-pose.pkl", np.ones((2, 17, 3)), "pose")
+    (tree / "pkl/notes.txt").write_text("hello")
+    report = check(tree, definition(expected={"modalities": "silhouettes smpl"}))
+    short = [each for each in report.findings if "fewer than 5" in each.kind]
+    assert [each.count for each in short] == [1, 1]
+    assert the(report, "modalities").example == "smpl"
+    assert the(report, "beside the folders").severity is Severity.note
+    assert report.errors == []
+
+
+def test_an_empty_pkl_tree(tmp_path: Path) -> None:
+    (tmp_path / "pkl/001").mkdir(parents=True)
+    [error] = check(tmp_path, definition()).errors
+    assert "found no pkl" in error.example
+
+
+def test_the_table_has_every_finding_and_the_screen_holds_some() -> None:
+    findings = [Finding(Severity.warning, f"kind {n}", n, "", "mend it") for n in range(1, 31)]
+    report = Report("Toy", findings)
+    rows = list(csv.DictReader(io.StringIO(report.table)))
+    assert len(rows) == 30 and rows[0] == {
+        "severity": "warning",
+        "kind": "kind 1",
+        "count": "1",
+        "example": "",
+        "fix": "mend it",
+    }
+    assert len(str(report).splitlines()) <= 24 and "12 more" in str(report)

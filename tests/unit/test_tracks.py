@@ -1,0 +1,169 @@
+"""Files of every kind to tracks, and tracks joined by the keys of their frames."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.modalities import BESIDE, MODALITIES
+from gait.prepare.tracks import KINDS, Track, join
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def text(start: int) -> bytes:
+    return ",".join(map(str, range(start, start + 53))).encode()
+
+
+def people(start: int) -> bytes:
+    return f'{{"people": [{{"pose_keypoints_2d": {list(range(start, start + 54))}}}]}}'.encode()
+
+
+def body(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    person = {part: rng.random(size) for part, size in (("cam", 3), ("poses", 72), ("betas", 10))}
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=True, results={0: person})  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def cloud(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    points = rng.normal([-8.0, 0.0, 0.0], [0.1, 0.2, 0.5], (200, 3)).astype(np.float32)
+    header = "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nPOINTS 200\nDATA binary\n"
+    return header.encode() + points.tobytes()
+
+
+def figure(seed: int) -> NDArray[np.uint8]:
+    image = np.zeros((90, 70), np.uint8)
+    cv2.ellipse(image, (20 + seed, 45), (10, 35), 0, 0, 360, 3 + seed, -1)
+    return image
+
+
+def colours(seed: int) -> bytes:
+    image = np.random.default_rng(seed).integers(20, 256, (50, 30, 3), np.uint8)
+    return png(image)
+
+
+MAKERS = {
+    "parsing": lambda seed: png(figure(seed)),
+    "pose_text": text,
+    "pose_json": people,
+    "smpl": body,
+    "depth": cloud,
+    "depth_by_time": cloud,
+    "rgb_squeezed": colours,
+    "rgb_unpadded": colours,
+    "rgb_fitted": colours,
+}
+
+
+def test_every_kind_is_tested() -> None:
+    assert set(KINDS) == set(BESIDE)
+    assert set(MAKERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
+    files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(4)]
+    tracks = KINDS[kind](files, 64, {})
+    assert tuple(tracks) == BESIDE[kind]
+    for modality, track in tracks.items():
+        assert track.keys == ["0000", "0001", "0002", "0003"]
+        assert MODALITIES[modality].fits(track.frames.dtype.name, track.frames.shape)
+        assert len(track.frames) == 4
+        assert track.problems == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_cannot_be_read_is_known_by_its_key(kind: str) -> None:
+    files = [
+        ("0000.x", MAKERS[kind](0)),
+        ("0001.x", b""),
+        ("0002.x", b"no such file"),
+        ("0003.x", MAKERS[kind](3)),
+    ]
+    for track in KINDS[kind](files, 64, {}).values():
+        assert track.keys == ["0000", "0003"]
+        assert len(track.frames) == 2
+        assert set(track.problems) == {"0001", "0002"}
+
+
+def test_the_first_file_that_cannot_be_read_is_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = [("a/0000.npz", body(0)), ("a/0001.npz", b"no zip"), ("a/0002.npz", b"")]
+    assert set(KINDS["smpl"](files, 64, {})["smpl"].problems) == {"0001", "0002"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("a/0001.npz: expected an .npz file whose 'results' hold cam")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_file_gives_an_empty_track(kind: str) -> None:
+    for track in KINDS[kind]([], 64, {}).values():
+        assert track.keys == [] and len(track.frames) == 0
+
+
+def test_reasons_of_frames_that_were_read_but_are_of_no_use() -> None:
+    black, tiny = np.zeros((30, 20, 3), np.uint8), np.zeros((90, 70), np.uint8)
+    files = [("1.png", png(black)), ("2.png", colours(0)), ("3.png", b"")]
+    track = KINDS["rgb_unpadded"](files, 64, {})["ratio"]
+    assert track.problems == {"1": "nothing but black", "3": "unreadable"}
+    parsing = KINDS["parsing"]([("1.png", png(figure(0))), ("2.png", png(tiny))], 64, {})
+    assert parsing["parsing"].problems == {"2": "too few pixels"}
+
+
+def test_joined_rows_are_one_moment() -> None:
+    numbers = {"silhouettes": [1, 2, 3, 5, 6], "pose": [6, 5, 3, 2], "smpl": [2, 3, 4, 6]}
+    tracks = {
+        modality: Track([f"f{number}" for number in each], np.array(each, np.float32), {})
+        for modality, each in numbers.items()
+    }
+    tracks["silhouettes"].problems["f4"] = "too narrow"
+    tracks["smpl"].problems["f5"] = "unreadable"
+    joined = join(tracks)
+    for frames in joined.frames.values():
+        assert frames.tolist() == [2, 3, 6]
+    assert joined.dropped == {"no pose": 1, "too narrow": 1, "unreadable": 1}
+
+
+def test_tracks_by_time_lead_and_take_the_nearest_of_the_others() -> None:
+    camera = [f"1650000000{milliseconds:03d}" for milliseconds in range(0, 400, 33)]
+    clouds = ["1650000000.0", "1650000000.1", "1650000000.11", "1650000000.2", "1650000000.9"]
+    values = np.arange(len(camera), dtype=np.float32)
+    joined = join(
+        {
+            "silhouettes": Track(camera[:4] + camera[5:], np.delete(values, 4), {}),
+            "ratio": Track(camera[::-1], values[::-1], {}),
+            "depth": Track(clouds, np.arange(5.0), {"1650000000.3": "unreadable"}, by_time=True),
+        }
+    )
+    # 50 ms: 66, not 33; 150: 132 is lacking, 165; 160: 165 again; 250: 264 before 231.
+    assert joined.frames["depth"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert joined.frames["ratio"].tolist() == [2.0, 5.0, 5.0, 8.0]
+    assert joined.frames["silhouettes"].tolist() == [2.0, 5.0, 5.0, 8.0]
+    assert joined.dropped == {
+        "no depth within 20 ms": 9,
+        "no silhouettes": 1,
+        "no silhouettes within 20 ms": 1,
+        "unreadable": 1,
+    }
+
+
+def test_only_tracks_by_time() -> None:
+    assert join({"depth": Track(["1"], np.ones(1), {}, by_time=True)}).frames[
+        "depth"
+    ].tolist() == [1]
+
+
+def test_two_frames_of_one_key_are_refused() -> None:
+    track = Track(["1", "1"], np.zeros(2), {})
+    with pytest.raises(DataError, match="ratio: expected each frame once"):
+        join({"ratio": track})

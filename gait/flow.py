@@ -176,14 +176,14 @@ class Flow:
             for shard in dealt
         ]
 
-    def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
-        """The rows of each shard, of raw material that is there."""
-        return deal(self.raw_rows(dataset) or [], len(self.shards))
-
     def pretreatment(self, dataset: str) -> str:
         """The options by which `gait pretreat` does what the dataset wants."""
         options = self.dataset(dataset).pretreat.model_dump(mode="json")
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+    def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
+        """The rows of each shard, of raw material that is there."""
+        return deal(self.raw_rows(dataset) or [], len(self.shards))
 
     def pkl_tables(self, dataset: str) -> list[str]:
         """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""

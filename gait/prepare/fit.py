@@ -20,8 +20,8 @@ def as_is(frames: Frames, size_px: int) -> Aligned:
     """
     shape = (size_px, size_px)
     kept = [number for number, frame in enumerate(frames) if frame.shape == shape]
-    reason = f"not {size_px} x {size_px} px"
-    problems = dict.fromkeys(sorted(set(range(len(frames))) - set(kept)), reason)
+    other = set(range(len(frames))) - set(kept)
+    problems = dict.fromkeys(sorted(other), f"not {size_px} x {size_px} px")
     return _aligned([frames[number] for number in kept], size_px, kept, problems)
 
 
@@ -50,4 +50,5 @@ def _aligned(
     frames: list[NDArray[np.uint8]], size_px: int, kept: list[int], problems: dict[int, str]
 ) -> Aligned:
     stacked = np.stack(frames) if frames else np.zeros((0, size_px, size_px), np.uint8)
-    return Aligned(stacked, np.array(kept, np.int64), dict(Counter(problems.values())), problems)
+    dropped = dict(Counter(problems.values()))
+    return Aligned(stacked, np.array(kept, np.int64), dropped, problems)

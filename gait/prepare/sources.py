@@ -131,6 +131,8 @@ def _archive_frames(
             frames = held.pop(member.folder)
             is_unfinished = member.folder in contents.unfinished
             yield wanted[member.folder], _held_frames(frames, is_unfinished, order)
+        if not waiting:
+            break
     for folder in waiting:
         yield wanted[folder], _held_frames(held[folder], True, order)
 

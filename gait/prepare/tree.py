@@ -59,15 +59,15 @@ class Scan:
         rows: the sequences, in any order.
         ignored: how many files and folders were not used, by reason.
         archives: archives that hold further sequences.
-        frames: number of frames by a row's source, of archives that were listed.
         named: gives rows the keys that depend on which others there are, once all are known.
+        frames: number of frames by a row's source, of archives that were listed.
     """
 
     rows: list[CatalogueRow]
     ignored: dict[str, int]
     archives: list[ArchiveFile] = field(default_factory=list)
-    frames: dict[str, int] = field(default_factory=dict)
     named: Callable[[list[CatalogueRow]], list[CatalogueRow]] = list
+    frames: dict[str, int] = field(default_factory=dict)
 
 
 class Layout(Protocol):

@@ -40,7 +40,8 @@ def check(root: Path, definition: Dataset) -> Report:
 
 
 def _raw(folder: Path, definition: Dataset) -> Report:
-    sequences = scan(folder, definition.layouts, definition.obtain, beside=definition.beside)
+    catalogue = folder.with_name("sequences.csv")
+    sequences = scan(folder, definition.layouts, definition.obtain, catalogue, definition.beside)
     keys = [row.key for row in sequences.rows]
     findings = [
         *compare(keys, definition),

@@ -157,7 +157,7 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
         yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))
     seen: Counter[str] = Counter()
     examples: dict[str, list[str]] = defaultdict(list)
-    for row, frames in read_images(raw, images):
+    for row, frames in read_images(raw, images, raw.parent):
         for frame in islice(frames, _FRAMES_OF_EACH):
             what = UNREADABLE if frame.image is None else _oddity(frame.image)
             seen[what] += 1

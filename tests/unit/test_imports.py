@@ -33,7 +33,9 @@ ALLOWED = {
     "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},
 }
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem not in ("__main__", "cli"))
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if not {"__main__.py", "cli"} & {*path.parts}
+)
 
 
 def part(path: Path) -> str:

@@ -1,0 +1,27 @@
+"""The command line: one subcommand for each arrow of the flow, and a few for people."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+# Importing the commands adds them, in the order in which `gait --help` lists them.
+from gait.cli import prepare  # isort: skip
+from gait.cli import experiments  # isort: skip
+from gait.cli import results  # isort: skip
+from gait.cli import foreign  # isort: skip
+from gait.cli.app import app
+from gait.errors import GaitError
+
+__all__ = ["app", "experiments", "foreign", "main", "prepare", "results"]
+
+
+def main() -> None:
+    """Run a subcommand; an error a user can mend is one sentence, last on the screen."""
+    warnings.formatwarning = lambda message, *_, **__: f"gait: warning: {message}\n"
+    try:
+        app()
+    except GaitError as error:
+        for line in str(error).splitlines():
+            print(f"gait: error: {line}", file=sys.stderr)
+        sys.exit(1)

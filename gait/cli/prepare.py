@@ -1,0 +1,226 @@
+"""The commands from raw material to the packed store."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gait.cli.app import Root, app
+from gait.errors import ConfigError, nearest
+from gait.modalities import MODALITIES, SILHOUETTES
+
+
+class How(StrEnum):
+    """How a tree is made."""
+
+    symlink = "symlink"
+    copy = "copy"
+
+
+class Order(StrEnum):
+    """How frames are sorted by their file names, see `gait.config.dataset.Pretreat`."""
+
+    lexical = "lexical"
+    natural = "natural"
+
+
+class Kind(StrEnum):
+    """How silhouettes become frames, see `gait.config.dataset.Pretreat`."""
+
+    normalise = "normalise"
+    as_is = "as_is"
+    resize = "resize"
+
+
+@app.command()
+def synthesize(
+    dataset: Annotated[str, typer.Argument(help="A dataset with a population.")] = "SynthGait",
+    raw: Annotated[Path | None, typer.Option(help="Where videos go; data/<dataset>/raw.")] = None,
+    population: Annotated[str | None, typer.Option(help="Population, as YAML.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Clips rendered side by side.")] = 1,
+    truth: Annotated[Path | None, typer.Option(help="Folder for ground-truth masks.")] = None,
+) -> None:
+    """Render a population of walkers as raw videos in CASIA-B's file layout."""
+    from gait.config.dataset import Population
+    from gait.config.load import load_dataset, validated
+    from gait.prepare.synthetic import synthesize
+
+    if population is not None:
+        walkers = validated(Population, _mapping(population, "--population"), "--population")
+    else:
+        definition, _ = load_dataset(Path(), dataset)
+        if definition.population is None:
+            raise ConfigError(f"datasets/{dataset}/dataset.yaml: has no population to render")
+        walkers = definition.population
+    target = raw if raw is not None else Path("data") / dataset / "raw"
+    synthesize(target, walkers, processes=processes, truth=truth)
+
+
+@app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    root: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; data/<dataset>.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The table of findings to write.")] = None,
+) -> None:
+    """Compare what is there of a dataset with what it should hold."""
+    from gait.config.load import load_dataset
+    from gait.errors import DataError
+    from gait.files import write_if_changed
+    from gait.prepare.check import check
+
+    definition, _ = load_dataset(Path(), dataset)
+    report = check(root or Path("data") / dataset, definition)
+    if output is not None:
+        write_if_changed(output, report.table)
+    print(report)
+    if report.errors:
+        raise DataError("\n".join(map(str, report.errors)))
+
+
+@app.command()
+def rearrange(
+    dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
+    raw: Annotated[Path, typer.Option(help="The raw tree; only read.")],
+    output: Annotated[Path, typer.Option(help="The table of sequences to write.")],
+    shard: Annotated[str, typer.Option(help="<i>-of-<n>: some of the subjects.")] = "1-of-1",
+    materialise: Annotated[
+        How | None, typer.Option(help="Make a subject/condition/view tree as well.")
+    ] = None,
+    tree: Annotated[Path, typer.Option(help="Where that tree is made.")] = Path("tree"),
+) -> None:
+    """Turn a raw tree into a table of sequences; no file is moved."""
+    from gait.config.load import load_dataset
+    from gait.prepare import catalogue
+
+    match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
+    definition, _ = load_dataset(Path(), dataset)
+    number, of = int(match[1]), int(match[2])
+    obtain, beside = definition.obtain, definition.beside
+    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside))
+    if materialise is not None:
+        count = catalogue.materialise(output, raw, tree, materialise.value)
+        print(f"{count} sequences in {tree}")
+
+
+@app.command()
+def gather(
+    shards: Annotated[list[Path], typer.Argument(help="The shards' tables of sequences.")],
+    output: Annotated[Path, typer.Option(help="The table of all sequences to write.")],
+) -> None:
+    """Put the shards' tables together to the catalogue, sequences.csv."""
+    from gait.prepare.catalogue import gather
+
+    print(f"{gather(shards, output)} sequences")
+
+
+@app.command()
+def segment(
+    shard: Annotated[Path, typer.Argument(help="A shard of the catalogue.")],
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The shard's table of silhouettes.")],
+    segmenter: Annotated[str, typer.Option(help="Name and parameters, as YAML.")],
+) -> None:
+    """Extract silhouettes from the videos of a shard."""
+    from gait.prepare.segment import segment_shard
+
+    settings = _mapping(segmenter, "--segmenter")
+    print(segment_shard(shard, root / "raw", root, output, settings))
+
+
+@app.command()
+def pretreat(
+    shard: Annotated[Path, typer.Argument(help="A shard of images, or of segmented videos.")],
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The shard's table of pkl files.")],
+    size_px: Annotated[int, typer.Option(help="Height and width of a frame.")] = 64,
+    kind: Annotated[Kind, typer.Option(help="How frames are aligned.")] = Kind.normalise,
+    least_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
+    frame_order: Annotated[Order, typer.Option(help="How names are sorted.")] = Order.lexical,
+) -> None:
+    """Align the silhouettes of a shard and write them as pkl sequences."""
+    from gait.prepare.pretreat import pretreat_shard
+
+    summary = pretreat_shard(
+        shard,
+        root / "raw",
+        root,
+        output,
+        size_px,
+        kind.value,
+        least_frames,
+        frame_order.value,
+    )
+    print(summary)
+
+
+@app.command()
+def latents(
+    root: Root,
+    weights: Annotated[str, typer.Option(help="Stable Diffusion 1.5: a folder or a hub name.")],
+    step: Annotated[int, typer.Option(help="The time step that the network is told.")] = 700,
+    height_px: Annotated[int, typer.Option(help="Height that crops are scaled to.")] = 768,
+    width_px: Annotated[int, typer.Option(help="Width that crops are scaled to.")] = 384,
+    frames_per_batch: Annotated[int, typer.Option(help="Frames worked on at a time.")] = 8,
+) -> None:
+    """Make DenoisingGait's latents from the colour crops of a pkl tree."""
+    import torch
+
+    from gait.prepare.latents import LatentSettings, write_latents
+
+    settings = LatentSettings(weights, step, height_px, width_px, frames_per_batch)
+    print(
+        write_latents(root, settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    )
+
+
+@app.command()
+def adopt(
+    root: Root,
+    output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],
+    pkl: Annotated[
+        str, typer.Option(help="What files <view>.pkl hold, as `pkl` in dataset.yaml.")
+    ] = SILHOUETTES,
+) -> None:
+    """Take over a pkl tree that OpenGait, or anything else, has written."""
+    from gait.files import write_if_changed
+    from gait.prepare.adopt import manifest_of_tree
+    from gait.prepare.manifest import manifest_text
+
+    if pkl not in MODALITIES:
+        raise ConfigError(f"--pkl {pkl}: is no modality; {nearest(pkl, MODALITIES)}")
+    tree = manifest_of_tree(root, pkl)
+    write_if_changed(output, manifest_text(tree.rows))
+    for modality, number in sorted(Counter(row.modality for row in tree.rows).items()):
+        print(f"{number} sequences of {modality}")
+    for kind, number in tree.ignored.items():
+        print(f"not used: {kind}: {number}")
+
+
+@app.command()
+def pack(
+    manifests: Annotated[list[Path], typer.Argument(help="Tables of pkl files.")],
+    root: Root,
+    manifest: Annotated[Path, typer.Option(help="The table of all pkl files.")],
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The sequences to account for, sequences.csv.")
+    ] = None,
+) -> None:
+    """Gather pkl sequences into the memory-mapped store that training reads."""
+    from gait.prepare.pack import pack
+
+    print(pack(manifests, root, manifest, root / "packed", catalogue))
+
+
+def _mapping(text: str, option: str) -> dict[str, Any]:
+    from gait.config.yaml import parse_yaml
+
+    return parse_yaml(text, Path(option))[0]

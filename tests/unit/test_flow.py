@@ -18,7 +18,8 @@ import yaml
 
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
-from gait.flow import Flow, canonical_json
+from gait.flow import Flow
+from gait.flow.data import canonical_json
 from gait.prepare.catalogue import rearrange
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,32 +1,24 @@
 """What the Snakemake rules ask: pure functions over the configuration and small files on disk.
 
-Imports no torch: this module is loaded at each start of Snakemake and by each cluster job.
+Imports no torch: this package is loaded at each start of Snakemake and by each cluster job.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from gait import registry
-from gait.config.dataset import Dataset
 from gait.config.experiment import Resolved
-from gait.config.load import SEED, dataset_names, experiment_names, load_dataset, load_experiment
+from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
 from gait.errors import ConfigError, nearest
-from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
-from gait.prepare.offer import modalities_of_raw, modalities_of_tree
-from gait.prepare.raw_state import RENDERER, altered_files
-from gait.prepare.tree import fingerprint, state_of, walk
-from gait.types import CatalogueRow
+from gait.flow.data import DataFlow, canonical_json
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
@@ -34,35 +26,24 @@ _SAVE_NAME = 2
 MATRIX = "results/matrix.csv"
 
 
-class Flow:
+class Flow(DataFlow):
     """The workflow's view of `config/` and `datasets/` below `root`.
 
     Attributes:
-        root: the working folder.
-        settings: the contents of `config/config.yaml`, validated against its schema.
         on_cluster: whether each job gets resources of its own from a cluster.
     """
 
     def __init__(self, root: Path, settings: dict[str, Any], on_cluster: bool = False) -> None:
-        self.root = root
-        self.settings = settings
+        super().__init__(root, settings)
         self.on_cluster = on_cluster
         self.started = time.time()
         problems = registry.check("segmenter", settings["segmenter"], "segmenter")
         if problems:
             raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
-        self.dataset = cache(self._dataset)
         self.experiment = cache(self._experiment)
         self.evaluated = cache(self._evaluated)
-        self.raw_rows = cache(self._raw_rows)
-        self.raw_states = cache(self._raw_states)
-        self.dealt = cache(self._dealt)
 
     # Names, for wildcard constraints.
-
-    @cached_property
-    def datasets(self) -> list[str]:
-        return dataset_names(self.root)
 
     @cached_property
     def experiments(self) -> list[tuple[str, str, str]]:
@@ -78,146 +59,6 @@ class Flow:
         )
         pattern = "|".join(map(re.escape, sorted(names))) or "(?!)"
         return f"(?:{pattern})(?:{SEED})?" if position == _SAVE_NAME else pattern
-
-    @property
-    def rendered(self) -> str:
-        """A regular expression for the datasets that the workflow renders by itself."""
-        names = [each for each in self.datasets if self._is_rendered(each)]
-        return "|".join(map(re.escape, names)) or "(?!)"
-
-    # Preparation.
-
-    @property
-    def shards(self) -> list[str]:
-        """Names of the shards, `<i>-of-<n>`."""
-        count = self.settings["shards"]
-        return [f"{index}-of-{count}" for index in range(1, count + 1)]
-
-    def folder(self, dataset: str) -> Path:
-        """Where a dataset lies."""
-        return Path(self.settings["data_root"]) / dataset
-
-    def population(self, dataset: str) -> str:
-        """The parameters of a dataset that the workflow renders, as canonical JSON."""
-        population = self.dataset(dataset).population
-        assert population is not None
-        return canonical_json(population.model_dump(mode="json"))
-
-    def raw_input(self, dataset: str) -> list[str]:
-        """What the renderer writes last; nothing for raw material that has to be there already.
-
-        Raises:
-            DataError: it is not there, or has no known layout; the message says how to obtain it.
-        """
-        raw = self.folder(dataset) / "raw"
-        if self.dataset(dataset).population is not None:
-            return [str(raw / "population.csv")]
-        self.raw_rows(dataset)
-        return []
-
-    def shard_state(self, dataset: str, shard: str) -> str:
-        """Changes when a raw file of that shard does, and with nothing else."""
-        return self.raw_states(dataset)[self.shards.index(shard)]
-
-    def checked_input(self, dataset: str) -> list[str]:
-        """What has to be there before the dataset can be checked; see `raw_input`."""
-        return [] if self.is_adopted(dataset) else self.raw_input(dataset)
-
-    def checked_state(self, dataset: str) -> str:
-        """Changes when a file of the dataset does, and with nothing else."""
-        if self.is_adopted(dataset):
-            return self.pkl_state(dataset)
-        states = canonical_json(self.raw_states(dataset))
-        return hashlib.sha256(states.encode()).hexdigest()[:16]
-
-    def awaits_check(self, dataset: str, shard: str) -> bool:
-        """Whether a shard's table is to be made, which is not before the dataset was checked.
-
-        Snakemake runs whatever waits for a job that runs, so that no other shard may wait.
-        """
-        rows = self.raw_rows(dataset)
-        folder = self.root / self.folder(dataset)
-        table = folder / "shards" / f"{shard}.csv"
-        if rows is None or not table.is_file() or not (folder / "check.csv").is_file():
-            return True
-        listed = rows_text(self.dealt(dataset)[self.shards.index(shard)])
-        return table.read_bytes() != listed.encode()
-
-    def is_video(self, dataset: str) -> bool:
-        """Whether the raw material is videos, to be segmented, or silhouettes already."""
-        rows = self.raw_rows(dataset)
-        return rows is None or rows[0].kind == "video"
-
-    def _raw_rows(self, dataset: str) -> list[CatalogueRow] | None:
-        """The raw tree as its layout sees it; None for one that has not been rendered yet."""
-        raw = self.root / self.folder(dataset) / "raw"
-        definition = self.dataset(dataset)
-        if definition.population is not None and not (raw / "population.csv").is_file():
-            return None
-        catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        found = scan(raw, definition.layouts, definition.obtain, catalogue, definition.beside)
-        return found.rows
-
-    def _raw_states(self, dataset: str) -> list[str]:
-        rows = self.raw_rows(dataset)
-        population = self.dataset(dataset).population
-        if population is None:
-            return [rows_digest(shard) for shard in self.dealt(dataset)]
-        # What a renderer makes is known by its parameters before it is there; a file that
-        # somebody replaced afterwards counts on top.
-        rendered = f"{self.population(dataset)} {RENDERER} "
-        if rows is None:
-            return [rendered] * len(self.shards)
-        altered = altered_files(self.root / self.folder(dataset) / "raw")
-        lost = altered - {file for row in rows for file in _files(row)}
-        dealt = [[row for row in shard if _files(row) & altered] for shard in self.dealt(dataset)]
-        return [
-            rendered + (rows_digest(shard) if shard else "") + " ".join(sorted(lost))
-            for shard in dealt
-        ]
-
-    def pretreatment(self, dataset: str) -> str:
-        """The options by which `gait pretreat` does what the dataset wants."""
-        options = self.dataset(dataset).pretreat.model_dump(mode="json")
-        return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
-
-    def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
-        """The rows of each shard, of raw material that is there."""
-        return deal(self.raw_rows(dataset) or [], len(self.shards))
-
-    def pkl_tables(self, dataset: str) -> list[str]:
-        """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
-        names = ["adopted"] if self.is_adopted(dataset) else self.shards
-        return [str(self.folder(dataset) / "shards" / f"{name}.pkl.csv") for name in names]
-
-    def catalogue(self, dataset: str) -> list[str]:
-        """The table of what has to be packed, or accounted for; none for an adopted tree."""
-        if self.is_adopted(dataset):
-            return []
-        return [str(self.folder(dataset) / "sequences.csv")]
-
-    def is_adopted(self, dataset: str) -> bool:
-        """Whether there is a pkl tree, from OpenGait for instance, and nothing to make it from."""
-        folder = self.root / self.folder(dataset)
-        rendered = self.dataset(dataset).population is not None
-        return (folder / "pkl").is_dir() and not (folder / "raw").exists() and not rendered
-
-    def pkl_state(self, dataset: str) -> str:
-        """Changes when a file of an adopted pkl tree does."""
-        tree = walk(self.root / self.folder(dataset) / "pkl", Counter())
-        return fingerprint(
-            state_of(file)._replace(name=folder.path_of(file.name))
-            for folder in tree
-            for file in folder.files
-        )
-
-    def modalities(self, dataset: str) -> set[str] | None:
-        """What a dataset holds of each sequence; None where that cannot be told yet."""
-        if self.is_adopted(dataset):
-            tree = self.root / self.folder(dataset) / "pkl"
-            return modalities_of_tree(tree, self.dataset(dataset).pkl)
-        rows = self.raw_rows(dataset)
-        return None if rows is None else modalities_of_raw(rows)
 
     # Experiments.
 
@@ -422,16 +263,6 @@ class Flow:
             "its log is named above"
         )
 
-    def _is_rendered(self, dataset: str) -> bool:
-        try:
-            return self.dataset(dataset).population is not None
-        except ConfigError:
-            # Another dataset's mistake is reported when that one is asked for.
-            return False
-
-    def _dataset(self, name: str) -> Dataset:
-        return load_dataset(self.root, name)[0]
-
     def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
         if not self._is_experiment((dataset, model, save_name)):
             known = ["/".join(each) for each in self.experiments]
@@ -473,16 +304,6 @@ class Flow:
         """Whether there is such an experiment, with its own seed or another one."""
         dataset, model, save_name = key
         return (dataset, model, save_name.partition("@")[0]) in self.experiments
-
-
-def _files(row: CatalogueRow) -> set[str]:
-    """What a sequence is made from, below the raw folder."""
-    return {row.source, row.background, row.pose} - {""}
-
-
-def canonical_json(data: Any) -> str:
-    """JSON text that depends on the values only."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
 
 def find_programs(*folders: Path) -> None:

@@ -51,7 +51,7 @@ def _kind(path: str) -> str:
         if sign.search(path):
             return name
     if suffix in _ARCHIVES:
-        return "archives that have to be unpacked first"
+        return "archives of other names or contents"
     if is_frame(path.rpartition("/")[2]) and (depth := path.count("/")) != 3:
         return f"images {depth} folders down, expected 3: <subject>/<condition>/<view>/"
     return "videos of other names" if suffix in VIDEOS else ""

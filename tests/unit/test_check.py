@@ -249,7 +249,7 @@ def test_videos_are_told_by_their_first_bytes(tmp_path: Path) -> None:
         (["0000/camid0_videoid2/seq0/human_crop_f11627.png"], "Gait3D"),
         (["001/U0_D0_BG/CAM_1/1.jpg"], "CCPG"),
         (["001/nm-01/090/090.pkl"], "a pkl tree, which belongs into the folder pkl"),
-        (["GaitDatasetB-silh.zip"], "archives that have to be unpacked"),
+        (["GaitDatasetB-silh.zip"], "archives of other names or contents"),
         (["anna/walk/1.png"], "images 2 folders down, expected 3"),
         (["notes.txt", "more.txt"], ""),
     ],

@@ -287,6 +287,9 @@ def test_ccpg(tmp_path: Path) -> None:
     folder = tmp_path / "pkl" / key
     rgb = read_pkl(folder / "C2_b_c-rgb.pkl", "rgb")
     np.testing.assert_array_equal(rgb, colours(tree, names))
+    squeezed = [cv2.resize(mask, (128, 128)) for mask in masks]
+    unaligned = read_pkl(folder / "C2_b_c-masks.pkl", "masks")
+    np.testing.assert_array_equal(unaligned, np.stack(squeezed))
     ratio = read_pkl(folder / "C2_b_c-ratio.pkl", "ratio")
     np.testing.assert_array_equal(ratio, [60 / (96 + step) for step in range(6)])
     partition = dataset("CCPG").partition
@@ -302,7 +305,8 @@ def test_ccpg_wherever_it_lies_and_without_colours(tmp_path: Path) -> None:
     prepared(tmp_path / "whole", "CCPG", beside=True)
     prepared(tmp_path / "masks", "CCPG", beside=True)
     whole, alone = pkl_tree(tmp_path / "whole"), pkl_tree(tmp_path / "masks")
-    assert len(whole) == 3 * len(alone)
+    # Silhouettes and masks; with colours, these and ratios as well.
+    assert len(whole) == 2 * len(alone) == 4 * 12
     assert alone.items() < whole.items()
 
 
@@ -313,9 +317,13 @@ def test_ccpg_never_takes_a_colour_frame_for_a_silhouette(tmp_path: Path) -> Non
     del tree[f"{key}/C1_a_0002.jpg"]
     tree[f"{key}/C1_a_0003.png"] = raw_trees.encoded(np.zeros((96, 60), np.uint8))
     tree["001/U3_D3/C1_a/1.jpg"] = tree[f"{key}/C1_a_0000.jpg"]
+    tree["preview.png"] = tree[f"{key}/C1_a_0000.png"]
     lay(tmp_path / "raw", tree)
     found, rows = prepared(tmp_path, "CCPG", beside=True)
-    assert found.ignored == {"image in a folder without silhouettes": 1}
+    assert found.ignored == {
+        "image in a folder without silhouettes": 1,
+        "image outside <subject>/<condition>/<view>/": 1,
+    }
     assert "001/U3_D3/C1_a" not in rows
     row = rows[key]
     assert (row.frames_read, row.frames_kept) == (6, 3)

@@ -81,6 +81,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "smpl": ("smpl",),
     "depth": ("depth",),
     "depth_by_time": ("depth",),
+    "masks_squeezed": ("masks",),
     "rgb_squeezed": (RGB, "ratio"),
     "rgb_unpadded": (RGB, "ratio"),
     "rgb_fitted": (RGB, "ratio"),

@@ -26,7 +26,8 @@ class CatalogueRow:
 
     Attributes:
         key: subject, condition and view.
-        kind: 'video', 'images' (a folder of silhouettes) or 'archive' (a folder in a tar file).
+        kind: 'video', 'images' (a folder of silhouettes), 'masks' (one in which only png files
+            are silhouettes) or 'archive' (a folder in a tar file).
         source: path below the raw folder; for an archive `<archive>::<folder inside>`.
         background: path of the background clip of the same camera, empty where there is none.
         fingerprint: digest of the names, sizes and modification times of the sources.

@@ -122,6 +122,21 @@ def scoliosis1k(frames: int = 6) -> Tree:
     }
 
 
+def ccpg(frames: int = 6) -> Tree:
+    """Silhouettes and colour frames in one folder, `<subject>/<clothes>/<view>/<stem>.*`."""
+    tree: Tree = {}
+    for who in (1, 100):
+        for clothes in ("U0_D0", "U0_D0_BG", "U1_D1"):
+            for view in ("C1_a", "C2_b_c"):
+                for step in range(frames):
+                    stem = f"{who:03d}/{clothes}/{view}/{view}_{step:04d}"
+                    mask = figure(who % 99, step, 96 + step, 60)
+                    colours = np.stack([mask // 2, 255 - mask, mask // 3 + step], axis=-1)
+                    tree[f"{stem}.png"] = encoded(mask)
+                    tree[f"{stem}.jpg"] = encoded(colours, ".jpg")
+    return tree
+
+
 HID_2022 = (
     "train/0000/001",
     "train/0499/002",

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """How silhouettes become frames, see `gait.config.dataset.Pretreat`."""
 
     normalise = "normalise"
+    ccpg = "ccpg"
     as_is = "as_is"
     resize = "resize"
 

@@ -56,9 +56,13 @@ def with_files_beside(
             continue
         for key, entries in files.items():
             found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
-            # The layout did not know what they are for.
+        for row in images:
+            # The layout did not know what they are for, unless they are its frames themselves.
+            is_own = filled[row.key].rpartition("/")[0] == row.source
             left.subtract(
-                MISPLACED if is_frame(each.name) else not_looked_for(each.name) for each in entries
+                MISPLACED if is_frame(each.name) else not_looked_for(each.name)
+                for each in files[row.key]
+                if not (is_own and is_frame(each.name, row.kind))
             )
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
 

@@ -11,7 +11,7 @@ from gait.errors import DataError
 from gait.files import atomic_path, confined
 from gait.prepare.archives import SEPARATOR, read_archive
 from gait.prepare.rows import read_rows
-from gait.prepare.tree import image_files
+from gait.prepare.tree import FRAMES, image_files
 from gait.types import CatalogueRow
 
 
@@ -38,12 +38,13 @@ def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink"
         source = confined(raw, row.source)
         if not source.exists():
             raise DataError(f"{source}: is in {catalogue} and not on disk; run gait rearrange")
-        if how == "symlink":
-            _link(source, place if row.kind == "images" else place / source.name)
-        else:
-            place.mkdir(parents=True, exist_ok=True)
-            for file in image_files(raw, source) if row.kind == "images" else [source]:
-                _copy(file, place / file.name)
+        if how == "symlink" and row.kind == "images":
+            _link(source, place)
+            continue
+        # A folder of masks holds more than masks, and is not linked as a whole.
+        place.mkdir(parents=True, exist_ok=True)
+        for file in image_files(raw, source, row.kind) if row.kind in FRAMES else [source]:
+            (_link if how == "symlink" else _copy)(file, place / file.name)
     for archive, wanted in archives.items():
         _unpack(confined(raw, archive), wanted, target)
     return len(rows)

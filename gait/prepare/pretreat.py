@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import skeleton_maps, tracks
-from gait.prepare.align import Aligned, Frames, align
+from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize
 from gait.prepare.journal import Journal, remove_pkl, state_of
@@ -45,6 +46,7 @@ ALGORITHM = "align-1"
 # By the names that a dataset.yaml gives them under `pretreat`.
 KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
     "normalise": align,
+    "ccpg": partial(align, rules=CCPG),
     "as_is": as_is,
     "resize": resize,
 }

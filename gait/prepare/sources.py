@@ -17,7 +17,7 @@ from gait.errors import DataError
 from gait.files import confined
 from gait.prepare.archives import SEPARATOR, Contents, read_archive
 from gait.prepare.listing import Listings
-from gait.prepare.tree import image_files
+from gait.prepare.tree import FRAMES, image_files
 from gait.types import CatalogueRow
 
 UNREADABLE = "unreadable"
@@ -61,7 +61,7 @@ def read_images(
 
     Args:
         raw: the dataset's raw folder.
-        rows: rows of the kinds 'images' and 'archive'.
+        rows: rows of the kinds 'images', 'masks' and 'archive'.
         root: the dataset's folder, where it is remembered what archives hold; without it, each is
             listed before it is read.
         order: by what to sort file names; `natural` or, as published, the names themselves.
@@ -72,8 +72,9 @@ def read_images(
     """
     archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
-        if row.kind == "images":
-            yield row, _folder_frames(raw, _existing(raw, row.source), order)
+        if row.kind in FRAMES:
+            files = image_files(raw, _existing(raw, row.source), row.kind)
+            yield row, _file_frames(files, order)
         elif row.kind == "archive":
             archive, _, folder = row.source.partition(SEPARATOR)
             archives[archive][folder] = row
@@ -97,8 +98,8 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
-def _folder_frames(raw: Path, folder: Path, order: Callable[[str], Any]) -> Iterator[Frame]:
-    for path in sorted(image_files(raw, folder), key=lambda path: order(path.name)):
+def _file_frames(files: list[Path], order: Callable[[str], Any]) -> Iterator[Frame]:
+    for path in sorted(files, key=lambda path: order(path.name)):
         try:
             data = path.read_bytes()
         except OSError:

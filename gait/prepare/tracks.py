@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import POSE, RGB
-from gait.prepare import align, crops, depth, pose_files, smpl
+from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.beside import matching
 from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.point_cloud import read_point_cloud
@@ -150,6 +150,11 @@ def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     return {"parsing": _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)}
 
 
+def _masks_squeezed(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, images, problems = _images(files, cv2.IMREAD_GRAYSCALE)
+    return {"masks": Track(keys, fit.resize(images, _SQUARE_PX).frames, problems)}
+
+
 def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     poses = pose_files.poses_of_texts(files)
     return {POSE: Track(poses.keys, poses.pose, poses.problems)}
@@ -200,6 +205,7 @@ KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
     "smpl": _smpl,
     "depth": _depth,
     "depth_by_time": _depth_by_time,
+    "masks_squeezed": _masks_squeezed,
     "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
     "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
     "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),

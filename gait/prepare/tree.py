@@ -15,6 +15,9 @@ from gait.errors import DataError
 from gait.types import CatalogueRow, SequenceKey
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
+# The suffixes of frames in a sequence's folder, by its kind in the catalogue. Beside masks, images
+# of other suffixes show the same frames in colour.
+FRAMES = {"images": IMAGES, "masks": frozenset({".png"})}
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 
 # What the name of a pose file has in the place of its video's suffix.
@@ -117,12 +120,12 @@ def is_text(name: str) -> bool:
     return True
 
 
-def is_frame(name: str) -> bool:
-    """Whether a file of a sequence folder is one of its frames.
+def is_frame(name: str, kind: str = "images") -> bool:
+    """Whether a file of a sequence folder of some kind, a key of `FRAMES`, is one of its frames.
 
     Some datasets lay a gait energy image named `..gei.png` beside the frames; it is none of them.
     """
-    return suffix_of(name) in IMAGES and not name.endswith("gei.png")
+    return suffix_of(name) in FRAMES[kind] and not name.endswith("gei.png")
 
 
 def suffix_of(name: str) -> str:
@@ -187,14 +190,14 @@ def state_of(entry: os.DirEntry[str]) -> File:
     return File(entry.name, state.st_size, state.st_mtime_ns)
 
 
-def image_files(raw: Path, folder: Path) -> list[Path]:
-    """The frames of a sequence folder by name, without links that leave `raw`."""
+def image_files(raw: Path, folder: Path, kind: str = "images") -> list[Path]:
+    """The frames of a sequence folder of some kind by name, without links that leave `raw`."""
     root = os.path.realpath(raw)
     above = frozenset[str]()
     return [
         folder / entry.name
         for entry in _entries(str(folder))
-        if is_frame(entry.name)
+        if is_frame(entry.name, kind)
         and not is_system(entry.name)
         and is_text(entry.name)
         and entry.is_file()

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -18,8 +18,10 @@ import pytest
 from numpy.typing import NDArray
 
 import gait.prepare.pretreat as subject_under_test
+from gait.cli.prepare import Kind
+from gait.config.dataset import Pretreat
 from gait.errors import DataError
-from gait.prepare.align import align
+from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
@@ -201,6 +203,21 @@ def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
         stored = read_pkl(shard.root / "pkl/001/nm-01/000/000.pkl")
         np.testing.assert_array_equal(stored, frames)
         assert shard.run(kind=kind, frame_order=order).unchanged == 3
+
+
+def test_a_kind_has_one_name_everywhere() -> None:
+    in_datasets = get_args(Pretreat.model_fields["kind"].annotation)
+    assert set(in_datasets) == set(Kind) == set(subject_under_test.KINDS)
+
+
+def test_silhouettes_of_ccpg_are_aligned_as_published() -> None:
+    # Too few pixels for any other dataset.
+    faint = np.zeros((20, 12), np.uint8)
+    faint[4:16, 5:7] = 255
+    published = align([faint], 64, CCPG)
+    assert len(published.frames) == 1 and not len(align([faint], 64).frames)
+    made = subject_under_test.KINDS["ccpg"]([faint], 64)
+    np.testing.assert_array_equal(made.frames, published.frames)
 
 
 def test_frames_taken_as_they_are_have_one_size(shard: Shard) -> None:

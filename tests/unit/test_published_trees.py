@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset, named_subjects
 from gait.config.load import load_dataset
 from gait.errors import DataError
-from gait.prepare.align import align
+from gait.modalities import SILHOUETTES
+from gait.prepare.align import CCPG, align
 from gait.prepare.catalogue import Sequences, gather, rearrange, scan
+from gait.prepare.check import check
 from gait.prepare.manifest import ManifestRow, read_manifest
+from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
 from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
@@ -30,18 +34,29 @@ def dataset(name: str) -> Dataset:
     return load_dataset(REPOSITORY, name)[0]
 
 
-def prepared(root: Path, name: str, shards: int = 2) -> tuple[Sequences, dict[str, ManifestRow]]:
-    """The raw data below `root`, taken as far as the packed store."""
+def prepared(
+    root: Path, name: str, shards: int = 2, beside: bool = False
+) -> tuple[Sequences, dict[str, ManifestRow]]:
+    """The raw data below `root`, taken as far as the packed store.
+
+    Args:
+        beside: whether to take what lies beside the silhouettes as well.
+
+    Returns:
+        What was found, and the row of each sequence's silhouettes.
+    """
     definition = dataset(name)
     tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     settings = definition.pretreat.model_dump()
+    patterns = definition.beside if beside else {}
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
-        found = rearrange(root / "raw", definition.layouts, table, number, shards)
+        found = rearrange(root / "raw", definition.layouts, table, number, shards, beside=patterns)
         pretreat_shard(table, root / "raw", root, output, **settings)
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
-    rows = {str(row.key): row for row in read_manifest(root / "manifest.csv")}
+    manifest = read_manifest(root / "manifest.csv")
+    rows = {str(row.key): row for row in manifest if row.modality == SILHOUETTES}
     assert rows.keys() == {str(row.key) for row in found.rows}
     return found, rows
 
@@ -247,6 +262,105 @@ def test_scoliosis1k(tmp_path: Path) -> None:
     assert ignored == [{}, {}]
     keys = {str(row.key) for row in scan(root / "raw", dataset("Scoliosis1K").layouts).rows}
     assert keys == {"00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180"}
+
+
+def colours(tree: Tree, names: list[str]) -> NDArray[np.uint8]:
+    """Colour frames as published: red, green, blue, scaled to 128 x 128 whatever their aspect."""
+    frames = [
+        cv2.resize(np.asarray(cv2.imdecode(np.frombuffer(tree[name], np.uint8), 1)), (128, 128))
+        for name in names
+    ]
+    return np.stack(frames)[..., ::-1].transpose(0, 3, 1, 2)
+
+
+def test_ccpg(tmp_path: Path) -> None:
+    tree = raw_trees.ccpg()
+    lay(tmp_path / "raw", tree)
+    found, rows = prepared(tmp_path, "CCPG", beside=True)
+    assert (found.layout, found.ignored) == ("CcpgMasks", {})
+    assert len(rows) == 2 * 3 * 2
+    assert all((row.frames_kept, row.dropped) == (6, {}) for row in rows.values())
+    key = "100/U0_D0_BG/C2_b_c"
+    masks = images({name: tree[name] for name in tree if name.endswith(".png")}, key)
+    np.testing.assert_array_equal(frames(tmp_path, key), align(masks, 64, CCPG).frames)
+    names = sorted(name for name in tree if name.startswith(f"{key}/") and ".jpg" in name)
+    folder = tmp_path / "pkl" / key
+    rgb = read_pkl(folder / "C2_b_c-rgb.pkl", "rgb")
+    np.testing.assert_array_equal(rgb, colours(tree, names))
+    squeezed = [cv2.resize(mask, (128, 128)) for mask in masks]
+    unaligned = read_pkl(folder / "C2_b_c-masks.pkl", "masks")
+    np.testing.assert_array_equal(unaligned, np.stack(squeezed))
+    ratio = read_pkl(folder / "C2_b_c-ratio.pkl", "ratio")
+    np.testing.assert_array_equal(ratio, [60 / (96 + step) for step in range(6)])
+    partition = dataset("CCPG").partition
+    train, test = named_subjects(partition.train), named_subjects(partition.test)
+    assert "001" in train and "100" in test
+
+
+def test_ccpg_wherever_it_lies_and_without_colours(tmp_path: Path) -> None:
+    tree = raw_trees.ccpg()
+    masks = {name: data for name, data in tree.items() if name.endswith(".png")}
+    lay(tmp_path / "whole/raw/CCPG/frames", tree)
+    lay(tmp_path / "masks/raw", masks)
+    prepared(tmp_path / "whole", "CCPG", beside=True)
+    prepared(tmp_path / "masks", "CCPG", beside=True)
+    whole, alone = pkl_tree(tmp_path / "whole"), pkl_tree(tmp_path / "masks")
+    # Silhouettes and masks; with colours, these and ratios as well.
+    assert len(whole) == 2 * len(alone) == 4 * 12
+    assert alone.items() < whole.items()
+
+
+def test_ccpg_never_takes_a_colour_frame_for_a_silhouette(tmp_path: Path) -> None:
+    tree = raw_trees.ccpg()
+    key = "001/U0_D0/C1_a"
+    del tree[f"{key}/C1_a_0001.png"]
+    del tree[f"{key}/C1_a_0002.jpg"]
+    tree[f"{key}/C1_a_0003.png"] = raw_trees.encoded(np.zeros((96, 60), np.uint8))
+    tree["001/U3_D3/C1_a/1.jpg"] = tree[f"{key}/C1_a_0000.jpg"]
+    tree["preview.png"] = tree[f"{key}/C1_a_0000.png"]
+    lay(tmp_path / "raw", tree)
+    found, rows = prepared(tmp_path, "CCPG", beside=True)
+    assert found.ignored == {
+        "image in a folder without silhouettes": 1,
+        "image outside <subject>/<condition>/<view>/": 1,
+    }
+    assert "001/U3_D3/C1_a" not in rows
+    row = rows[key]
+    assert (row.frames_read, row.frames_kept) == (6, 3)
+    assert row.dropped == {"no rgb": 1, "no silhouettes": 1, "too few pixels": 1}
+    kept = [f"{key}/C1_a_{number:04d}" for number in (0, 4, 5)]
+    masks = images({f"{name}.png": tree[f"{name}.png"] for name in kept}, key)
+    np.testing.assert_array_equal(frames(tmp_path, key), align(masks, 64, CCPG).frames)
+    rgb = read_pkl(tmp_path / "pkl" / key / "C1_a-rgb.pkl", "rgb")
+    np.testing.assert_array_equal(rgb, colours(tree, [f"{name}.jpg" for name in kept]))
+
+
+@pytest.mark.parametrize("how", ["symlink", "copy"])
+def test_ccpg_materialised_is_its_silhouettes(
+    tmp_path: Path, how: Literal["symlink", "copy"]
+) -> None:
+    tree = raw_trees.ccpg()
+    lay(tmp_path / "raw", tree)
+    prepared(tmp_path, "CCPG", beside=True)
+    target = tmp_path / "tree"
+    for _ in range(2):
+        materialise(tmp_path / "sequences.csv", tmp_path / "raw", target, how)
+    files = [path for path in target.rglob("*") if path.is_file()]
+    made = {str(path.relative_to(target)): path.read_bytes() for path in files}
+    assert made == {name: data for name, data in tree.items() if name.endswith(".png")}
+
+
+def test_ccpg_is_checked_by_its_silhouettes(tmp_path: Path) -> None:
+    tree = raw_trees.ccpg()
+    tree["001/U0_D0/C1_a/C1_a_0003.png"] = b""
+    tree["001/U0_D0/C1_a/C1_a_0004.jpg"] = b""
+    lay(tmp_path / "raw", tree)
+    findings = check(tmp_path, dataset("CCPG")).findings
+    found = [each for each in findings if each.kind.startswith(("images", "sequences"))]
+    assert {each.kind: each.count for each in found} == {
+        "images without a byte": 1,
+        "images unreadable, of 72 looked at": 1,
+    }
 
 
 @pytest.mark.parametrize(

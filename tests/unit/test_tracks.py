@@ -59,6 +59,7 @@ MAKERS = {
     "smpl": body,
     "depth": cloud,
     "depth_by_time": cloud,
+    "masks_squeezed": lambda seed: png(figure(seed)),
     "rgb_squeezed": colours,
     "rgb_unpadded": colours,
     "rgb_fitted": colours,

@@ -20,7 +20,7 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.tree import is_frame, is_system
+from gait.prepare.tree import FRAMES, is_frame, is_system
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
@@ -116,7 +116,7 @@ def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
     if row.kind == "video":
         header = video_header(confined(raw, row.source))
         return _Item(row, header.frames, header.problem)
-    if row.kind == "images":
+    if row.kind in FRAMES:
         return _folder(row, confined(raw, row.source))
     return _Item(row, frames.get(row.source))
 
@@ -126,7 +126,7 @@ def _folder(row: CatalogueRow, path: Path) -> _Item:
     empty = 0
     with suppress(OSError), os.scandir(path) as entries:
         for entry in entries:
-            if is_frame(entry.name) and not is_system(entry.name):
+            if is_frame(entry.name, row.kind) and not is_system(entry.name):
                 names.append(entry.name)
                 empty += not entry.stat().st_size
     if not names:
@@ -147,7 +147,7 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
     """What the pictures of a few sequences, spread over all, show."""
     sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
     videos = [row for row in sample if row.kind == "video"]
-    images = [row for row in sample if row.kind == "images"]
+    images = [row for row in sample if row.kind in FRAMES]
     archived: dict[str, CatalogueRow] = {}
     for row in sample:
         if row.kind == "archive":

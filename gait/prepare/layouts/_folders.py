@@ -25,27 +25,33 @@ from gait.types import CatalogueRow, SequenceKey
 # The sequence that a folder of some path stands for; None for any other folder.
 KeyOf = Callable[[str], SequenceKey | None]
 
+_NO_SILHOUETTES = "image in a folder without silhouettes"
 
-def scan_folders(raw: Path, key_of: KeyOf, archive: re.Pattern[str]) -> Scan:
+
+def scan_folders(
+    raw: Path, key_of: KeyOf, archive: re.Pattern[str] | None, kind: str = "images"
+) -> Scan:
     """The folders of images in any folder below `raw`; archives are left to be listed.
 
     Args:
         raw: the dataset's raw folder.
         key_of: tells the sequence by a folder's path below `raw`, for archives as `ArchiveFile`
             has it.
-        archive: matches the paths below `raw` of the dataset's archives.
+        archive: matches the paths below `raw` of the dataset's archives; None where there are
+            none that can be read.
+        kind: what the folders hold, a key of `gait.prepare.tree.FRAMES`.
     """
     ignored: Counter[str] = Counter()
     rows: list[CatalogueRow] = []
     archives: list[ArchiveFile] = []
     for folder in walk(raw, ignored):
         if key := key_of("/".join(folder.parts)):
-            if row := folder_row(folder, key, ignored):
+            if row := folder_row(folder, key, ignored, kind):
                 rows.append(row)
             continue
         for file in folder.files:
             path = folder.path_of(file.name)
-            if archive.fullmatch(path) and SEPARATOR not in path:
+            if archive and archive.fullmatch(path) and SEPARATOR not in path:
                 archives.append(ArchiveFile(path, state_of(file), key_of))
             elif is_frame(file.name):
                 ignored[MISPLACED] += 1
@@ -54,21 +60,28 @@ def scan_folders(raw: Path, key_of: KeyOf, archive: re.Pattern[str]) -> Scan:
     return Scan(some_have_frames(rows, ignored), dict(ignored), archives)
 
 
-def folder_row(folder: Folder, key: SequenceKey, ignored: Counter[str]) -> CatalogueRow | None:
+def folder_row(
+    folder: Folder, key: SequenceKey, ignored: Counter[str], kind: str = "images"
+) -> CatalogueRow | None:
     """The row of a folder that stands where a sequence does; None if it holds something else.
 
     A folder with nothing in it is a sequence without frames, as CASIA-B has some: it gets its
     row, so that the manifest can say that nothing came of it.
     """
     frames = []
+    others = 0
     for file in folder.files:
-        if is_frame(file.name):
+        if is_frame(file.name, kind):
             frames.append(state_of(file))
+        elif is_frame(file.name):
+            others += 1
         else:
             ignored[not_looked_for(file.name)] += 1
+    if others:
+        ignored[MISPLACED if frames else _NO_SILHOUETTES] += others
     if not frames and (folder.files or folder.has_folders):
         return None
-    return CatalogueRow(key, "images", "/".join(folder.parts), "", fingerprint(frames))
+    return CatalogueRow(key, kind, "/".join(folder.parts), "", fingerprint(frames))
 
 
 def some_have_frames(rows: list[CatalogueRow], ignored: Counter[str]) -> list[CatalogueRow]:

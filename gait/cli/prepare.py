@@ -35,6 +35,7 @@ class Kind(StrEnum):
     normalise = "normalise"
     as_is = "as_is"
     resize = "resize"
+    resize_bicubic = "resize_bicubic"
 
 
 @app.command()

@@ -21,7 +21,7 @@ from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import skeleton_maps, tracks
 from gait.prepare.align import Aligned, Frames, align
 from gait.prepare.beside import patterns_of
-from gait.prepare.fit import as_is, resize
+from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -47,6 +47,7 @@ KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
     "normalise": align,
     "as_is": as_is,
     "resize": resize,
+    "resize_bicubic": resize_bicubic,
 }
 
 ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import gait.prepare.pretreat as subject_under_test
 from gait.errors import DataError
 from gait.prepare.align import align
-from gait.prepare.fit import resize
+from gait.prepare.fit import resize, resize_bicubic
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
@@ -194,6 +194,7 @@ def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
         ("normalise", "natural"): align(by_number, 64).frames,
         ("normalise", "lexical"): align(lexical, 64).frames,
         ("resize", "natural"): resize(by_number, 64).frames,
+        ("resize_bicubic", "natural"): resize_bicubic(by_number, 64).frames,
     }
     for (kind, order), frames in wanted.items():
         summary = shard.run(kind=kind, frame_order=order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset, named_subjects
 from gait.config.load import load_dataset
 from gait.errors import DataError
+from gait.modalities import SILHOUETTES
 from gait.prepare.align import align
 from gait.prepare.catalogue import Sequences, gather, rearrange, scan
+from gait.prepare.crops import squeezed
+from gait.prepare.depth import depth_images
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.pack import pack
 from gait.prepare.pkl import read_pkl
+from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
 from tests import raw_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
@@ -30,24 +34,35 @@ def dataset(name: str) -> Dataset:
     return load_dataset(REPOSITORY, name)[0]
 
 
-def prepared(root: Path, name: str, shards: int = 2) -> tuple[Sequences, dict[str, ManifestRow]]:
-    """The raw data below `root`, taken as far as the packed store."""
+def prepared(
+    root: Path, name: str, shards: int = 2, beside: Mapping[str, str] | None = None
+) -> tuple[Sequences, dict[str, ManifestRow]]:
+    """The raw data below `root`, taken as far as the packed store.
+
+    Returns:
+        What was found, and the manifest's rows of silhouettes by key.
+    """
     definition = dataset(name)
     tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     settings = definition.pretreat.model_dump()
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
-        found = rearrange(root / "raw", definition.layouts, table, number, shards)
+        found = rearrange(root / "raw", definition.layouts, table, number, shards, beside=beside)
         pretreat_shard(table, root / "raw", root, output, **settings)
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
-    rows = {str(row.key): row for row in read_manifest(root / "manifest.csv")}
+    manifest = read_manifest(root / "manifest.csv")
+    rows = {str(row.key): row for row in manifest if row.modality == SILHOUETTES}
     assert rows.keys() == {str(row.key) for row in found.rows}
     return found, rows
 
 
 def frames(root: Path, key: str) -> NDArray[np.uint8]:
     return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}.pkl")
+
+
+def modality(root: Path, key: str, name: str) -> NDArray[np.uint8]:
+    return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}-{name}.pkl", name)
 
 
 def images(tree: Tree, folder: str) -> list[NDArray[np.uint8]]:
@@ -273,6 +288,78 @@ def test_hid(tmp_path: Path, folders: tuple[str, ...], keys: tuple[str, ...]) ->
     assert found == [f"{key}/default" for key in keys]
     for folder, key in zip(folders, found, strict=True):
         np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
+
+
+def test_sustech1k(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    root, ignored = same_from(
+        tmp_path,
+        "SUSTech1K",
+        lambda raw: lay(raw, {"SUSTeck1K-RAW.zip": zipped(tree)}),
+        lambda raw: lay(raw / "SUSTech1K", tree),
+        lambda raw: lay(raw, {name: data for name, data in tree.items() if "/Sils_al" in name}),
+    )
+    misplaced = "image outside <subject>/<condition>/<view>/"
+    others = sum(not name.endswith((".png", ".jpg")) for name in tree)
+    images_beside = len(tree) - others - sum("/Sils_aligned/" in name for name in tree)
+    assert ignored[0] == {misplaced: images_beside, "archive member that is no image file": others}
+    assert ignored[1] == {
+        misplaced: images_beside,
+        "other .json file": 4 * 3 * 9,
+        "other .pcd file": 4 * 3 * 3,
+    }
+    assert ignored[2] == {}
+    keys = [str(row.key) for row in scan(root / "raw", dataset("SUSTech1K").layouts).rows]
+    subjects = ("0000", "0001", "0003", "1057")
+    assert keys == [f"{who}/{key}" for who in subjects for key in raw_trees.SUSTECH1K]
+    # The whole image, not aligned anew; all frames, however few clouds there are.
+    given = images(tree, "0003/01-nm/000-far/Sils_aligned")
+    scaled = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_CUBIC) for each in given]
+    assert len(scaled) == 9
+    np.testing.assert_array_equal(frames(root, "0003/01-nm/000-far"), np.stack(scaled))
+
+
+def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    lay(tmp_path / "raw/paired", tree)
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {row.frames_kept for row in rows.values()} == {3}
+    key = "1057/01-bg-nt/090"
+    assert rows[key].dropped == {"no depth within 20 ms": 6}
+    # Every third frame is the one that a cloud shows.
+    given = images(tree, f"{key}/Sils_aligned")[::3]
+    scaled = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_CUBIC) for each in given]
+    np.testing.assert_array_equal(frames(tmp_path, key), np.stack(scaled))
+    clouds = [
+        read_point_cloud(data, name)
+        for name, data in sorted(tree.items())
+        if name.startswith(f"{key}/PCDs/")
+    ]
+    drawn = depth_images(clouds, 64).frames
+    assert drawn.any()
+    np.testing.assert_array_equal(modality(tmp_path, key, "depth"), drawn)
+    colours = [
+        np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        for name, data in sorted(tree.items())
+        if name.startswith(f"{key}/RGB_raw/")
+    ]
+    np.testing.assert_array_equal(
+        modality(tmp_path, key, "rgb"), squeezed(colours[::3], 128).frames
+    )
+
+
+def test_sustech1k_without_clouds_keeps_every_frame(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    lay(tmp_path / "raw/paired", {name: data for name, data in tree.items() if "PCD" not in name})
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
+    assert len(modality(tmp_path, "0000/00-nm/000", "rgb")) == 9
+
+
+def test_sustech1k_clouds_elsewhere_cost_no_silhouettes(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", raw_trees.sustech1k())
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
 
 
 def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:

@@ -137,6 +137,42 @@ def ccpg(frames: int = 6) -> Tree:
     return tree
 
 
+# The conditions and views of each subject, one with two covariates and one from afar.
+SUSTECH1K = ("00-nm/000", "01-bg-nt/090", "01-nm/000-far")
+_CLOUD = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nPOINTS 40\nDATA ascii\n"
+
+
+def _moment(time_ms: int, dot: str) -> str:
+    return f"{1657112246 + time_ms // 1000}{dot}{time_ms % 1000:03d}"
+
+
+def sustech1k(frames: int = 9) -> Tree:
+    """A folder a modality: 30 camera frames and 10 clouds a second, named by their times.
+
+    Names of the camera's frames lack the dot. Each cloud shows the moment of every third frame,
+    but for 10 ms: it is named 50 ms earlier. The second of the clock changes on the way.
+    """
+    tree: Tree = {}
+    for who in (0, 1, 3, 1057):
+        for sequence in SUSTECH1K:
+            folder = f"{who:04d}/{sequence}"
+            for step in range(frames):
+                name = _moment(950 + step * 1000 // 30, "")
+                body = figure(who % 10, step, 120, 80)
+                tree[f"{folder}/Sils_aligned/{name}.png"] = encoded(body)
+                tree[f"{folder}/Sils_raw/{name}.png"] = encoded(body[10:])
+                colours = np.stack([body, body // 2, body // 4], axis=2)
+                tree[f"{folder}/RGB_raw/{name}.jpg"] = encoded(colours, ".jpg")
+                tree[f"{folder}/Pose/{name}.json"] = b"[]"
+            for step in range(0, frames, 3):
+                name = _moment(910 + step * 1000 // 30, ".")
+                lines = [f"-8.0 {0.01 * row} {0.04 * row - 1.2}" for row in range(40)]
+                tree[f"{folder}/PCDs/{name}.pcd"] = (_CLOUD + "\n".join(lines)).encode()
+                for other in ("PCDs_depths", "PCDs_sils"):
+                    tree[f"{folder}/{other}/{name}.png"] = encoded(figure(who % 10, step))
+    return tree
+
+
 HID_2022 = (
     "train/0000/001",
     "train/0499/002",

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     ccpg = "ccpg"
     as_is = "as_is"
     resize = "resize"
+    resize_bicubic = "resize_bicubic"
 
 
 @app.command()

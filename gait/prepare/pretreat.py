@@ -22,7 +22,7 @@ from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.beside import patterns_of
-from gait.prepare.fit import as_is, resize
+from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -49,6 +49,7 @@ KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
     "ccpg": partial(align, rules=CCPG),
     "as_is": as_is,
     "resize": resize,
+    "resize_bicubic": resize_bicubic,
 }
 
 ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}

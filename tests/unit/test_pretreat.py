@@ -22,7 +22,7 @@ from gait.cli.prepare import Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
 from gait.prepare.align import CCPG, align
-from gait.prepare.fit import resize
+from gait.prepare.fit import resize, resize_bicubic
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
@@ -196,6 +196,7 @@ def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
         ("normalise", "natural"): align(by_number, 64).frames,
         ("normalise", "lexical"): align(lexical, 64).frames,
         ("resize", "natural"): resize(by_number, 64).frames,
+        ("resize_bicubic", "natural"): resize_bicubic(by_number, 64).frames,
     }
     for (kind, order), frames in wanted.items():
         summary = shard.run(kind=kind, frame_order=order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,10 +19,13 @@ from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
 from gait.prepare.catalogue import Sequences, gather, rearrange, scan
 from gait.prepare.check import check
+from gait.prepare.crops import squeezed
+from gait.prepare.depth import depth_images
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
 from gait.prepare.pkl import read_pkl
+from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
 from tests import raw_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
@@ -35,23 +38,19 @@ def dataset(name: str) -> Dataset:
 
 
 def prepared(
-    root: Path, name: str, shards: int = 2, beside: bool = False
+    root: Path, name: str, shards: int = 2, beside: Mapping[str, str] | None = None
 ) -> tuple[Sequences, dict[str, ManifestRow]]:
     """The raw data below `root`, taken as far as the packed store.
 
-    Args:
-        beside: whether to take what lies beside the silhouettes as well.
-
     Returns:
-        What was found, and the row of each sequence's silhouettes.
+        What was found, and the manifest's rows of silhouettes by key.
     """
     definition = dataset(name)
     tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     settings = definition.pretreat.model_dump()
-    patterns = definition.beside if beside else {}
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
-        found = rearrange(root / "raw", definition.layouts, table, number, shards, beside=patterns)
+        found = rearrange(root / "raw", definition.layouts, table, number, shards, beside=beside)
         pretreat_shard(table, root / "raw", root, output, **settings)
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
@@ -63,6 +62,10 @@ def prepared(
 
 def frames(root: Path, key: str) -> NDArray[np.uint8]:
     return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}.pkl")
+
+
+def modality(root: Path, key: str, name: str) -> NDArray[np.uint8]:
+    return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}-{name}.pkl", name)
 
 
 def images(tree: Tree, folder: str) -> list[NDArray[np.uint8]]:
@@ -276,7 +279,7 @@ def colours(tree: Tree, names: list[str]) -> NDArray[np.uint8]:
 def test_ccpg(tmp_path: Path) -> None:
     tree = raw_trees.ccpg()
     lay(tmp_path / "raw", tree)
-    found, rows = prepared(tmp_path, "CCPG", beside=True)
+    found, rows = prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
     assert (found.layout, found.ignored) == ("CcpgMasks", {})
     assert len(rows) == 2 * 3 * 2
     assert all((row.frames_kept, row.dropped) == (6, {}) for row in rows.values())
@@ -302,8 +305,8 @@ def test_ccpg_wherever_it_lies_and_without_colours(tmp_path: Path) -> None:
     masks = {name: data for name, data in tree.items() if name.endswith(".png")}
     lay(tmp_path / "whole/raw/CCPG/frames", tree)
     lay(tmp_path / "masks/raw", masks)
-    prepared(tmp_path / "whole", "CCPG", beside=True)
-    prepared(tmp_path / "masks", "CCPG", beside=True)
+    prepared(tmp_path / "whole", "CCPG", beside=dataset("CCPG").beside)
+    prepared(tmp_path / "masks", "CCPG", beside=dataset("CCPG").beside)
     whole, alone = pkl_tree(tmp_path / "whole"), pkl_tree(tmp_path / "masks")
     # Silhouettes and masks; with colours, these and ratios as well.
     assert len(whole) == 2 * len(alone) == 4 * 12
@@ -319,7 +322,7 @@ def test_ccpg_never_takes_a_colour_frame_for_a_silhouette(tmp_path: Path) -> Non
     tree["001/U3_D3/C1_a/1.jpg"] = tree[f"{key}/C1_a_0000.jpg"]
     tree["preview.png"] = tree[f"{key}/C1_a_0000.png"]
     lay(tmp_path / "raw", tree)
-    found, rows = prepared(tmp_path, "CCPG", beside=True)
+    found, rows = prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
     assert found.ignored == {
         "image in a folder without silhouettes": 1,
         "image outside <subject>/<condition>/<view>/": 1,
@@ -341,7 +344,7 @@ def test_ccpg_materialised_is_its_silhouettes(
 ) -> None:
     tree = raw_trees.ccpg()
     lay(tmp_path / "raw", tree)
-    prepared(tmp_path, "CCPG", beside=True)
+    prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
     target = tmp_path / "tree"
     for _ in range(2):
         materialise(tmp_path / "sequences.csv", tmp_path / "raw", target, how)
@@ -387,6 +390,78 @@ def test_hid(tmp_path: Path, folders: tuple[str, ...], keys: tuple[str, ...]) ->
     assert found == [f"{key}/default" for key in keys]
     for folder, key in zip(folders, found, strict=True):
         np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
+
+
+def test_sustech1k(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    root, ignored = same_from(
+        tmp_path,
+        "SUSTech1K",
+        lambda raw: lay(raw, {"SUSTeck1K-RAW.zip": zipped(tree)}),
+        lambda raw: lay(raw / "SUSTech1K", tree),
+        lambda raw: lay(raw, {name: data for name, data in tree.items() if "/Sils_al" in name}),
+    )
+    misplaced = "image outside <subject>/<condition>/<view>/"
+    others = sum(not name.endswith((".png", ".jpg")) for name in tree)
+    images_beside = len(tree) - others - sum("/Sils_aligned/" in name for name in tree)
+    assert ignored[0] == {misplaced: images_beside, "archive member that is no image file": others}
+    assert ignored[1] == {
+        misplaced: images_beside,
+        "other .json file": 4 * 3 * 9,
+        "other .pcd file": 4 * 3 * 3,
+    }
+    assert ignored[2] == {}
+    keys = [str(row.key) for row in scan(root / "raw", dataset("SUSTech1K").layouts).rows]
+    subjects = ("0000", "0001", "0003", "1057")
+    assert keys == [f"{who}/{key}" for who in subjects for key in raw_trees.SUSTECH1K]
+    # The whole image, not aligned anew; all frames, however few clouds there are.
+    given = images(tree, "0003/01-nm/000-far/Sils_aligned")
+    scaled = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_CUBIC) for each in given]
+    assert len(scaled) == 9
+    np.testing.assert_array_equal(frames(root, "0003/01-nm/000-far"), np.stack(scaled))
+
+
+def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    lay(tmp_path / "raw/paired", tree)
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {row.frames_kept for row in rows.values()} == {3}
+    key = "1057/01-bg-nt/090"
+    assert rows[key].dropped == {"no depth within 20 ms": 6}
+    # Every third frame is the one that a cloud shows.
+    given = images(tree, f"{key}/Sils_aligned")[::3]
+    scaled = [cv2.resize(each, (64, 64), interpolation=cv2.INTER_CUBIC) for each in given]
+    np.testing.assert_array_equal(frames(tmp_path, key), np.stack(scaled))
+    clouds = [
+        read_point_cloud(data, name)
+        for name, data in sorted(tree.items())
+        if name.startswith(f"{key}/PCDs/")
+    ]
+    drawn = depth_images(clouds, 64).frames
+    assert drawn.any()
+    np.testing.assert_array_equal(modality(tmp_path, key, "depth"), drawn)
+    colours = [
+        np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        for name, data in sorted(tree.items())
+        if name.startswith(f"{key}/RGB_raw/")
+    ]
+    np.testing.assert_array_equal(
+        modality(tmp_path, key, "rgb"), squeezed(colours[::3], 128).frames
+    )
+
+
+def test_sustech1k_without_clouds_keeps_every_frame(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    lay(tmp_path / "raw/paired", {name: data for name, data in tree.items() if "PCD" not in name})
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
+    assert len(modality(tmp_path, "0000/00-nm/000", "rgb")) == 9
+
+
+def test_sustech1k_clouds_elsewhere_cost_no_silhouettes(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", raw_trees.sustech1k())
+    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
 
 
 def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.workflow
 TABLE = "results/OUMVLP/GEI/report.csv"
 
 
+def rows_of(workspace: Workspace, table: str) -> dict[tuple[str, str], dict[str, str]]:
+    """The rows of a table by protocol and probe."""
+    with (workspace.root / table).open(encoding="utf-8") as file:
+        return {(each["protocol"], each["probe"]): each for each in csv.DictReader(file)}
+
+
 def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
@@ -34,10 +40,49 @@ def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspa
     )
     (raw / "password.txt").write_text(raw_trees.PASSWORD)
     assert "segment" not in workspace.made(TABLE).rules()
-    with (workspace.root / TABLE).open(encoding="utf-8") as file:
-        rows = {(each["protocol"], each["probe"]): each for each in csv.DictReader(file)}
-    row = rows["single_view", "NM"]
+    row = rows_of(workspace, TABLE)["single_view", "NM"]
     # Subjects 00002, 00004, 00006 and 00008, two views.
     assert (row["n_probe"], row["n_gallery"]) == ("8", "8")
     assert row["rank1_pct"] == "100.00"
     assert workspace.planned(TABLE) == set()
+
+
+def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.edit("config/config.yaml", shards=1)
+    workspace.write("config/experiments/SUSTech1K/GEI/baseline.yaml", {"iterations": 0})
+    archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
+    raw_trees.lay(workspace.root / "data/SUSTech1K/raw", archive)
+    table = "results/SUSTech1K/GEI/report.csv"
+    assert "segment" not in workspace.made(table).rules()
+    rows = rows_of(workspace, table)
+    # Subjects 0001 and 0003; the sequence 01-bg-nt counts for both of its covariates.
+    for probe, number in {"Normal": 2, "Bag": 2, "Night": 2, "Overall": 4, "Umbrella": 0}.items():
+        row = rows["single_view", probe]
+        assert (row["n_probe"], row["n_gallery"]) == (str(number), "2")
+        assert row["rank1_pct"] == ("100.00" if number else "")
+    assert workspace.planned(table) == set()
+
+
+def test_sustech1k_from_its_clouds_to_a_table(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.edit("config/config.yaml", shards=1)
+    tiny = {
+        "model": {"backbone": {"channels": [4, 4, 8, 8]}, "embedding_channels": 8},
+        "iterations": 2,
+        "sampler": {"subjects": 2, "sequences": 2},
+        "frames": {"count": 2},
+        "evaluation": {"bootstrap": 20},
+    }
+    workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", tiny)
+    raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", raw_trees.sustech1k())
+    table = "results/SUSTech1K/LidarGait/report.csv"
+    workspace.made(table)
+    row = rows_of(workspace, table)["single_view", "Overall"]
+    assert (row["n_probe"], row["n_gallery"], row["iterations"]) == ("4", "2", "2")
+    with (workspace.root / "data/SUSTech1K/manifest.csv").open(encoding="utf-8") as file:
+        manifest = list(csv.DictReader(file))
+    assert {each["modality"] for each in manifest} == {"silhouettes", "depth", "rgb", "ratio"}
+    assert {(each["frames_kept"], each["dropped"]) for each in manifest} == {
+        ("3", "no depth within 20 ms:6")
+    }

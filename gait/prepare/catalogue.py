@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait import registry
-from gait.errors import DataError
+from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
@@ -212,7 +212,7 @@ def _fitting(raw: Path, known: dict[str, Layout], listings: Listings) -> str:
     fitting = []
     for name in sorted(set(registry.names("layout")) - set(known)):
         # What is wrong under a layout that nobody asked for is not what the message is about.
-        with suppress(DataError):
+        with suppress(GaitError):
             layout: Layout = registry.build("layout", {"name": name})
             if completed(layout.scan(raw), listings).rows:
                 fitting.append(name)

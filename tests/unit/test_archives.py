@@ -13,7 +13,7 @@ import numpy as np
 import py7zr
 import pytest
 
-from gait.errors import DataError
+from gait.errors import DataError, MissingExtraError
 from gait.prepare.archives import contents_of, part, read_archive, unpacked_path
 from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
 
@@ -292,5 +292,5 @@ def test_a_missing_library_names_the_extra(
     (tmp_path / name).write_bytes(ENCRYPTED[name](TREE))
     (tmp_path / "password.txt").write_text(PASSWORD)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(DataError, match=r"pip install 'gait\[archives\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'gait\[archives\]'"):
         contents_of(tmp_path / name)

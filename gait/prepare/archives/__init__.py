@@ -22,8 +22,9 @@ def contents_of(path: Path) -> Contents:
             files, compressed or not.
 
     Raises:
-        DataError: the file is not there or may not be read, it is encrypted and the password is
-            missing or wrong, or it needs a library that is not installed.
+        DataError: the file is not there or may not be read, or it is encrypted and the password
+            is missing or wrong.
+        MissingExtraError: it needs a library that is not installed.
     """
     contents = Contents()
     for _ in _members(path, Part(contents, Wanted(None)), is_listing=True):
@@ -43,7 +44,7 @@ def read_archive(path: Path, folders: Iterable[str]) -> Iterator[Member]:
         Each frame in the order in which it is stored, to be read before the next one is asked for.
 
     Raises:
-        DataError: as `contents_of`.
+        DataError, MissingExtraError: as `contents_of`.
     """
     return _members(path, Part(Contents(), Wanted(folders)), is_listing=False)
 

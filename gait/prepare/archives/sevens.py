@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING
 
-from gait.errors import DataError
+from gait.errors import GaitError, MissingExtraError
 from gait.prepare.archives.part import DAMAGED, LARGEST_BYTES, Member, Part, refusal
 from gait.prepare.archives.passwords import password_of, wrong_password
 
@@ -30,13 +30,13 @@ def walk_seven(part: Part, path: Path, raw: IO[bytes], is_listing: bool) -> Iter
     that is damaged, nothing can be read.
 
     Raises:
-        DataError: the library is not installed, or the file is encrypted and the password is
-            missing or wrong.
+        DataError: the file is encrypted and the password is missing or wrong.
+        MissingExtraError: the library is not installed.
     """
     try:
         archive = _opened(path, raw)
         infos = archive.list()
-    except DataError:
+    except GaitError:
         raise
     # Bytes from outside make the reader fail in any way; each means that the file is damaged.
     except Exception as error:
@@ -49,7 +49,7 @@ def walk_seven(part: Part, path: Path, raw: IO[bytes], is_listing: bool) -> Iter
             info.filename, info.uncompressed, info.is_directory, info.is_file, _nothing
         )
         if isinstance(found, Part):
-            found.damaged(NotImplementedError("inside a 7z file it is not read"))
+            found.damaged(NotImplementedError("inside a 7z file it is not read; unpack that"))
         elif found is not None:
             is_unpacked = 0 < info.uncompressed <= LARGEST_BYTES
             members.append((found, info.filename if is_unpacked else ""))
@@ -66,10 +66,7 @@ def _opened(path: Path, raw: IO[bytes]) -> SevenZipFile:
         from py7zr.exceptions import PasswordRequired
         from py7zr.io import BytesIOFactory
     except ImportError:
-        raise DataError(
-            f"{path}: a 7z file needs the extra 'archives'; install it by pip install "
-            "'gait[archives]'"
-        ) from None
+        raise MissingExtraError(f"{path}, a 7z file,", "archives") from None
     try:
         archive = SevenZipFile(raw)
         if not archive.needs_password():

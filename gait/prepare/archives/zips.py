@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from gait.errors import DataError
+from gait.errors import MissingExtraError
 from gait.prepare.archives.part import DAMAGED, Member, Part
 from gait.prepare.archives.passwords import password_of, wrong_password
 from gait.prepare.archives.tars import DAMAGE, walk_tar
@@ -34,8 +34,8 @@ def walk_zip(part: Part, path: Path, raw: IO[bytes]) -> Iterator[Member]:
     """The wanted frames of a zip file and of the tar files inside it.
 
     Raises:
-        DataError: it is encrypted and the password is missing or wrong, or it is encrypted by AES
-            and the library for that is not installed.
+        DataError: it is encrypted and the password is missing or wrong.
+        MissingExtraError: it is encrypted by AES and the library for that is not installed.
     """
     try:
         archive = zipfile.ZipFile(raw)
@@ -83,10 +83,7 @@ def _decrypted(
         try:
             import pyzipper
         except ImportError:
-            raise DataError(
-                f"{path}: is encrypted by AES, which needs the extra 'archives'; "
-                "install it by pip install 'gait[archives]'"
-            ) from None
+            raise MissingExtraError(f"{path}, encrypted by AES,", "archives") from None
         archive = cast(zipfile.ZipFile, pyzipper.AESZipFile(raw))
         damage = (*damage, pyzipper.BadZipFile)
     else:

@@ -161,6 +161,11 @@ class DataFlow:
         rendered = self.dataset(dataset).population is not None
         return (folder / "pkl").is_dir() and not (folder / "raw").exists() and not rendered
 
+    def pkl(self, dataset: str) -> str:
+        """Which pkl files hold what, as `gait adopt` takes it."""
+        pkl = self.dataset(dataset).pkl
+        return pkl if isinstance(pkl, str) else canonical_json(pkl)
+
     def pkl_state(self, dataset: str) -> str:
         """Changes when a file of an adopted pkl tree does."""
         tree = walk(self.root / self.folder(dataset) / "pkl", Counter())

@@ -52,7 +52,7 @@ def _raw(folder: Path, definition: Dataset) -> Report:
 
 
 def _tree(folder: Path, definition: Dataset) -> Report:
-    tree = pkl_tree.list_tree(folder)
+    tree = pkl_tree.list_tree(folder, definition.pkl)
     keys = list(tree.files)
     if not keys:
         raise DataError(

@@ -106,8 +106,8 @@ def rearrange(
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
     definition, _ = load_dataset(Path(), dataset)
     number, of = int(match[1]), int(match[2])
-    obtain, beside = definition.obtain, definition.beside
-    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside))
+    obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
+    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))
     if materialise is not None:
         count = catalogue.materialise(output, raw, tree, materialise.value)
         print(f"{count} sequences in {tree}")

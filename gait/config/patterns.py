@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Formatter
 
 from gait.errors import nearest
-from gait.modalities import BESIDE, MODALITIES
+from gait.modalities import ARRAYS, BESIDE, MODALITIES
 
 _KEY_FIELDS = ("subject", "condition", "view")
 _PLACE_FIELDS = ("folder", "place", *_KEY_FIELDS)
@@ -30,7 +30,7 @@ def check_beside(patterns: dict[str, str]) -> dict[str, str]:
                 f"as poses/{{subject}}/{{condition}}/{{view}}/*.txt, got {pattern!r}"
             )
         # Arrays are another form of the same data; which form is there, only the files tell.
-        for modality in () if kind.startswith("pkl_") else BESIDE[kind]:
+        for modality in () if kind.startswith(ARRAYS) else BESIDE[kind]:
             if other := made.get(modality):
                 raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
             made[modality] = kind

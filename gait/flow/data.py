@@ -114,8 +114,8 @@ class DataFlow:
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
         catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        found = scan(raw, definition.layouts, definition.obtain, catalogue, definition.beside)
-        return found.rows
+        beside, pkl = definition.beside, definition.pkl
+        return scan(raw, definition.layouts, definition.obtain, catalogue, beside, pkl).rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)

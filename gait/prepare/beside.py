@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.modalities import BESIDE
+from gait.modalities import ARRAYS, BESIDE
+from gait.prepare.array_names import Pkl, filled, patterns_of_arrays
 from gait.prepare.tree import (
     MISPLACED,
     WITHOUT_SILHOUETTES,
@@ -31,19 +32,25 @@ from gait.types import CatalogueRow, SequenceKey
 
 
 def with_files_beside(
-    raw: Path, rows: list[CatalogueRow], ignored: Mapping[str, int], patterns: Mapping[str, str]
+    raw: Path,
+    rows: list[CatalogueRow],
+    ignored: Mapping[str, int],
+    patterns: Mapping[str, str],
+    pkl: Pkl | None = None,
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
     A kind of which no sequence has any file is not there. Of one that is, each row has an entry:
     a sequence without a file of it lacks it in every frame. Rows of videos are left alone. Rows
-    without silhouettes have nothing else, so that there has to be some kind.
+    without silhouettes have nothing else, so that there has to be some kind. Where there is no
+    array anywhere that `patterns` says, those in the sequences' own folders are known by `pkl`.
 
     Args:
         raw: the dataset's raw folder.
         rows: the sequences that a layout found.
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
+        pkl: which pkl files hold what, as there.
 
     Raises:
         DataError: a folder cannot be listed, a path leads out of the raw folder, two kinds give
@@ -52,25 +59,45 @@ def with_files_beside(
     left = Counter(dict(ignored))
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
-    for kind, pattern in patterns.items():
-        filled = {row.key: _filled(pattern, row) for row in images}
-        files = {key: matching(raw, each) for key, each in filled.items()}
-        if not any(files.values()):
-            continue
-        for key, entries in files.items():
-            found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
-        for row in images:
-            # The layout did not know what they are for, unless they are its frames themselves.
-            folder = filled[row.key].rpartition("/")[0]
-            is_own = folder == row.source and row.kind not in WITHOUT_SILHOUETTES
-            left.subtract(
-                MISPLACED if is_frame(each.name) else not_looked_for(each.name)
-                for each in files[row.key]
-                if not (is_own and is_frame(each.name, row.kind))
-            )
+
+    def look(places: Mapping[str, str]) -> bool:
+        """Take what lies in these places; tells whether there are any arrays."""
+        kinds = [each for each in places if _take(raw, images, each, places[each], found, left)]
+        return any(kind.startswith(ARRAYS) for kind in kinds)
+
+    if not look(patterns) and pkl is not None and rows and rows[0].kind == "pkl":
+        names = patterns_of_arrays(pkl).items()
+        look({f"{ARRAYS}{modality}": f"{{folder}}/{name}" for modality, name in names})
     if rows:
         _refuse(raw, rows, found)
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+
+
+def _take(
+    raw: Path,
+    rows: list[CatalogueRow],
+    kind: str,
+    pattern: str,
+    found: dict[SequenceKey, dict[str, tuple[str, str]]],
+    left: Counter[str],
+) -> bool:
+    """Move the files of a kind from what is left to what was found; False if there is none."""
+    filled = {row.key: _filled(pattern, row) for row in rows}
+    files = {key: matching(raw, each) for key, each in filled.items()}
+    if not any(files.values()):
+        return False
+    for key, entries in files.items():
+        found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
+    for row in rows:
+        # The layout did not know what they are for, unless they are its frames themselves.
+        folder = filled[row.key].rpartition("/")[0]
+        is_own = folder == row.source and row.kind not in WITHOUT_SILHOUETTES
+        left.subtract(
+            MISPLACED if is_frame(each.name) else not_looked_for(each.name)
+            for each in files[row.key]
+            if not (is_own and is_frame(each.name, row.kind))
+        )
+    return True
 
 
 def _refuse(
@@ -90,9 +117,9 @@ def _refuse(
     empty = next((row for row in rows if row.kind in WITHOUT_SILHOUETTES and not made), None)
     if empty:
         raise DataError(
-            f"{raw}: expected files of the kinds under 'beside' in the dataset.yaml, found none "
-            f"for {empty.key} in {empty.source} nor for any other sequence; name there where they "
-            "lie"
+            f"{raw}: expected files of the kinds under 'beside' and 'pkl' in the dataset.yaml, "
+            f"found none for {empty.key} in {empty.source} nor for any other sequence; name there "
+            "what they are called and where they lie"
         )
 
 
@@ -123,7 +150,9 @@ def _text(beside: dict[str, tuple[str, str]]) -> str:
 
 def _filled(pattern: str, row: CatalogueRow) -> str:
     folder, _, name = pattern.rpartition("/")
-    return f"{folder.format(folder=row.source, **row.key._asdict())}/{name}"
+    place = "/".join(row.source.split("/")[-len(row.key) :])
+    path = folder.format(folder=row.source, place=place, **row.key._asdict())
+    return f"{path}/{filled(name, row.key)}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gait import registry
 from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
+from gait.prepare.array_names import Pkl
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
 from gait.prepare.listing import Listings, completed
@@ -65,6 +66,7 @@ def rearrange(
     of: int,
     obtain: str = "",
     beside: Mapping[str, str] | None = None,
+    pkl: Pkl | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` and writes those of one shard, sorted by key.
 
@@ -78,6 +80,7 @@ def rearrange(
         of: how many shards there are.
         obtain: how the data can be had, for messages.
         beside: patterns of files of further modalities, as in a dataset.yaml.
+        pkl: which pkl files in the folders of sequences hold what, as there.
 
     Returns:
         All sequences, not only those of the shard.
@@ -86,7 +89,7 @@ def rearrange(
         DataError, ConfigError: as `scan`.
     """
     catalogue = shard.absolute().parent.with_name("sequences.csv")
-    sequences = scan(raw, layouts, obtain, catalogue, beside)
+    sequences = scan(raw, layouts, obtain, catalogue, beside, pkl)
     write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 
@@ -104,6 +107,7 @@ def scan(
     obtain: str = "",
     catalogue: Path | None = None,
     beside: Mapping[str, str] | None = None,
+    pkl: Pkl | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
@@ -115,6 +119,7 @@ def scan(
         catalogue: the table that the sequences are for, whether it is there or not. What archives
             hold is remembered beside it, in `journal/archives/`, as listing them takes long.
         beside: patterns of files of further modalities, as in a dataset.yaml.
+        pkl: which pkl files in the folders of sequences hold what, as there.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
@@ -146,7 +151,7 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
+    rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {}, pkl)
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 

@@ -83,6 +83,28 @@ def scan_three_levels(raw: Path, kind: str) -> Scan:
     return Scan(some_have_frames(rows, ignored), dict(ignored))
 
 
+def scan_trees(raw: Path, key_of: KeyOf) -> Scan:
+    """Sequences of which a folder in each of several trees holds something.
+
+    A sequence has one row, of the first of its folders; all it has lies `beside`, so that it does
+    not matter which.
+
+    Args:
+        raw: the dataset's raw folder.
+        key_of: tells the sequence by a folder's path below `raw`.
+    """
+    ignored: Counter[str] = Counter()
+    rows: dict[SequenceKey, CatalogueRow] = {}
+    for folder in walk(raw, ignored):
+        path = "/".join(folder.parts)
+        for file in folder.files:
+            ignored[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] += 1
+        if folder.files and (key := key_of(path)) and key not in rows:
+            digest = fingerprint(map(state_of, folder.files))
+            rows[key] = CatalogueRow(key, "pkl", path, "", digest)
+    return Scan(list(rows.values()), dict(ignored))
+
+
 def folder_row(
     folder: Folder, key: SequenceKey, ignored: Counter[str], kind: str = "images"
 ) -> CatalogueRow | None:

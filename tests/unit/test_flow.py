@@ -692,3 +692,17 @@ def test_files_for_challenges_are_those_of_experiments_that_can_run(root: Path) 
         "results/HID2022/GaitBase/plain/submission.csv",
     ]
     assert flow(root).submissions(*GAITSET) == []
+
+
+def test_a_file_for_a_challenge_comes_from_the_metrics_of_where_it_is_tested(root: Path) -> None:
+    adopt(root, "HID2022", "090.pkl")
+    known = flow(root)
+    own = ("HID2022", "GaitBase", "paper", "")
+    assert known.submitted(*own, "submission") == "results/HID2022/GaitBase/paper/metrics.json"
+    assert known.submitted(*DEMO, "/on-HID2022", "submission-reranked") == (
+        f"results/{'/'.join(DEMO)}/on-HID2022/metrics.json"
+    )
+    with pytest.raises(ConfigError, match=r"on-HID2022: .* 'submission-x'.*'submission'"):
+        known.submitted(*DEMO, "/on-HID2022", "submission-x")
+    with pytest.raises(ConfigError, match=r"no submission 'submission'.*SynthGait.*none is known"):
+        known.submitted(*DEMO, "", "submission")

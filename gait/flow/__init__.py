@@ -101,9 +101,7 @@ class Flow(DataFlow):
             if isinstance(protocol, Submission)
         ]
 
-    def submitted(
-        self, dataset: str, model: str, save_name: str, on: str, submission: str
-    ) -> str:
+    def submitted(self, dataset: str, model: str, save_name: str, on: str, submission: str) -> str:
         """The metrics that hold the lines of a submission; `on` as for `slice`.
 
         Raises:

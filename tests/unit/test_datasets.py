@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections import Counter
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,7 @@ SIZES: dict[str, tuple[int, int | None]] = {
     "CCGR": (571, 400),
     "CCGR-MINI": (571, 400),
     "CCPG": (100, 100),
+    "D-Gait": (194, 98),
     "FreeGait": (500, 695),
     "GREW": (20000, 6001),
     "Gait3D": (3000, 1000),
@@ -43,6 +46,7 @@ SIZES: dict[str, tuple[int, int | None]] = {
     "OUMVLP": (5153, 5154),
     "OUMVLP-Pose": (5153, 5154),
     "OUMVLP-Pose17": (5153, 5154),
+    "RAGAR": (250, 283),
     "SUSTech1K": (250, 800),
     "Scoliosis1K": (745, 748),
     "SynthGait": (20, 12),
@@ -52,7 +56,7 @@ OTHER_PARTITIONS = {
     "Scoliosis1K/partition-118.yaml": (744, 749),
     "Scoliosis1K/partition-1116.yaml": (745, 748),
 }
-UNSCORED = {"CCGR", "GaitLU-1M"}
+UNSCORED = {"CCGR", "GaitLU-1M", "RAGAR"}
 
 
 @cache
@@ -181,3 +185,40 @@ def test_the_classes_of_scoliosis() -> None:
         assert category_of(categories, SequenceKey("00000", condition, "000_180")) == expected
     with pytest.raises(DataError, match=r"00000/healthy/000.*negative, neutral, positive"):
         category_of(categories, SequenceKey("00000", "healthy", "000"))
+
+
+def test_the_classes_of_d_gait_are_those_of_subjects() -> None:
+    definition = dataset("D-Gait")
+    for named, sizes in (
+        (definition.partition.train, {"D": 66, "N": 128}),
+        (definition.partition.test, {"D": 26, "N": 72}),
+    ):
+        assert Counter(each[0] for each in named_subjects(named)) == sizes
+    # One of each set, as published.
+    assert {"D_000", "N_002"} <= named_subjects(definition.partition.train)
+    assert {"D_002", "N_000"} <= named_subjects(definition.partition.test)
+    assert definition.categories is not None
+    assert list(definition.categories) == ["not_depressed", "depressed"]
+    for subject, condition, place in (
+        ("N_000", "D", 0),
+        ("N_199", "D_000", 0),
+        ("D_091", "N", 1),
+        ("D_000", "normal", 1),
+    ):
+        assert category_of(definition.categories, SequenceKey(subject, condition, "0")) == place
+
+
+def test_a_label_of_ragar_is_told_as_its_readme_has_it(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "datasets/RAGAR/README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```yaml\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    folder = tmp_path / "datasets/RAGAR"
+    shutil.copytree(REPOSITORY / "datasets/RAGAR", folder)
+    path = folder / "dataset.yaml"
+    definition = path.read_text(encoding="utf-8").replace("protocols: {}\n", example)
+    path.write_text(definition, encoding="utf-8")
+    categories = load_dataset(tmp_path, "RAGAR")[0].categories
+    assert categories is not None
+    for condition, place in (("12_1_0_3", 1), ("3_0_1_1", 0), ("111_0_1", 0), ("1_1_0", 1)):
+        assert category_of(categories, SequenceKey("001", condition, "0")) == place
+    with pytest.raises(DataError, match=r"001/5_2_0/0: expected .* got none of them"):
+        category_of(categories, SequenceKey("001", "5_2_0", "0"))

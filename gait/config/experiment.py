@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from gait.config.dataset import NAME, Dataset
-from gait.config.protocol import Protocol
+from gait.config.protocol import WATCHED, Protocol
 from gait.config.schema import Component, Strict
 from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
@@ -348,6 +348,11 @@ class Resolved(Strict):
             return {name: known[name] for name in wanted}
         output = self.experiment.evaluation.output
         return {name: each for name, each in known.items() if SCORED[each.kind] == output}
+
+    @property
+    def watched(self) -> dict[str, Protocol]:
+        """Those of them that can be scored while the model is trained: all but submissions."""
+        return {name: each for name, each in self.protocols.items() if each.kind in WATCHED}
 
     @property
     def identity(self) -> str:

@@ -144,6 +144,13 @@ def load_experiment(
     resolved = Resolved(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
+    if experiment.logging.evaluate_every is not None and not resolved.watched:
+        kinds = ", ".join(dict.fromkeys(each.kind for each in resolved.protocols.values()))
+        raise ConfigError(
+            f"{place_of(origins, 'logging.evaluate_every', path)}: logging.evaluate_every: "
+            f"expected a protocol of {dataset} that can be scored while training, got "
+            f"{f'the kind {kinds} only' if kinds else 'none'}; remove it"
+        )
     return resolved, origins
 
 

@@ -140,6 +140,17 @@ def test_a_protocol_that_scores_another_output_is_refused(root: Path) -> None:
         load_experiment(root, "SynthGait", "GaitSet", "mine")
 
 
+def test_training_is_not_watched_by_what_only_others_can_score(root: Path) -> None:
+    text = "logging: {evaluate_every: 5}\n"
+    experiment(root, text, name="HID2022/GaitBase/watched")
+    with pytest.raises(
+        ConfigError, match=r"watched\.yaml:1: logging\.evaluate_every: .*submission"
+    ):
+        load_experiment(root, "HID2022", "GaitBase", "watched")
+    experiment(root, text, name="GREW/GaitBase/watched")
+    assert list(load_experiment(root, "GREW", "GaitBase", "watched")[0].watched) == ["local"]
+
+
 def test_an_experiment_chooses_a_partition(root: Path) -> None:
     path = root / "datasets/SynthGait/partition-small.yaml"
     path.write_text("train: [001-002]\ntest: ['003']\n", encoding="utf-8")

@@ -680,6 +680,26 @@ def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
     assert "without a word" in flow(root).sentences()
 
 
+def test_a_check_is_of_the_files_and_of_what_they_are_compared_with(root: Path) -> None:
+    film(root, "CASIA-B")
+    path = "datasets/CASIA-B/dataset.yaml"
+
+    def changes_it(**changes: Any) -> bool:
+        before = flow(root).checked_state("CASIA-B")
+        shards = flow(root).raw_states("CASIA-B")
+        edit(root, path, **changes)
+        assert flow(root).raw_states("CASIA-B") == shards, "nothing is prepared again"
+        return flow(root).checked_state("CASIA-B") != before
+
+    assert not changes_it(title="another", protocols={}, published=[], obtain="ask")
+    assert changes_it(expected={"subjects": 7})
+    assert changes_it(layouts=["casia_b_videos"])
+    assert changes_it(pkl="pose")
+    before = flow(root).checked_state("CASIA-B")
+    edit(root, "datasets/CASIA-B/partition.yaml", test=["075-123"])
+    assert flow(root).checked_state("CASIA-B") != before
+
+
 # Submissions.
 
 

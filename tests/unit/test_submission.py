@@ -13,6 +13,7 @@ from gait.config.protocol import Submission
 from gait.errors import DataError
 from gait.evaluation import score, score_embeddings
 from gait.evaluation.distance import part_distance
+from gait.evaluation.rerank import rerank
 from gait.evaluation.submission import SubmissionScore, nearest
 from gait.report.metrics import read_metrics
 from gait.report.submission import write_submission
@@ -59,6 +60,17 @@ def test_lines_equal_a_slow_ranking() -> None:
         order = sorted(range(60), key=lambda column: (distance[number, column], column))
         wanted = [f"v{number}", *(given["subject"][40 + column] for column in order[:3])]
         assert line.split(",") == wanted
+
+
+def test_lines_of_a_re_ranked_gallery_are_in_its_order() -> None:
+    given = records(6, 9)
+    distance = part_distance(given["embeddings"], given["embeddings"])
+    order = np.argsort(rerank(distance, 6), axis=1, kind="stable")
+    lines = scored(given, rerank=True).lines
+    assert [line.split(",")[1:] for line in lines[1:]] == given["subject"][6:][
+        order[:, :3]
+    ].tolist()
+    assert scored(records(2, 2), rerank=True).lines[1].endswith(",")
 
 
 def test_equal_distances_rank_in_gallery_order() -> None:

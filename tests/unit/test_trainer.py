@@ -278,6 +278,19 @@ def test_the_accuracy_is_followed_while_training(packed: Path, tmp_path: Path) -
     assert set(scores[0]["accuracy_pct"]) == {"side"}
 
 
+def test_subjects_that_are_missing_or_of_neither_set_are_told(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partition = {"train": ["001-004", "099"], "test": ["006-007"]}
+    _train(_with_dataset(resolved("GEI"), partition=partition), packed, tmp_path)
+    said = capsys.readouterr().out
+    assert "the data lack 1 of 5 training subjects: 099\n" in said
+    assert (
+        "2 of 8 subjects of the data are in neither the training nor the test set: 005, 008"
+        in said
+    )
+
+
 class Half(torch.nn.Module):
     """Finds half of every silhouette."""
 

@@ -119,13 +119,24 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
             f"the one that holds {main} {leaf.name}.pkl, and others to be used "
             f"{leaf.name}-<modality>.pkl"
         )
-    arrays = [(each, files[name], read_pkl(files[name], each)) for each, name in named.items()]
+    arrays = [(each, files[name], _read(files[name], each, pkl)) for each, name in named.items()]
     if told_by_shape is not None:
         others.clear()
         arrays.append(told_by_shape)
     ignored[OTHER] += len(others)
     _refuse_other_lengths(arrays)
     return sorted(arrays, key=lambda each: each[0])
+
+
+def _read(path: Path, modality: str, pkl: Pkl) -> NDArray[Any]:
+    try:
+        return read_pkl(path, modality)
+    except DataError as error:
+        if isinstance(pkl, str) or modality not in pkl or modality == main_modality(pkl):
+            raise
+        raise DataError(
+            f"{error}; where no model reads {modality}, take it out of `pkl` in dataset.yaml"
+        ) from None
 
 
 def _may_be(main: str, named: dict[str, str]) -> bool:

@@ -304,6 +304,10 @@ def test_names_with_signs_of_patterns_stand_for_themselves(tmp_path: Path) -> No
         ({"silhouettes": "a.pkl"}, r"expected one pkl.*say by `pkl` in dataset.yaml which of the"),
         ({"pose": "0-sils.pkl"}, r"0-sils.pkl: expected pose float32"),
         (
+            {"silhouettes": "0-aligned-sils.pkl", "pose": "0-sils.pkl"},
+            r"0-sils.pkl: expected pose.*; where no model reads pose, take it out of `pkl` in dat",
+        ),
+        (
             {"silhouettes": "0-aligned-sils.pkl", "masks": "0-sils.pkl"},
             r"0-sils.pkl: expected the 5 frames of 0-aligned-sils.pkl, got 6; .*`pkl` in datase",
         ),

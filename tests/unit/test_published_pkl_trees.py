@@ -326,6 +326,15 @@ def test_scoliosis1k_with_one_of_its_trees(tmp_path: Path, part: str, made: set[
     assert packed(tmp_path).keys() == made
 
 
+@pytest.mark.parametrize(("name", "key"), [("D-Gait", "D_000/d/000"), ("RAGAR", "001/1_0_3/0")])
+def test_a_file_of_silhouettes_named_for_its_view(tmp_path: Path, name: str, key: str) -> None:
+    frames = raw_pkl_trees.silhouettes(1, 6)
+    path = f"{key}/{key.rpartition('/')[2]}.pkl"
+    found, ignored = both(tmp_path, name, {path: raw_pkl_trees.pickled(frames)})
+    assert ignored == [{}, {}]
+    np.testing.assert_array_equal(found["silhouettes"], frames)
+
+
 def test_gait3d_as_opengait_merges_it(tmp_path: Path) -> None:
     tree: Tree = {}
     for who in (0, 1):

@@ -33,7 +33,7 @@ def test_reads_what_was_packed(packed: Path) -> None:
     assert store.keys[1:] == list(LENGTHS)[1:]
     assert store.lengths.tolist() == [4, 3, 5]
     assert store.modalities == ["silhouettes"]
-    assert store.frame_shape() == (6, 4)
+    assert store.blank().shape == (2, 6, 4)
     assert store.subjects == ["002", "010"]
     assert store.subject_codes.tolist() == [1, 0, 1]
     np.testing.assert_array_equal(store.read(1, slice(None)), frames[4:7])
@@ -128,7 +128,7 @@ def test_a_store_without_silhouettes(packed: Path) -> None:
     (packed / "frames.npy").unlink()
     store = PackedStore(packed)
     assert store.modalities == ["pose"]
-    assert store.frame_shape("pose") == (17, 3)
+    np.testing.assert_array_equal(store.blank("pose"), np.zeros((2, 17, 3), np.float32))
     np.testing.assert_array_equal(store.read(1, slice(None), "pose"), poses[4:7])
     with pytest.raises(DataError, match=r"holds no silhouettes, .*it holds pose; .*gait pack"):
         store.read(1, slice(None))

@@ -43,8 +43,14 @@ class Ragged:
         return self.rows.dtype
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Ragged:
-        """The same with another type of numbers, as NumPy's arrays have it."""
-        return Ragged(self.rows.astype(dtype, copy=copy), self.starts, self.counts)
+        """The same with another type of numbers, as NumPy's arrays have it.
+
+        Of rows that have to be copied, only the frames' own are.
+        """
+        if not copy and self.dtype == dtype:
+            return self
+        own = self.gathered()
+        return Ragged(own.rows.astype(dtype, copy=False), own.starts, own.counts)
 
     def gathered(self) -> Ragged:
         """The same with no rows but those of the frames, one frame behind the other."""

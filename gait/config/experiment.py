@@ -14,7 +14,6 @@ from pydantic import (
     model_validator,
 )
 
-from gait import registry
 from gait.config.dataset import NAME, Dataset
 from gait.config.protocol import Protocol
 from gait.config.schema import Component, Strict
@@ -312,14 +311,6 @@ class Experiment(Strict):
                         f"{name}: {each.name} is for the input {each.input!r}, expected one of "
                         f"{', '.join(self.inputs)}"
                     )
-            for modality in self.inputs:
-                own = [each for each in transforms if (each.input or self.inputs[0]) == modality]
-                if _is_ragged(modality) and not (own and _makes_even(own[0].name)):
-                    raise ValueError(
-                        f"{name}: the frames of {modality} differ in size, expected a transform "
-                        "that makes them even first, such as {name: RandomSamplePoints, count: "
-                        f"1024}}, got {own[0].name if own else 'none'}"
-                    )
         return self
 
     @property
@@ -330,18 +321,6 @@ class Experiment(Strict):
         if self.init is not None:
             return [self.init.weights]
         return [each.weights for each in self.init_from]
-
-
-def _is_ragged(name: str) -> bool:
-    return name in MODALITIES and MODALITIES[name].is_ragged
-
-
-def _makes_even(transform: str) -> bool:
-    """Whether it takes frames that differ in size; a name that is none is another's error."""
-    try:
-        return registry.takes("transform", transform) == "Ragged"
-    except ConfigError:
-        return True
 
 
 def identity(dataset: str, model: str, save_name: str, trained_on: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from gait.config.experiment import SCORED, Experiment, Resolved
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, read_yaml
 from gait.errors import ConfigError, nearest
+from gait.modalities import MODALITIES
 
 Origins = dict[str, Origin]
 Model = TypeVar("Model", bound=BaseModel)
@@ -117,6 +119,7 @@ def load_experiment(
     except ConfigError as error:
         problems = error.problems
     problems += _component_problems(merged, origins, path)
+    problems += _uneven_inputs(merged, origins, path)
     experiment = _validated(Experiment, merged, origins, path, problems)
     assert definition is not None
     others = []
@@ -184,6 +187,7 @@ def load_recipe(root: Path, model: str) -> Experiment:
         raise ConfigError(f"no model is named {model!r} ({path}); {nearest(model, known)}")
     merged, origins = _laid(root / "config" / "defaults.yaml", path)
     problems = _component_problems(merged, origins, path)
+    problems += _uneven_inputs(merged, origins, path)
     return _validated(Experiment, merged, origins, path, problems)
 
 
@@ -260,10 +264,8 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
         if isinstance(loss, dict):
             settings = {key: loss[key] for key in loss.keys() - {"weight", "field", "target"}}
             components.append(("loss", f"losses.{name}", settings))
-    embedding = data.get("embedding")
-    for where, holder in (("transforms", data), ("embedding.transforms", embedding)):
-        listed = holder.get("transforms") if isinstance(holder, dict) else None
-        for index, transform in enumerate(listed if isinstance(listed, list) else []):
+    for where, listed in _transforms(data):
+        for index, transform in enumerate(listed):
             if isinstance(transform, dict):
                 transform = {key: transform[key] for key in transform.keys() - {"input"}}
             components.append(("transform", f"{where}.{index}", transform))
@@ -274,6 +276,34 @@ def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> l
             kind, component if isinstance(component, dict) else {"name": component}, where
         )
     ]
+
+
+def _transforms(data: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The lists of transforms, for training and for test time, and where each stands."""
+    for where, holder in (("transforms", data), ("embedding.transforms", data.get("embedding"))):
+        listed = holder.get("transforms") if isinstance(holder, dict) else None
+        yield where, listed if isinstance(listed, list) else []
+
+
+def _uneven_inputs(data: dict[str, Any], origins: Origins, file: Path) -> list[str]:
+    """Inputs whose frames differ in size and stay so; what is malformed is another's problem."""
+    inputs = data.get("inputs")
+    names = [str(each) for each in inputs] if isinstance(inputs, list) else []
+    problems = []
+    for name in (each for each in names if each in MODALITIES and MODALITIES[each].is_ragged):
+        for where, listed in _transforms(data):
+            transforms = [each for each in listed if isinstance(each, dict)]
+            own = [each for each in transforms if each.get("input", names[0]) == name]
+            first = own[0].get("name") if own else None
+            with suppress(ConfigError):
+                if first is None or registry.takes("transform", str(first)) != "Ragged":
+                    problems.append(
+                        f"{place_of(origins, where, file)}: {where}: the frames of {name} differ "
+                        "in size, expected a transform that makes them even before all others, "
+                        "such as {name: RandomSamplePoints, count: 1024}, got "
+                        f"{first or 'none'}"
+                    )
+    return problems
 
 
 def _unfit_protocols(experiment: Experiment, dataset: Dataset) -> list[str]:

@@ -33,7 +33,7 @@ class PackSummary:
         sequences: sequences in the store.
         frames: frames in the store.
         lead: the modality that says what the frames are.
-        size: the shape of a frame of it; of a ragged one, that of a row.
+        size: the shape of a frame of it; nothing where it is each frame's own.
         left_out: sequences without a pkl.
         left_out_frames: their frames, by the reason each was dropped for.
         dropped: frames dropped from all sequences, by reason.
@@ -118,15 +118,15 @@ def pack(
     index = packed / "index.csv"
     with atomic_path(index) as new_index, ExitStack() as arrays:
         new_index.write_text(_index_text(kept, modalities), encoding="utf-8")
-        shapes = {}
+        sizes: dict[str, tuple[int, ...]] = {}
         for modality in modalities:
             new_array = arrays.enter_context(atomic_path(packed / packed_name(modality)))
             files = [sequence[modality] for sequence in kept]
             if MODALITIES[modality].is_ragged:
                 new_offsets = arrays.enter_context(atomic_path(packed / offsets_name(modality)))
-                shapes[modality] = write_ragged(new_array, new_offsets, files, root)
+                write_ragged(new_array, new_offsets, files, root)
             else:
-                shapes[modality] = write_array(new_array, files, root)
+                sizes[modality] = write_array(new_array, files, root)
         write_if_changed(manifest, text)
         index.unlink(missing_ok=True)
         for modality in MODALITIES.keys() - set(modalities):
@@ -137,7 +137,7 @@ def pack(
         sequences=len(kept),
         frames=sum(each[lead].row.frames_kept for each in kept),
         lead=lead,
-        size=shapes[lead],
+        size=sizes.get(lead, ()),
         left_out=len(empty),
         left_out_frames=_drops(empty),
         dropped=_drops(rows),

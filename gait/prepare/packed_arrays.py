@@ -61,7 +61,7 @@ def write_array(target: Path, files: list[Listed], root: Path) -> tuple[int, ...
     return size
 
 
-def write_ragged(target: Path, offsets: Path, files: list[Listed], root: Path) -> tuple[int, ...]:
+def write_ragged(target: Path, offsets: Path, files: list[Listed], root: Path) -> None:
     """Write one ragged modality of all sequences: rows, and where those of each frame begin.
 
     Args:
@@ -69,9 +69,6 @@ def write_ragged(target: Path, offsets: Path, files: list[Listed], root: Path) -
         offsets: gets the first row of each frame and at last the number of rows, int64
             [total frames + 1].
         files, root: as in `write_array`.
-
-    Returns:
-        The shape of a row.
 
     Raises:
         DataError: a pkl cannot be read, or is not what its row says.
@@ -91,7 +88,6 @@ def write_ragged(target: Path, offsets: Path, files: list[Listed], root: Path) -
         file.seek(0)
         _write_header(file, dtype, (rows, *shape))
     np.save(offsets, np.concatenate(counts).cumsum())
-    return shape
 
 
 def size_text(size: tuple[int, ...]) -> str:

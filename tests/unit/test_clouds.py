@@ -161,6 +161,15 @@ def write(root: Path, text: str) -> None:
             "{inputs: [ratio, points], transforms: [{name: RandomSamplePoints, count: 9}]}",
             r"mine.yaml:1: transforms: the frames of points differ .*got none",
         ),
+        (
+            "transforms: [&a {name: RandomSamplePoints, count: 9}, {name: NormalisePoints}, *a]",
+            r"mine.yaml:1: transforms: RandomSamplePoints makes .* those of points are even there",
+        ),
+        (
+            "{inputs: [pose], embedding: {transforms: []},"
+            " transforms: [{name: RandomSamplePoints, count: 9}]}",
+            r"mine.yaml:1: transforms: RandomSamplePoints makes .* those of pose are even there",
+        ),
         ("inputs: [points+depth]", r"points\+depth: the frames of points differ in size, expecte"),
     ],
 )

@@ -20,7 +20,7 @@ from gait.data.transforms.random_sample_points import RandomSamplePoints
 from gait.errors import ConfigError
 from gait.ragged import Ragged
 from gait.types import Batch, SequenceKey
-from tests.unit.packed import population, write_packed
+from tests.unit.packed import add_clouds, population, write_packed
 
 INPUTS = [ModelInput("points", [RandomSamplePoints(16), NormalisePoints()]), ModelInput("ratio")]
 PLACES = [ModelInput("points", [RandomSamplePoints(50)])]
@@ -41,8 +41,7 @@ def write_clouds(packed: Path, lengths: dict[SequenceKey, int]) -> PackedStore:
             cloud[:, 0] = number
             clouds.append(cloud)
             ratios.append(number)
-    np.save(packed / "points.npy", np.concatenate(clouds))
-    np.save(packed / "points.offsets.npy", np.cumsum([0, *map(len, clouds)]))
+    add_clouds(packed, clouds)
     np.save(packed / "ratio.npy", np.array(ratios, np.float32))
     return PackedStore(packed)
 

@@ -12,7 +12,7 @@ from gait.data.store import PackedStore
 from gait.errors import DataError
 from gait.ragged import Ragged
 from gait.types import SequenceKey
-from tests.unit.packed import population, write_packed
+from tests.unit.packed import add_clouds, population, write_packed
 
 LENGTHS = {
     SequenceKey("010", "nm-01", "090"): 4,
@@ -156,8 +156,7 @@ def clouds(packed: Path, seed: int = 0) -> list[NDArray[np.float32]]:
     """Clouds of the store's twelve frames, also in the store."""
     rng = np.random.default_rng(seed)
     frames = [rng.normal(size=(size, 3)).astype(np.float32) for size in rng.integers(1, 9, 12)]
-    np.save(packed / "points.npy", np.concatenate(frames))
-    np.save(packed / "points.offsets.npy", np.cumsum([0, *map(len, frames)]))
+    add_clouds(packed, frames)
     return frames
 
 

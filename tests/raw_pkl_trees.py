@@ -70,11 +70,12 @@ def sustech1k_pkl(frames: int = 9) -> Tree:
         few = frames // 3
         for sequence in SUSTECH1K:
             view = sequence.rpartition("/")[2]
+            generator = np.random.default_rng(who)
+            clouds = [generator.normal(size=(40 + step, 3)) for step in range(few)]
             for number, number_of, sync in ((0, frames, ""), (8, few, "sync-")):
-                clouds = np.random.default_rng(who).normal(size=(few, 40, 3))
                 depths = np.repeat(silhouettes(who, few)[:, None], 3, axis=1)
                 files = (
-                    ("LiDAR-PCDs", list(clouds)),
+                    ("LiDAR-PCDs", clouds),
                     ("LiDAR-PCDs_depths", depths),
                     ("LiDAR-PCDs_sils", silhouettes(who, few)),
                     ("Camera-Pose", poses(who, number_of)),
@@ -156,11 +157,12 @@ def ccgr_mini_merged(sequences: Iterable[str] = CCGR_MINI, frames: int = 6) -> T
 def freegait(
     sequences: Iterable[str] = ("0001/devid0/seq_00", "0002/devid_1/seq_01_new"), frames: int = 6
 ) -> Tree:
-    """A folder a modality, with the file of that name; clouds have as many points here."""
+    """A folder a modality, with the file of that name."""
     tree: Tree = {}
     for key in sequences:
         who = int(key[:4])
-        clouds = np.random.default_rng(who).normal(size=(frames, 32, 3)) * (1, 1, 1 + who / 9)
+        generator = np.random.default_rng(who)
+        clouds = [generator.normal(size=(32 + step, 3)) for step in range(frames)]
         for name, content in (
             ("image", colours_last(who % 9, frames, 32)),
             ("kp3d", np.ones((frames, 24, 3))),

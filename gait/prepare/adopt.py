@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
 from gait.prepare.array_names import Pkl, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
-from gait.prepare.pkl import read_pkl, read_unnamed
+from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
+from gait.ragged import Frames
 from gait.types import SequenceKey
 
 OTHER = "pkl of something else beside those used"
 # What a pkl holds, its path, and its frames.
-Found = tuple[str, Path, NDArray[Any]]
+Found = tuple[str, Path, Frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES) -> Tree:
                     pkl=file.relative_to(root).as_posix(),
                     frames_read=len(frames),
                     frames_kept=len(frames),
-                    sha256=hashlib.sha256(frames.data).hexdigest(),
+                    sha256=digest_of(frames),
                     modality=modality,
                 )
             )
@@ -128,7 +125,7 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
     return sorted(arrays, key=lambda each: each[0])
 
 
-def _read(path: Path, modality: str, pkl: Pkl) -> NDArray[Any]:
+def _read(path: Path, modality: str, pkl: Pkl) -> Frames:
     try:
         return read_pkl(path, modality)
     except DataError as error:

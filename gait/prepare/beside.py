@@ -62,8 +62,12 @@ def with_files_beside(
 
     def look(places: Mapping[str, str]) -> bool:
         """Take what lies in these places; tells whether there are any arrays."""
-        kinds = [each for each in places if _take(raw, images, each, places[each], found, left)]
-        return any(kind.startswith(ARRAYS) for kind in kinds)
+        taken: list[str] = []
+        for pattern in dict.fromkeys(places.values()):
+            kinds = [kind for kind, each in places.items() if each == pattern]
+            if _take(raw, images, kinds, pattern, found, left):
+                taken += kinds
+        return any(kind.startswith(ARRAYS) for kind in taken)
 
     if not look(patterns) and pkl is not None and rows and rows[0].kind == "pkl":
         names = patterns_of_arrays(pkl).items()
@@ -76,18 +80,19 @@ def with_files_beside(
 def _take(
     raw: Path,
     rows: list[CatalogueRow],
-    kind: str,
+    kinds: list[str],
     pattern: str,
     found: dict[SequenceKey, dict[str, tuple[str, str]]],
     left: Counter[str],
 ) -> bool:
-    """Move the files of a kind from what is left to what was found; False if there is none."""
+    """Move files, of one kind or several, from what is left to what was found; False if none."""
     filled = {row.key: _filled(pattern, row) for row in rows}
     files = {key: matching(raw, each) for key, each in filled.items()}
     if not any(files.values()):
         return False
     for key, entries in files.items():
-        found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
+        listed = (filled[key], fingerprint(map(state_of, entries)))
+        found[key] |= dict.fromkeys(kinds, listed)
     for row in rows:
         # The layout did not know what they are for, unless they are its frames themselves.
         folder = filled[row.key].rpartition("/")[0]

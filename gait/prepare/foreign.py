@@ -22,7 +22,7 @@ def as_here(content: object, modality: str) -> object:
         content: an array, or anything else.
         modality: what it is expected to be, a name in `gait.modalities`.
     """
-    if isinstance(content, list) and modality == POSE:
+    if modality == POSE and _is_nested(content):
         content = _stacked(content)
     if not isinstance(content, np.ndarray):
         return content
@@ -36,7 +36,11 @@ def as_here(content: object, modality: str) -> object:
     return content
 
 
-def _stacked(frames: list[Any]) -> object:
+def _is_nested(content: object) -> bool:
+    return isinstance(content, list) and bool(content) and isinstance(content[0], list)
+
+
+def _stacked(frames: Any) -> object:
     try:
         return np.asarray(frames)
     except ValueError:

@@ -13,6 +13,7 @@ from gait.prepare.adopt import OTHER, arrays_of, leaves
 from gait.prepare.array_names import Pkl, named_files, patterns_of_arrays
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
+from gait.ragged import Ragged
 from gait.types import SequenceKey
 
 _SAMPLE = 16
@@ -77,7 +78,8 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
         try:
             for modality, path, frames in arrays_of(_leaf(files), definition.pkl, Counter()):
                 modalities[forms[path]] = modality
-                frame_bytes[forms[path]] = frames[0].nbytes
+                # Of ragged frames, a file's size does not tell how many there are.
+                frame_bytes[forms[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
         except DataError as error:
             what, _, fix = str(error).partition("; ")
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePath
 from tempfile import NamedTemporaryFile
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES, POSE, RGB
+from gait.modalities import MODALITIES, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.beside import matching
 from gait.prepare.pairing import Paired, pair, pair_by_time
@@ -54,6 +55,7 @@ class Track:
             of other tracks instead of the one of the same key.
         length: where the track comes as one file, in which a frame is known by its place only,
             which is its key: how many frames that file has.
+        guessed: what had to be guessed in a frame that is there, by its key.
     """
 
     keys: list[str]
@@ -61,6 +63,7 @@ class Track:
     problems: dict[str, str]
     by_time: bool = False
     length: int | None = None
+    guessed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,13 @@ class Joined:
         frames: an array a modality, of one length; none where no frame has them all.
         number: that length.
         dropped: number of the frames that are not there, by reason.
+        guessed: number of the frames in which something had to be guessed, by what.
     """
 
     frames: dict[str, NDArray[Any]]
     number: int
     dropped: dict[str, int]
+    guessed: dict[str, int] = field(default_factory=dict)
 
 
 def join(tracks: Mapping[str, Track]) -> Joined:
@@ -109,7 +114,14 @@ def join(tracks: Mapping[str, Track]) -> Joined:
         for modality, track in tracks.items()
         if number
     }
-    return Joined(frames, number, dict(sorted(dropped.items())))
+    guessed = Counter(
+        track.guessed[key]
+        for modality, track in tracks.items()
+        if track.guessed
+        for key in (track.keys[position] for position in positions[modality])
+        if key in track.guessed
+    )
+    return Joined(frames, number, dict(sorted(dropped.items())), dict(guessed))
 
 
 def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
@@ -128,7 +140,11 @@ def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
 
 
 def read_tracks(
-    raw: Path, patterns: Mapping[str, str], size_px: int, silhouettes: Silhouettes
+    raw: Path,
+    patterns: Mapping[str, str],
+    size_px: int,
+    silhouettes: Silhouettes,
+    order: Callable[[str], Any] = str,
 ) -> dict[str, Track]:
     """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
@@ -136,16 +152,46 @@ def read_tracks(
         raw: the dataset's raw folder.
         patterns: where the files of each kind lie, see `gait.prepare.beside`.
         size_px: height and width that silhouettes are aligned to.
-        silhouettes: needed for `pose_json`, to choose the walker of several people.
+        silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
+            `walker_silhouettes` are there, these are used instead.
+        order: by what to sort file names.
 
     Raises:
         DataError: a folder or a file cannot be read, or a path leads out of the raw folder.
     """
+    if WALKER_SILHOUETTES in patterns:
+        silhouettes = _Undecoded(matching(raw, patterns[WALKER_SILHOUETTES]))
     tracks: dict[str, Track] = {}
     for kind, pattern in patterns.items():
-        files = ((entry.path, _content(entry.path)) for entry in matching(raw, pattern))
+        if kind == WALKER_SILHOUETTES:
+            continue
+        entries = sorted(matching(raw, pattern), key=lambda entry: order(entry.name))
+        files = ((entry.path, _content(entry.path)) for entry in entries)
         tracks |= KINDS[kind](files, size_px, silhouettes)
     return tracks
+
+
+class _Undecoded(Silhouettes):
+    """Image files by the key of their frame, read when asked for; one that is broken is not there.
+
+    Few frames show several people, and only these are asked for.
+    """
+
+    def __init__(self, entries: Iterable[os.DirEntry[str]]) -> None:
+        self._paths = {PurePath(entry.name).stem: entry.path for entry in entries}
+
+    def __getitem__(self, key: str) -> NDArray[np.uint8]:
+        path = self._paths[key]
+        try:
+            return _decoded(_content(path), path, cv2.IMREAD_GRAYSCALE)
+        except (DataError, cv2.error):
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def _content(path: str) -> bytes:
@@ -175,7 +221,7 @@ def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
 
 def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
     poses = pose_files.poses_of_json(files, silhouettes)
-    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+    return {POSE: Track(poses.keys, poses.pose, poses.problems, guessed=poses.guessed)}
 
 
 def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
@@ -261,7 +307,7 @@ def _places(frames: int) -> list[str]:
     return [str(place) for place in range(frames)]
 
 
-# How each kind in `gait.modalities.BESIDE` is read.
+# How each kind in `gait.modalities.BESIDE` is read of which something is made.
 KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
     "video_unpadded": _video_unpadded,
     **{f"pkl_{modality}": _array(modality) for modality in MODALITIES},
@@ -280,14 +326,14 @@ KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
 
 def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
     """The keys of decoded images, these images, and what is wrong with the others."""
+    return _readable(files, lambda data, name: _decoded(data, name, flags), UNREADABLE)
 
-    def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-        if image is None:
-            raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
-        return np.asarray(image, np.uint8)
 
-    return _readable(files, decoded, UNREADABLE)
+def _decoded(data: bytes, name: str, flags: int) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
+    return np.asarray(image, np.uint8)
 
 
 def _readable(

@@ -16,6 +16,8 @@ from gait.prepare.check import check
 from gait.prepare.joints import OPENPOSE_TO_COCO
 from gait.prepare.materialise import materialise
 from gait.prepare.offer import modalities_of_raw
+from gait.prepare.pack import pack
+from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
 from tests import raw_trees
 from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay
@@ -70,6 +72,16 @@ def test_oumvlp_pose_alone_guesses_the_walker_and_says_so(
     first = expected(1, [0, 1, 2, 4, 5])
     first[2] += ANOTHER
     np.testing.assert_array_equal(poses(tmp_path, "00001/01/090"), first)
+    tables = [tmp_path / f"shards/{number}-of-2.csv" for number in (1, 2)]
+    outputs = [table.with_suffix(".pkl.csv") for table in tables]
+    told = [
+        str(pretreat_shard(table, tmp_path / "raw", tmp_path, output, 64))
+        for table, output in zip(tables, outputs, strict=True)
+    ]
+    assert "; guessed: 6 walker of several people" in told[0]
+    assert "; guessed: 8 walker of several people" in told[1]
+    summary = pack(outputs, tmp_path, tmp_path / "manifest.csv", tmp_path / "packed")
+    assert "guessed in frames: 14 walker of several people" in str(summary)
     definition = dataset("OUMVLP-Pose")
     found = scan(tmp_path / "raw", definition.layouts, beside=definition.beside)
     assert modalities_of_raw(found.rows) == {POSE, SKELETON_MAPS}
@@ -251,3 +263,34 @@ def test_scoliosis1k_sequences_that_only_one_tree_has(tmp_path: Path) -> None:
     # Poses without silhouettes.
     assert found.ignored == {"other .json file": 6}
     assert found.layout == "Scoliosis1kSilhouettes and Scoliosis1kPoses"
+
+
+def findings(root: Path, name: str) -> dict[str, int]:
+    """What a check says of poses."""
+    found = check(root, dataset(name)).findings
+    return {each.kind: each.count for each in found if "looked at" in each.kind}
+
+
+def test_a_check_tells_that_the_walker_would_be_guessed(tmp_path: Path) -> None:
+    tree = raw_trees.oumvlp_pose()
+    lay(tmp_path / "raw", tree)
+    unreadable = "poses that cannot be read, of 84 looked at"
+    guessed = (
+        "frames of several people without a silhouette that tells the walker, of 84 looked at"
+    )
+    assert findings(tmp_path, "OUMVLP-Pose") == {unreadable: 4, guessed: 14}
+    lay(tmp_path / "raw", raw_trees.oumvlp())
+    assert findings(tmp_path, "OUMVLP-Pose") == {unreadable: 4}
+
+
+def test_a_check_tells_poses_of_another_form(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", {f"00001/{view}_00/0001.json": b"[]" for view in ("000", "090")})
+    found = check(tmp_path, dataset("OUMVLP-Pose"))
+    assert "poses that cannot be read, of 2 looked at" in {each.kind for each in found.errors}
+
+
+def test_a_check_of_silhouettes_and_poses_is_content(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", raw_trees.scoliosis1k() | raw_trees.scoliosis1k_pose())
+    assert findings(tmp_path, "Scoliosis1K") == {}
+    lay(tmp_path / "grew/raw", raw_trees.grew())
+    assert findings(tmp_path / "grew", "GREW") == {}

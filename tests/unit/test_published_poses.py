@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
 from tests import raw_trees
-from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay
+from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay, zipped
 from tests.unit.test_published_trees import dataset, frames, modality, pkl_tree, prepared
 
 GUESSED = {"walker of several people": 1}
@@ -234,12 +235,23 @@ def test_scoliosis1k_poses_alone(tmp_path: Path, top: str) -> None:
     np.testing.assert_array_equal(poses(tmp_path, SCOLIOSIS1K[1]), whole)
 
 
-@pytest.mark.parametrize("are_mixed", [False, True])
-def test_scoliosis1k_of_silhouettes_and_poses(tmp_path: Path, are_mixed: bool) -> None:
-    tree: Tree = raw_trees.scoliosis1k() | raw_trees.scoliosis1k_pose()
-    if are_mixed:
-        tree = {name.partition("/")[2]: data for name, data in tree.items()}
-    lay(tmp_path / "raw", tree)
+def apart(silhouettes: Tree, pose: Tree) -> Tree:
+    return silhouettes | pose
+
+
+def in_one_folder(silhouettes: Tree, pose: Tree) -> Tree:
+    return {name.partition("/")[2]: data for name, data in (silhouettes | pose).items()}
+
+
+def silhouettes_zipped(silhouettes: Tree, pose: Tree) -> Tree:
+    return {"Scoliosis1K-sil-raw.zip": zipped(silhouettes)} | pose
+
+
+@pytest.mark.parametrize("form", [apart, in_one_folder, silhouettes_zipped])
+def test_scoliosis1k_of_silhouettes_and_poses(
+    tmp_path: Path, form: Callable[[Tree, Tree], Tree]
+) -> None:
+    lay(tmp_path / "raw", form(raw_trees.scoliosis1k(), raw_trees.scoliosis1k_pose()))
     ignored, rows = prepared_poses(tmp_path, "Scoliosis1K")
     assert ignored == {} and tuple(rows) == SCOLIOSIS1K
     assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(6, "{}")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +34,10 @@ def to_coco(pose: NDArray[_Real]) -> NDArray[_Real]:
             "with a model of one of these"
         )
     return np.ascontiguousarray(pose[:, OPENPOSE_TO_COCO])
+
+
+# By the names that a dataset.yaml gives them under `pretreat`; None where joints stay as given.
+JOINTS: dict[str | None, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    None: lambda pose: pose,
+    "coco": to_coco,
+}

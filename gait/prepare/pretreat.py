@@ -22,7 +22,7 @@ from gait.prepare import poses, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize, resize_bicubic
-from gait.prepare.joints import to_coco
+from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -53,11 +53,6 @@ KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
 }
 
 ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
-# None where joints stay as they come.
-JOINTS: dict[str | None, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    None: lambda pose: pose,
-    "coco": to_coco,
-}
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
@@ -173,7 +168,7 @@ def pretreat_shard(
         kind: how frames are aligned, a name in `KINDS`.
         least_frames: nothing is kept of a sequence with fewer usable frames.
         frame_order: how images, or poses without any, are sorted by name, a name in `ORDERS`.
-        joints: which joints poses keep, a name in `JOINTS`.
+        joints: which joints poses keep, a name in `gait.prepare.joints`.
 
     Raises:
         DataError: a table, a source or a file of masks cannot be used, or a file not be written.

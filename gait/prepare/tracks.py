@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePath
 from tempfile import NamedTemporaryFile
@@ -159,39 +159,44 @@ def read_tracks(
     Raises:
         DataError: a folder or a file cannot be read, or a path leads out of the raw folder.
     """
-    if WALKER_SILHOUETTES in patterns:
-        silhouettes = _Undecoded(matching(raw, patterns[WALKER_SILHOUETTES]))
     tracks: dict[str, Track] = {}
+    files: dict[str, Files] = {}
     for kind, pattern in patterns.items():
-        if kind == WALKER_SILHOUETTES:
-            continue
         entries = sorted(matching(raw, pattern), key=lambda entry: order(entry.name))
-        files = ((entry.path, _content(entry.path)) for entry in entries)
-        tracks |= KINDS[kind](files, size_px, silhouettes)
+        files[kind] = ((entry.path, _content(entry.path)) for entry in entries)
+    if WALKER_SILHOUETTES in files:
+        silhouettes = _Unread(files.pop(WALKER_SILHOUETTES))
+    for kind, each in files.items():
+        tracks |= KINDS[kind](each, size_px, silhouettes)
     return tracks
 
 
-class _Undecoded(Silhouettes):
-    """Image files by the key of their frame, read when asked for; one that is broken is not there.
+class _Unread(Silhouettes):
+    """Images by the key of their frame, read when one is asked for, decoded when it is that one.
 
-    Few frames show several people, and only these are asked for.
+    Few frames show several people, and silhouettes are asked for in these only. A broken one is
+    not there.
     """
 
-    def __init__(self, entries: Iterable[os.DirEntry[str]]) -> None:
-        self._paths = {PurePath(entry.name).stem: entry.path for entry in entries}
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[str, bytes]]:
+        return {PurePath(name).stem: (name, data) for name, data in self._files}
 
     def __getitem__(self, key: str) -> NDArray[np.uint8]:
-        path = self._paths[key]
+        name, data = self._read[key]
         try:
-            return _decoded(_content(path), path, cv2.IMREAD_GRAYSCALE)
+            return _decoded(data, name, cv2.IMREAD_GRAYSCALE)
         except (DataError, cv2.error):
             raise KeyError(key) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
+        return iter(self._read)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._read)
 
 
 def _content(path: str) -> bytes:

@@ -23,6 +23,7 @@ from gait.config.dataset import Pretreat
 from gait.errors import DataError
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
+from gait.prepare.joints import JOINTS
 from gait.prepare.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
@@ -210,7 +211,7 @@ def test_a_kind_has_one_name_everywhere() -> None:
     in_datasets = get_args(Pretreat.model_fields["kind"].annotation)
     assert set(in_datasets) == set(Kind) == set(subject_under_test.KINDS)
     joints, without = get_args(Pretreat.model_fields["joints"].annotation)
-    assert {*get_args(joints), None} == {*Joints, None} == set(subject_under_test.JOINTS)
+    assert {*get_args(joints), None} == {*Joints, None} == set(JOINTS)
     assert without is type(None)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import POSE, SKELETON_MAPS
+from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue import scan
 from gait.prepare.check import check
 from gait.prepare.joints import OPENPOSE_TO_COCO
@@ -215,6 +216,15 @@ def test_casia_b_pose(tmp_path: Path) -> None:
     assert {each.kind: each.count for each in findings if "not used" in each.kind} == {
         "not used: other .txt file": 32
     }
+
+
+def test_casia_b_pose_taken_over_as_it_is(tmp_path: Path) -> None:
+    lay(tmp_path / "pkl", raw_trees.casia_b_pose())
+    tree = manifest_of_tree(tmp_path, dataset("CASIA-B-Pose").pkl)
+    assert {row.modality for row in tree.rows} == {POSE} and len(tree.rows) == 32
+    assert tree.ignored == {"no pkl": 32}
+    kinds = {each.kind for each in check(tmp_path, dataset("CASIA-B-Pose")).findings}
+    assert "files that are no pkl" in kinds
 
 
 SCOLIOSIS1K = ("00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180")

@@ -107,8 +107,8 @@ def scan(
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
-    Where one finds silhouettes and another what lies without them, the sequences are those of the
-    silhouettes, and the others' files lie beside them.
+    Where one finds silhouettes and another poses, a file a frame, the sequences are those of the
+    silhouettes, and the poses lie beside them.
 
     Args:
         raw: the dataset's raw folder, only read.
@@ -120,9 +120,9 @@ def scan(
         beside: patterns of files of further modalities, as in a dataset.yaml.
 
     Raises:
-        DataError: the folder is missing, holds no sequence in any of the layouts, holds
-            silhouettes in two of them, or anything else in two, or holds a sequence twice; or the
-            password of an archive is missing or wrong.
+        DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
+            in two that cannot be paired, or holds a sequence twice; or the password of an archive
+            is missing or wrong.
         ConfigError: no layout has one of the names.
     """
     known: dict[str, Layout] = {
@@ -163,10 +163,10 @@ def scan(
 
 
 def _is_beside(other: Scan, first: Scan) -> bool:
-    """Whether what one scan found can lie beside what the other found."""
+    """Whether one scan found poses, a file a frame, and the other silhouettes for them."""
     kinds = {row.kind for row in first.rows}
-    return not kinds & (WITHOUT_SILHOUETTES | {"video"}) and all(
-        row.kind in WITHOUT_SILHOUETTES for row in other.rows
+    return not kinds & {*WITHOUT_SILHOUETTES, "video"} and all(
+        row.kind == "poses" for row in other.rows
     )
 
 

@@ -287,6 +287,13 @@ def test_scoliosis1k_sequences_that_only_one_tree_has(tmp_path: Path) -> None:
     assert found.layout == "Scoliosis1kSilhouettes and Scoliosis1kPoses"
 
 
+def test_images_and_arrays_are_two_forms(tmp_path: Path) -> None:
+    """Nobody knows which frame of an array is which image."""
+    lay(tmp_path, {"001/a/000/1.png": b"x", "001/b/000/000.pkl": b"x"})
+    with pytest.raises(DataError, match=r"1 sequences of ImageTree .* 1 sequences of PklTree"):
+        scan(tmp_path, ["image_tree", "pkl_tree"], beside={"pkl_pose": "{folder}/*.pkl"})
+
+
 def findings(root: Path, name: str) -> dict[str, int]:
     """What a check says of poses."""
     found = check(root, dataset(name)).findings

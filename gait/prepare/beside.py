@@ -57,7 +57,7 @@ def with_files_beside(
     left = Counter(dict(ignored))
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
-    for kind, pattern in patterns.items():
+    for pattern in dict.fromkeys(patterns.values()):
         filled = {
             row.key: _filled(pattern, row.key, folders.get(row.key, row.source)) for row in images
         }
@@ -65,7 +65,8 @@ def with_files_beside(
         if not any(files.values()):
             continue
         for key, entries in files.items():
-            found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
+            listed = (filled[key], fingerprint(map(state_of, entries)))
+            found[key] |= {kind: listed for kind, each in patterns.items() if each == pattern}
         for row in images:
             # The layout did not know what they are for, unless they are its frames themselves.
             folder = filled[row.key].rpartition("/")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
@@ -33,7 +33,7 @@ from gait.prepare.manifest import (
     read_table,
 )
 from gait.prepare.masks import load_masks
-from gait.prepare.pkl import write_pkl
+from gait.prepare.pkl import digest_of, write_pkl
 from gait.prepare.rows import read_rows
 from gait.prepare.sources import Frame, natural, read_images
 from gait.prepare.summary import ShardSummary
@@ -323,7 +323,7 @@ def _pretreat(
         if "pose_json" in task.beside:
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, ragged.Frames] = {}
     guessed: dict[str, int] = {}
     if task.is_without_silhouettes:
         joined = _joined(task, {}, {}, raw, rules)
@@ -349,8 +349,8 @@ def _pretreat(
     if 0 < usable < rules.least_frames:
         dropped[f"sequence of fewer than {rules.least_frames} frames"] += usable
         found, guessed = {}, {}
-    if POSE in found:
-        found = _with_maps(task, found, rules)
+    if isinstance(joints := found.get(POSE), np.ndarray):
+        found = found | _with_maps(task, joints, SKELETON_MAPS not in found, rules)
     for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *task.made):
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
@@ -385,24 +385,23 @@ def _joined(
 
 
 def _with_maps(
-    task: _Task, found: dict[str, NDArray[Any]], rules: _Rules
-) -> dict[str, NDArray[Any]]:
-    """All modalities, poses with the joints that are wanted, and skeleton maps drawn from them."""
+    task: _Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
+) -> dict[str, ragged.Frames]:
+    """The pose with the joints that are wanted, and skeleton maps drawn from it."""
     try:
-        found = found | {POSE: rules.joints(found[POSE])}
-        if SKELETON_MAPS not in found:
-            found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], rules.size_px)
+        made: dict[str, ragged.Frames] = {POSE: rules.joints(pose)}
+        if are_maps_wanted:
+            made[SKELETON_MAPS] = skeleton_maps.skeleton_maps(rules.joints(pose), rules.size_px)
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
-    return found
+    return made
 
 
-def _written(row: ManifestRow, frames: NDArray[Any], root: Path) -> ManifestRow:
+def _written(row: ManifestRow, frames: ragged.Frames, root: Path) -> ManifestRow:
     """The row with its pkl, which is written unless it is there.
 
     Each modality has the drops of its source: what a frame lacks, it lacks in all of them.
     """
     pkl = pkl_name(row.key, row.modality)
     write_pkl(root / pkl, frames, row.modality)
-    digest = hashlib.sha256(frames.data).hexdigest()
-    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest)
+    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest_of(frames))

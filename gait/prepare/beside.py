@@ -31,7 +31,11 @@ from gait.types import CatalogueRow, SequenceKey
 
 
 def with_files_beside(
-    raw: Path, rows: list[CatalogueRow], ignored: Mapping[str, int], patterns: Mapping[str, str]
+    raw: Path,
+    rows: list[CatalogueRow],
+    ignored: Mapping[str, int],
+    patterns: Mapping[str, str],
+    folders: Mapping[SequenceKey, str],
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
@@ -44,6 +48,7 @@ def with_files_beside(
         rows: the sequences that a layout found.
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
+        folders: what `{folder}` stands for, where that is not the folder of the row itself.
 
     Raises:
         DataError: a folder cannot be listed, a path leads out of the raw folder, two kinds give
@@ -53,7 +58,9 @@ def with_files_beside(
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
     for pattern in dict.fromkeys(patterns.values()):
-        filled = {row.key: _filled(pattern, row) for row in images}
+        filled = {
+            row.key: _filled(pattern, row.key, folders.get(row.key, row.source)) for row in images
+        }
         files = {key: matching(raw, each) for key, each in filled.items()}
         if not any(files.values()):
             continue
@@ -122,9 +129,9 @@ def _text(beside: dict[str, tuple[str, str]]) -> str:
     return json.dumps(beside, sort_keys=True) if beside else ""
 
 
-def _filled(pattern: str, row: CatalogueRow) -> str:
+def _filled(pattern: str, key: SequenceKey, own: str) -> str:
     folder, _, name = pattern.rpartition("/")
-    return f"{folder.format(folder=row.source, **row.key._asdict())}/{name}"
+    return f"{folder.format(folder=own, **key._asdict())}/{name}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

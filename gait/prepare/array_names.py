@@ -33,7 +33,7 @@ def patterns_of_arrays(pkl: Pkl) -> dict[str, str]:
     return {pkl: "{view}.pkl"} if isinstance(pkl, str) else dict(pkl)
 
 
-def filled(pattern: str, key: SequenceKey) -> str:
+def filled_name(pattern: str, key: SequenceKey) -> str:
     """A pattern with the names of a sequence in it, which stand for themselves."""
     return pattern.format(**{field: escape(name) for field, name in key._asdict().items()})
 
@@ -55,7 +55,7 @@ def named_files(leaf: Path, names: Collection[str], pkl: Pkl) -> dict[str, str]:
     key = SequenceKey(*leaf.parts[-3:])
     found: dict[str, str] = {}
     for modality, pattern in ({} if isinstance(pkl, str) else pkl).items():
-        match sorted(matching_names(names, filled(pattern, key))):
+        match sorted(matching_names(names, filled_name(pattern, key))):
             case []:
                 pass
             case [name]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.modalities import ARRAYS, BESIDE
-from gait.prepare.array_names import Pkl, filled, patterns_of_arrays
+from gait.prepare.array_names import Pkl, filled_name, patterns_of_arrays
 from gait.prepare.tree import (
     MISPLACED,
     WITHOUT_SILHOUETTES,
@@ -36,6 +36,7 @@ def with_files_beside(
     rows: list[CatalogueRow],
     ignored: Mapping[str, int],
     patterns: Mapping[str, str],
+    folders: Mapping[SequenceKey, str],
     pkl: Pkl | None = None,
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
@@ -50,6 +51,7 @@ def with_files_beside(
         rows: the sequences that a layout found.
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
+        folders: what `{folder}` stands for, where that is not the folder of the row itself.
         pkl: which pkl files hold what, as there.
 
     Raises:
@@ -58,6 +60,7 @@ def with_files_beside(
     """
     left = Counter(dict(ignored))
     images = [row for row in rows if row.kind != "video"]
+    own = {row.key: row.source for row in images}
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
 
     def look(places: Mapping[str, str]) -> bool:
@@ -65,7 +68,8 @@ def with_files_beside(
         taken: list[str] = []
         for pattern in dict.fromkeys(places.values()):
             kinds = [kind for kind, each in places.items() if each == pattern]
-            if _take(raw, images, kinds, pattern, found, left):
+            filled = {key: _filled(pattern, key, folders.get(key, own[key])) for key in own}
+            if _take(raw, images, kinds, filled, found, left):
                 taken += kinds
         return any(kind.startswith(ARRAYS) for kind in taken)
 
@@ -81,12 +85,11 @@ def _take(
     raw: Path,
     rows: list[CatalogueRow],
     kinds: list[str],
-    pattern: str,
+    filled: dict[SequenceKey, str],
     found: dict[SequenceKey, dict[str, tuple[str, str]]],
     left: Counter[str],
 ) -> bool:
     """Move files, of one kind or several, from what is left to what was found; False if none."""
-    filled = {row.key: _filled(pattern, row) for row in rows}
     files = {key: matching(raw, each) for key, each in filled.items()}
     if not any(files.values()):
         return False
@@ -153,11 +156,11 @@ def _text(beside: dict[str, tuple[str, str]]) -> str:
     return json.dumps(beside, sort_keys=True) if beside else ""
 
 
-def _filled(pattern: str, row: CatalogueRow) -> str:
+def _filled(pattern: str, key: SequenceKey, own: str) -> str:
     folder, _, name = pattern.rpartition("/")
-    place = "/".join(row.source.split("/")[-len(row.key) :])
-    path = folder.format(folder=row.source, place=place, **row.key._asdict())
-    return f"{path}/{filled(name, row.key)}"
+    place = "/".join(own.split("/")[-len(key) :])
+    path = folder.format(folder=own, place=place, **key._asdict())
+    return f"{path}/{filled_name(name, key)}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

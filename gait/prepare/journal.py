@@ -13,7 +13,15 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.prepare.manifest import COLUMNS, ManifestRow, read_table, row_of, table_text, texts_of
+from gait.prepare.manifest import (
+    COLUMNS,
+    NEEDED,
+    ManifestRow,
+    read_table,
+    row_of,
+    table_text,
+    texts_of,
+)
 from gait.types import SequenceKey
 
 
@@ -88,7 +96,7 @@ class Journal:
         # A journal that is missing or unusable costs time, nothing else.
         entries: dict[SequenceKey, _Entry] = {}
         with suppress(DataError, ValueError):
-            for line in read_table(self._path(subject), (*COLUMNS, "state", "pkl_state")):
+            for line in read_table(self._path(subject), (*NEEDED, "state", "pkl_state")):
                 row = row_of(line)
                 known = entries.get(row.key, _Entry((), line["state"], ()))
                 entries[row.key] = _Entry(

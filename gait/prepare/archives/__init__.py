@@ -1,4 +1,4 @@
-"""Reads archives frame by frame, also damaged and nested ones, and unpacks nothing to disk."""
+"""Reads archives frame by frame, also damaged and nested ones, without unpacking them to disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from gait.errors import DataError
 from gait.prepare.archives.part import SEPARATOR, Contents, Member, Part, Wanted
-from gait.prepare.archives.sevens import walk_seven
-from gait.prepare.archives.tars import walk_tar
-from gait.prepare.archives.zips import walk_zip
+from gait.prepare.archives.walk import walk
 
 __all__ = ["SEPARATOR", "Contents", "Member", "contents_of", "read_archive", "unpacked_path"]
 
@@ -18,16 +16,15 @@ def contents_of(path: Path) -> Contents:
     """Lists an archive and the archives inside it; damage is noted, not raised.
 
     Args:
-        path: a .tar, .tar.gz, .tgz, .zip or .7z file; inside a tar or zip file may be further tar
-            files, compressed or not.
+        path: a .tar, .tar.gz, .tgz, .zip or .7z file; inside it may be further ones.
 
     Raises:
-        DataError: the file is not there or may not be read, or it is encrypted and the password
-            is missing or wrong.
+        DataError: the file is not there or may not be read, or it or one inside it is encrypted
+            and the password is missing or wrong, or there is no room to read one inside it.
         MissingExtraError: it needs a library that is not installed.
     """
     contents = Contents()
-    for _ in _members(path, Part(contents, Wanted(None)), is_listing=True):
+    for _ in _members(Part(path, contents, Wanted(None))):
         pass
     return contents
 
@@ -46,7 +43,7 @@ def read_archive(path: Path, folders: Iterable[str]) -> Iterator[Member]:
     Raises:
         DataError, MissingExtraError: as `contents_of`.
     """
-    return _members(path, Part(Contents(), Wanted(folders)), is_listing=False)
+    return _members(Part(path, Contents(), Wanted(folders)))
 
 
 def unpacked_path(source: str) -> str:
@@ -59,18 +56,12 @@ def unpacked_path(source: str) -> str:
     return str(PurePosixPath(*parents, folder))
 
 
-def _members(path: Path, part: Part, is_listing: bool) -> Iterator[Member]:
+def _members(part: Part) -> Iterator[Member]:
     try:
-        raw = path.open("rb")
+        raw = part.path.open("rb")
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be opened ({error.strerror}); make the archive readable"
+            f"{part.path}: cannot be opened ({error.strerror}); make the archive readable"
         ) from error
     with raw:
-        match path.suffix.lower():
-            case ".zip":
-                yield from walk_zip(part, path, raw)
-            case ".7z":
-                yield from walk_seven(part, path, raw, is_listing)
-            case _:
-                yield from walk_tar(part, raw)
+        yield from walk(part, raw)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
-from pathlib import PurePosixPath
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
 from gait.prepare.tree import is_frame, is_system, is_text, suffix_of
 
@@ -23,8 +23,8 @@ DEEPEST = 4
 DAMAGED = "damaged in the archive"
 TOO_LARGE = "too large"
 
-TARS = (".tar", ".tgz", ".tar.gz")
-ARCHIVES = (*TARS, ".zip", ".7z", ".rar")
+READ = (".tar", ".tgz", ".tar.gz", ".zip", ".7z")
+ARCHIVES = (*READ, ".rar")
 
 
 class Member(NamedTuple):
@@ -39,6 +39,22 @@ class Member(NamedTuple):
     folder: str
     name: str
     read: Callable[[], tuple[bytes, str]]
+
+
+class Inner(NamedTuple):
+    """An archive in an archive, to be walked through before the next member is asked for.
+
+    Attributes:
+        part: what it is a part of.
+        size: its size in bytes, as the archive around it tells it.
+        open: gives its bytes, from the front.
+        damage: what opening and reading it may raise when the archive around it is corrupt.
+    """
+
+    part: Part
+    size: int
+    open: Callable[[], IO[bytes]]
+    damage: tuple[type[Exception], ...]
 
 
 @dataclass(slots=True)
@@ -65,10 +81,11 @@ class Wanted:
     """The folders whose frames are wanted, and the archives inside that hold them.
 
     Args:
-        folders: as `Contents.folders` names them; None for all.
+        folders: as `Contents.folders` names them; None for all, which is to list them.
     """
 
     def __init__(self, folders: Iterable[str] | None) -> None:
+        self.is_listing = folders is None
         self._folders = None if folders is None else frozenset(folders)
         self._archives = {
             outer
@@ -91,18 +108,29 @@ class Part:
     """An archive on the way through: the outermost one or one inside it.
 
     Args:
+        path: where the outermost archive lies.
         contents: gets what is found.
         wanted: what is wanted of it.
         inside: path of the archive inside the outermost one; empty for that one.
     """
 
-    def __init__(self, contents: Contents, wanted: Wanted, inside: str = "") -> None:
+    def __init__(self, path: Path, contents: Contents, wanted: Wanted, inside: str = "") -> None:
+        self.path = path
+        self.is_listing = wanted.is_listing
         self._contents = contents
         self._wanted = wanted
         self._inside = inside
         self._seen: set[str] = set()
         self._last = ""
         self._changes = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}{SEPARATOR}{self._inside}" if self._inside else str(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """What kind of archive it is: '.zip', '.7z', or else one of tar files."""
+        return suffix_of(self._inside or self.path.name)
 
     def take(
         self,
@@ -160,10 +188,10 @@ class Part:
 
     def _archive(self, path: PurePosixPath) -> Part | None:
         inside = self._named(path)
-        if not path.name.lower().endswith(TARS) or inside.count(SEPARATOR) + 2 > DEEPEST:
+        if not path.name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
             self._contents.ignored[f"archive inside an archive ({suffix_of(path.name)})"] += 1
         elif self._wanted.has_archive(inside):
-            return Part(self._contents, self._wanted, inside)
+            return Part(self.path, self._contents, self._wanted, inside)
         return None
 
 

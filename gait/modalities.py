@@ -73,8 +73,9 @@ MODALITIES: dict[str, Modality] = {
     )
 }
 
-# What files of further modalities beside silhouettes can be, and what is made of them.
-BESIDE: dict[str, tuple[str, ...]] = {
+# What files of further modalities beside silhouettes can be, and what is made of them. An array
+# that is there already is taken as it is, silhouettes as well.
+BESIDE: dict[str, tuple[str, ...]] = {f"pkl_{name}": (name,) for name in MODALITIES} | {
     "parsing": ("parsing",),
     "pose_text": (POSE,),
     "pose_json": (POSE,),
@@ -85,6 +86,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "rgb_squeezed": (RGB, "ratio"),
     "rgb_unpadded": (RGB, "ratio"),
     "rgb_fitted": (RGB, "ratio"),
+    "video_unpadded": (RGB, "ratio"),
 }
 
 

@@ -137,9 +137,10 @@ class Dataset(Strict):
 
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
-        beside: files of further modalities of silhouette images, by what they are: a path below
-            the raw folder with `{subject}`, `{condition}`, `{view}`, or `{folder}` for that of the
-            silhouettes, and a file name in which `*` stands for anything.
+        beside: files of further modalities, or of all where there are no silhouette images, by
+            what they are: a path below the raw folder with `{subject}`, `{condition}`, `{view}`,
+            or `{folder}` for that of the sequence, and a file name in which `*` stands for
+            anything.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
         expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.
@@ -179,7 +180,8 @@ class Dataset(Strict):
             if kind not in BESIDE:
                 raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, BESIDE)}")
             _check_pattern(kind, pattern)
-            for modality in BESIDE[kind]:
+            # Arrays are another form of the same data; which form is there, only the files tell.
+            for modality in () if kind.startswith("pkl_") else BESIDE[kind]:
                 if other := made.get(modality):
                     raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
                 made[modality] = kind

@@ -1,4 +1,4 @@
-"""Finds files of further modalities that lie beside a sequence's silhouettes.
+"""Finds files of further modalities that lie beside a sequence's silhouettes, or without any.
 
 A catalogue's column `beside` names them, as JSON: by kind, the pattern of their paths below the
 raw folder, and a digest of what matches it. A pattern's last part may hold `*`.
@@ -20,6 +20,7 @@ from gait.files import confined
 from gait.modalities import BESIDE
 from gait.prepare.tree import (
     MISPLACED,
+    WITHOUT_SILHOUETTES,
     fingerprint,
     is_frame,
     is_system,
@@ -35,7 +36,8 @@ def with_files_beside(
     """The rows with what lies beside their silhouettes, and what is still not used.
 
     A kind of which no sequence has any file is not there. Of one that is, each row has an entry:
-    a sequence without a file of it lacks it in every frame. Rows of videos are left alone.
+    a sequence without a file of it lacks it in every frame. Rows of videos are left alone. Rows
+    without silhouettes have nothing else, so that there has to be some kind.
 
     Args:
         raw: the dataset's raw folder.
@@ -44,7 +46,8 @@ def with_files_beside(
         patterns: where the files of each kind lie, as in a dataset.yaml.
 
     Raises:
-        DataError: a folder cannot be listed, or a path leads out of the raw folder.
+        DataError: a folder cannot be listed, a path leads out of the raw folder, two kinds give
+            one modality, or rows without silhouettes have nothing beside them.
     """
     left = Counter(dict(ignored))
     images = [row for row in rows if row.kind != "video"]
@@ -58,13 +61,39 @@ def with_files_beside(
             found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
         for row in images:
             # The layout did not know what they are for, unless they are its frames themselves.
-            is_own = filled[row.key].rpartition("/")[0] == row.source
+            folder = filled[row.key].rpartition("/")[0]
+            is_own = folder == row.source and row.kind not in WITHOUT_SILHOUETTES
             left.subtract(
                 MISPLACED if is_frame(each.name) else not_looked_for(each.name)
                 for each in files[row.key]
                 if not (is_own and is_frame(each.name, row.kind))
             )
+    if rows:
+        _refuse(raw, rows, found)
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+
+
+def _refuse(
+    raw: Path, rows: list[CatalogueRow], found: dict[SequenceKey, dict[str, tuple[str, str]]]
+) -> None:
+    """Raise for rows of which nothing could be made, or something twice."""
+    made: dict[str, str] = {}
+    for kind in found[rows[0].key]:
+        for modality in BESIDE[kind]:
+            if other := made.get(modality):
+                raise DataError(
+                    f"{raw}: {other} and {kind} both give {modality} there, expected one of them; "
+                    "move the files of one out of that folder, or take it from 'beside' in the "
+                    "dataset.yaml"
+                )
+            made[modality] = kind
+    empty = next((row for row in rows if row.kind in WITHOUT_SILHOUETTES and not made), None)
+    if empty:
+        raise DataError(
+            f"{raw}: expected files of the kinds under 'beside' in the dataset.yaml, found none "
+            f"for {empty.key} in {empty.source} nor for any other sequence; name there where they "
+            "lie"
+        )
 
 
 def patterns_of(row: CatalogueRow) -> dict[str, str]:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from gait.modalities import BESIDE, MODALITIES, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare.beside import patterns_of
+from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 
 
 def modalities_of_raw(rows: Iterable[CatalogueRow]) -> set[str]:
     """What is made of raw sequences."""
-    made = {SILHOUETTES}
+    made = set()
     for row in rows:
+        if row.kind not in WITHOUT_SILHOUETTES:
+            made.add(SILHOUETTES)
         if row.pose:
             made.add(POSE)
         for kind in patterns_of(row):

@@ -48,7 +48,21 @@ def read_pkl(path: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
         DataError: the file is missing, cut short, is no pickle, refers to anything but NumPy
             arrays, holds another type or shape than the modality has, or what is not finite.
     """
-    return _checked(path, _unpickled(path, modality), modality)
+    return frames_of(_content(path, modality), path, modality)
+
+
+def frames_of(data: bytes, source: Path, modality: str = SILHOUETTES) -> NDArray[Any]:
+    """The frames in the content of a pkl, wherever it lies; see `read_pkl`.
+
+    Args:
+        data: the content.
+        source: what to call it in messages.
+        modality: what its frames are, a name in `gait.modalities`.
+
+    Raises:
+        DataError: as `read_pkl`.
+    """
+    return _checked(source, _unpickled(data, source, modality), modality)
 
 
 def read_unnamed(path: Path, expected: str, alone: bool = True) -> tuple[str, NDArray[Any]] | None:
@@ -65,7 +79,7 @@ def read_unnamed(path: Path, expected: str, alone: bool = True) -> tuple[str, ND
     Raises:
         DataError: as `read_pkl`, or it cannot be told which modality this is.
     """
-    content = _unpickled(path, expected)
+    content = _unpickled(_content(path, expected), path, expected)
     fit: list[str] = []
     if isinstance(content, np.ndarray):
         fit = fitting(content.dtype.name, content.shape)
@@ -82,23 +96,27 @@ def read_unnamed(path: Path, expected: str, alone: bool = True) -> tuple[str, ND
     )
 
 
-def _unpickled(path: Path, modality: str) -> object:
-    """What a pkl holds, arrays or what Python's literals can say."""
+def _content(path: Path, modality: str) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path}: expected the pickled {modality} of a sequence, "
             f"but it cannot be read ({error.strerror})"
         ) from None
+
+
+def _unpickled(data: bytes, source: Path, modality: str) -> object:
+    """What a pkl holds, arrays or what Python's literals can say."""
     try:
-        return unpickled(data, path)
+        return unpickled(data, source)
     except DataError:
         raise
     except ValueError as error:
         raise DataError(
-            f"{path}: expected a pickled array of {modality}, got {len(data)} bytes that are cut "
-            f"short or no pickle ({error}); restore the file, or delete it to have it made again"
+            f"{source}: expected a pickled array of {modality}, got {len(data)} bytes that are "
+            f"cut short or no pickle ({error}); restore the file, or delete it to have it made "
+            "again"
         ) from None
 
 

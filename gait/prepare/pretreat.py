@@ -38,6 +38,7 @@ from gait.prepare.poses import load_pose
 from gait.prepare.rows import read_rows
 from gait.prepare.sources import Frame, natural, read_images
 from gait.prepare.summary import ShardSummary
+from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
 
 # Raised when the same silhouettes would give other arrays than before.
@@ -113,6 +114,17 @@ class _Task:
     dropped: dict[str, int] = field(default_factory=dict)
     pose: Path | None = None
     beside: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_without_silhouettes(self) -> bool:
+        """Whether all that the sequence has lies beside it."""
+        source = self.source
+        return isinstance(source, CatalogueRow) and source.kind in WITHOUT_SILHOUETTES
+
+    @property
+    def made(self) -> list[str]:
+        """What is made of what lies beside it, as far as files name it."""
+        return sorted(each for kind in self.beside for each in BESIDE[kind])
 
 
 def pretreat_shard(
@@ -232,11 +244,15 @@ def _sources(
 ) -> Iterator[tuple[_Task, Iterator[_Block]]]:
     """The frames of each task; those of one archive are read in one pass."""
     by_key = {task.key: task for task in tasks}
-    rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
+    rows = [
+        task.source
+        for task in tasks
+        if isinstance(task.source, CatalogueRow) and not task.is_without_silhouettes
+    ]
     for row, frames in read_images(raw, rows, root, order):
         yield by_key[row.key], _blocks(frames)
     for task in tasks:
-        if task.source is None:
+        if task.source is None or task.is_without_silhouettes:
             yield task, iter(())
         elif isinstance(task.source, Path):
             stored = load_masks(task.source)
@@ -301,7 +317,11 @@ def _pretreat(
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, NDArray[Any]] = {}
-    if any(map(len, kept)):
+    if task.is_without_silhouettes:
+        joined = _joined(task, {}, {}, raw, size_px)
+        found, dropped = joined.frames, Counter(joined.dropped)
+        frames_read = joined.number + dropped.total()
+    elif any(map(len, kept)):
         found[SILHOUETTES] = np.concatenate(kept)
         if task.pose is not None:
             pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))
@@ -311,23 +331,24 @@ def _pretreat(
             else:
                 found[POSE] = pose
         elif task.beside:
-            silhouettes = tracks.Track(keys, found[SILHOUETTES], problems)
+            silhouettes = {SILHOUETTES: tracks.Track(keys, found[SILHOUETTES], problems)}
             joined = _joined(task, silhouettes, images, raw, size_px)
             found, dropped = joined.frames, Counter(joined.dropped)
             frames_read = joined.number + dropped.total()
-        usable = len(found.get(SILHOUETTES, ()))
-        if 0 < usable < least_frames:
-            dropped[f"sequence of fewer than {least_frames} frames"] += usable
-            found = {}
-        if POSE in found:
-            found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
-    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
-    made = (each for kind in task.beside for each in BESIDE[kind])
-    for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *made):
+    usable = min(map(len, found.values()), default=0)
+    if 0 < usable < least_frames:
+        dropped[f"sequence of fewer than {least_frames} frames"] += usable
+        found = {}
+    if POSE in found and SKELETON_MAPS not in found:
+        found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
+    for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *task.made):
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
+    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
     if not found:
-        return (row,)
+        # The modality that the others of the dataset are counted by.
+        has_none = task.is_without_silhouettes and SILHOUETTES not in task.made
+        return (replace(row, modality=task.made[0]) if has_none else row,)
     return tuple(
         _written(replace(row, modality=modality), frames, root)
         for modality, frames in found.items()
@@ -336,15 +357,15 @@ def _pretreat(
 
 def _joined(
     task: _Task,
-    silhouettes: tracks.Track,
+    silhouettes: dict[str, tracks.Track],
     images: tracks.Silhouettes,
     raw: Path,
     size_px: int,
 ) -> tracks.Joined:
-    """The silhouettes with what lies beside them."""
+    """The silhouettes, if there are any, with what lies beside them."""
     try:
         beside = tracks.read_tracks(raw, task.beside, size_px, images)
-        return tracks.join({SILHOUETTES: silhouettes, **beside})
+        return tracks.join(silhouettes | beside)
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
 

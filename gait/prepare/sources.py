@@ -17,7 +17,7 @@ from gait.errors import DataError
 from gait.files import confined
 from gait.prepare.archives import SEPARATOR, Contents, read_archive
 from gait.prepare.listing import Listings
-from gait.prepare.tree import FRAMES, image_files
+from gait.prepare.tree import SILHOUETTE_FRAMES, image_files
 from gait.types import CatalogueRow
 
 UNREADABLE = "unreadable"
@@ -72,7 +72,7 @@ def read_images(
     """
     archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
-        if row.kind in FRAMES:
+        if row.kind in SILHOUETTE_FRAMES:
             files = image_files(raw, _existing(raw, row.source), row.kind)
             yield row, _file_frames(files, order)
         elif row.kind == "archive":

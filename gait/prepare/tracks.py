@@ -6,7 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePath
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 import cv2
@@ -14,16 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import POSE, RGB
+from gait.modalities import MODALITIES, POSE, RGB
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.beside import matching
 from gait.prepare.pairing import Paired, pair, pair_by_time
+from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.video import VideoError, read_video
 
 # Raised when the same files would give other frames than before.
 ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} tracks-1"
 
 UNREADABLE = "unreadable"
+OTHER_LENGTHS = "files of different lengths"
 
 # Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
 _SQUARE_PX = 128
@@ -47,12 +52,15 @@ class Track:
         problems: why other frames are not there, by their keys.
         by_time: whether keys are times of another sensor, so that a frame goes with the nearest
             of other tracks instead of the one of the same key.
+        length: where the track comes as one file, in which a frame is known by its place only,
+            which is its key: how many frames that file has.
     """
 
     keys: list[str]
     frames: NDArray[Any]
     problems: dict[str, str]
     by_time: bool = False
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +83,15 @@ def join(tracks: Mapping[str, Track]) -> Joined:
 
     Tracks by time are joined among themselves, as are the others. Then each row of theirs gets the
     nearest row of the others, which may serve several; the order is that of the tracks by time.
+    Of whole tracks of different lengths nobody knows which frames belong together: nothing is
+    kept.
 
     Raises:
         DataError: a track has two frames of one key, or a key that should be a time is none.
     """
+    lengths = {track.length for track in tracks.values() if track.length is not None}
+    if len(lengths) > 1:
+        return Joined({}, 0, {OTHER_LENGTHS: max(lengths)})
     positions: dict[str, NDArray[np.int64]] = {}
     dropped: Counter[str] = Counter()
     by_key, by_time = (_paired(tracks, is_timed) for is_timed in (False, True))
@@ -117,7 +130,7 @@ def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
 def read_tracks(
     raw: Path, patterns: Mapping[str, str], size_px: int, silhouettes: Silhouettes
 ) -> dict[str, Track]:
-    """The tracks of all modalities that lie beside a sequence's silhouettes.
+    """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
     Args:
         raw: the dataset's raw folder.
@@ -197,8 +210,61 @@ def _colours(
     return read
 
 
+def _video_unpadded(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    # As published, further videos of a sequence are not used.
+    first = islice(files, 1)
+    videos, problems = _readable(first, _frames_of_video, "unusable video")[1:]
+    images = videos[0] if videos else []
+    keys = _places(len(images))
+    made = crops.unpadded(images, _SQUARE_PX)
+    return {
+        modality: replace(
+            _track(keys, frames, made.kept, made.problems, problems), length=len(images) or None
+        )
+        for modality, frames in ((RGB, made.frames), ("ratio", made.ratio))
+    }
+
+
+def _frames_of_video(data: bytes, name: str) -> list[NDArray[np.uint8]]:
+    """The frames of a video, for decoders that read files only."""
+    with NamedTemporaryFile(suffix=PurePath(name).suffix) as file:
+        file.write(data)
+        file.flush()
+        try:
+            return list(read_video(Path(file.name)))
+        except VideoError as error:
+            raise DataError(str(error).replace(file.name, name)) from None
+
+
+def _array(modality: str) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+        names, arrays, problems = _readable(
+            files,
+            lambda data, name: frames_of(data, Path(name), modality),
+            f"no usable pkl of {modality.replace('_', ' ')}",
+        )
+        if len(names) + len(problems) > 1:
+            raise DataError(
+                f"expected one pkl of {modality}, got {', '.join(sorted([*names, *problems]))}; "
+                "name one of them in 'beside' in the dataset.yaml"
+            )
+        frames = arrays[0] if arrays else np.zeros(0)
+        return {
+            modality: Track(_places(len(frames)), frames, problems, length=len(frames) or None)
+        }
+
+    return read
+
+
+def _places(frames: int) -> list[str]:
+    """The keys of frames that are known by their place only."""
+    return [str(place) for place in range(frames)]
+
+
 # How each kind in `gait.modalities.BESIDE` is read.
 KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
+    "video_unpadded": _video_unpadded,
+    **{f"pkl_{modality}": _array(modality) for modality in MODALITIES},
     "parsing": _parsing,
     "pose_text": _pose_text,
     "pose_json": _pose_json,

@@ -15,9 +15,15 @@ from gait.errors import DataError
 from gait.types import CatalogueRow, SequenceKey
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
-# The suffixes of frames in a sequence's folder, by its kind in the catalogue. Beside masks, images
-# of other suffixes show the same frames in colour.
-FRAMES = {"images": IMAGES, "masks": frozenset({".png"})}
+# Kinds of sequences, in the catalogue, that are folders of silhouettes, and the suffixes of these.
+# Beside masks, images of other suffixes show the same frames in colour.
+SILHOUETTE_FRAMES = {"images": IMAGES, "masks": frozenset({".png"})}
+# The same for folders of anything: poses, a file a frame, and arrays of many frames.
+FRAMES = SILHOUETTE_FRAMES | {
+    "poses": frozenset({".json", ".txt"}),
+    "pkl": frozenset({".pkl"}),
+}
+WITHOUT_SILHOUETTES = FRAMES.keys() - SILHOUETTE_FRAMES.keys()
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 
 # What the name of a pose file has in the place of its video's suffix.

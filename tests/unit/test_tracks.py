@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import pickle
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,12 +69,87 @@ MAKERS = {
 }
 
 
+def array(modality: str, frames: int) -> NDArray[Any]:
+    """An array that may hold a modality, with a size of 4 wherever it is free."""
+    each = MODALITIES[modality]
+    shape = [4 if isinstance(size, str) else size for size in each.frame_shape]
+    return np.random.default_rng(frames).integers(1, 9, (frames, *shape)).astype(each.dtypes[0])
+
+
+# Files of a whole sequence.
+ARRAYS = [kind for kind in KINDS if kind.startswith("pkl_")]
+
+
 def test_every_kind_is_tested() -> None:
     assert set(KINDS) == set(BESIDE)
-    assert set(MAKERS) == set(KINDS)
+    assert MAKERS.keys() | set(ARRAYS) == KINDS.keys() - {"video_unpadded"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_an_array_is_a_track_as_it_is(kind: str) -> None:
+    (modality,) = BESIDE[kind]
+    frames = array(modality, 4)
+    track = KINDS[kind]([("a/x.pkl", pickle.dumps(frames))], 64, {})[modality]
+    np.testing.assert_array_equal(track.frames, frames)
+    assert (track.keys, track.length, track.problems) == (["0", "1", "2", "3"], 4, {})
+
+
+def test_an_array_of_something_else_is_no_track(capsys: pytest.CaptureFixture[str]) -> None:
+    data = pickle.dumps(array("silhouettes", 4))
+    track = KINDS["pkl_pose"]([("a/x.pkl", data)], 64, {})["pose"]
+    assert (track.keys, track.length) == ([], None)
+    assert track.problems == {"x": "no usable pkl of pose"}
+    assert "a/x.pkl: expected pose" in capsys.readouterr().err
+
+
+def test_of_several_arrays_nobody_knows_which_is_meant() -> None:
+    data = pickle.dumps(array("ratio", 4))
+    with pytest.raises(DataError, match=r"expected one pkl of ratio, got 1, 2; name one of them"):
+        KINDS["pkl_ratio"]([("a/1.pkl", data), ("a/2.pkl", b"")], 64, {})
+
+
+def test_arrays_are_joined_by_place() -> None:
+    names = ("silhouettes", "parsing")
+    tracks = {
+        each: KINDS[f"pkl_{each}"]([("a", pickle.dumps(array(each, 5)))], 64, {})[each]
+        for each in names
+    }
+    joined = join(tracks)
+    assert (joined.number, joined.dropped) == (5, {})
+    tracks["parsing"] = KINDS["pkl_parsing"]([("a", pickle.dumps(array("parsing", 4)))], 64, {})[
+        "parsing"
+    ]
+    joined = join(tracks)
+    assert (joined.frames, joined.number) == ({}, 0)
+    assert joined.dropped == {"files of different lengths": 5}
+
+
+def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> None:
+    frames = np.zeros((6, 96, 64, 3), np.uint8)
+    frames[:, 10:60, 20:40] = (30, 120, 200)
+    frames[2] = 0
+    video = tmp_path / "over.avi"
+    size = (frames.shape[2], frames.shape[1])
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, size)
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    files = [("over.avi", video.read_bytes()), ("second.avi", b"never looked at")]
+    tracks = KINDS["video_unpadded"](files, 64, {})
+    assert tracks["rgb"].frames.shape == (5, 3, 128, 128)
+    np.testing.assert_allclose(tracks["ratio"].frames, 20 / 50, atol=0.03)
+    tracks["pose"] = KINDS["pkl_pose"]([("x", pickle.dumps(np.ones((6, 17, 3))))], 64, {})["pose"]
+    joined = join(tracks)
+    assert (joined.number, joined.dropped) == (5, {"nothing but black": 1})
+
+
+def test_a_broken_video_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    tracks = KINDS["video_unpadded"]([("a/over.avi", b"no video")], 64, {})
+    assert tracks["rgb"].problems == {"over": "unusable video"}
+    assert capsys.readouterr().err.startswith("a/over.avi: expected a video, got a file that no")
+
+
+@pytest.mark.parametrize("kind", MAKERS)
 def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
     files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(4)]
     tracks = KINDS[kind](files, 64, {})
@@ -83,7 +161,7 @@ def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
         assert track.problems == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MAKERS)
 def test_a_file_that_cannot_be_read_is_known_by_its_key(kind: str) -> None:
     files = [
         ("0000.x", MAKERS[kind](0)),

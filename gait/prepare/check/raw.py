@@ -6,7 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.tree import FRAMES, is_frame, is_system
+from gait.prepare.tree import FRAMES, SILHOUETTE_FRAMES, is_frame, is_system
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
@@ -116,6 +116,9 @@ def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
     if row.kind == "video":
         header = video_header(confined(raw, row.source))
         return _Item(row, header.frames, header.problem)
+    if row.kind == "pkl":
+        # How many frames an array has, only reading it tells.
+        return replace(_folder(row, confined(raw, row.source)), frames=None)
     if row.kind in FRAMES:
         return _folder(row, confined(raw, row.source))
     return _Item(row, frames.get(row.source))
@@ -133,7 +136,8 @@ def _folder(row: CatalogueRow, path: Path) -> _Item:
         return _Item(row, 0)
     if empty == len(names):
         return _Item(row, len(names), EMPTY)
-    problem = "" if empty else image_header(path / min(names)).problem
+    is_picture = row.kind in SILHOUETTE_FRAMES and not empty
+    problem = image_header(path / min(names)).problem if is_picture else ""
     return _Item(row, len(names), problem, empty)
 
 
@@ -147,7 +151,7 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
     """What the pictures of a few sequences, spread over all, show."""
     sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
     videos = [row for row in sample if row.kind == "video"]
-    images = [row for row in sample if row.kind in FRAMES]
+    images = [row for row in sample if row.kind in SILHOUETTE_FRAMES]
     archived: dict[str, CatalogueRow] = {}
     for row in sample:
         if row.kind == "archive":

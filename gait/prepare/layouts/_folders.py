@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from gait.config.dataset import NAME
 from gait.prepare.archives import SEPARATOR
 from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import (
     MISPLACED,
+    WITHOUT_SILHOUETTES,
     ArchiveFile,
     Folder,
     Scan,
@@ -60,6 +62,27 @@ def scan_folders(
     return Scan(some_have_frames(rows, ignored), dict(ignored), archives)
 
 
+def scan_three_levels(raw: Path, kind: str) -> Scan:
+    """The folders `<subject>/<condition>/<view>/` right below `raw` that are of some kind.
+
+    Args:
+        raw: the dataset's raw folder.
+        kind: what they hold, a key of `gait.prepare.tree.FRAMES`.
+    """
+    ignored: Counter[str] = Counter()
+    rows = []
+    for folder in walk(raw, ignored):
+        if len(folder.parts) != 3:
+            for file in folder.files:
+                reason = MISPLACED if is_frame(file.name) else not_looked_for(file.name)
+                ignored[reason] += 1
+        elif not all(re.fullmatch(NAME, part) for part in folder.parts):
+            ignored["folder with a name of other characters than A-Z a-z 0-9 _ . + * = -"] += 1
+        elif row := folder_row(folder, SequenceKey(*folder.parts), ignored, kind):
+            rows.append(row)
+    return Scan(some_have_frames(rows, ignored), dict(ignored))
+
+
 def folder_row(
     folder: Folder, key: SequenceKey, ignored: Counter[str], kind: str = "images"
 ) -> CatalogueRow | None:
@@ -73,6 +96,9 @@ def folder_row(
     for file in folder.files:
         if is_frame(file.name, kind):
             frames.append(state_of(file))
+            if kind in WITHOUT_SILHOUETTES:
+                # Until it is found to be used, see `gait.prepare.beside`.
+                ignored[not_looked_for(file.name)] += 1
         elif is_frame(file.name):
             others += 1
         else:

@@ -154,7 +154,7 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
         summary.frames_done += len(frames)
         unfinished[key.subject] -= 1
         if not unfinished[key.subject]:
-            journal.save(key.subject)
+            journal.save(journal.name(key))
     journal.close()
     for key in keys:
         rows = journal.unchanged(key, states[key])

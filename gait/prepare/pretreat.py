@@ -35,7 +35,7 @@ from gait.prepare.manifest import (
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.poses import load_pose
-from gait.prepare.rows import read_rows
+from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.sources import Frame, natural, read_images
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tree import WITHOUT_SILHOUETTES
@@ -126,6 +126,11 @@ class _Task:
         """What is made of what lies beside it, as far as files name it."""
         return sorted(each for kind in self.beside for each in BESIDE[kind])
 
+    @property
+    def modalities(self) -> set[str]:
+        """All that can be made of the sequence."""
+        return {SILHOUETTES, POSE, SKELETON_MAPS, *self.made}
+
 
 def pretreat_shard(
     shard: Path,
@@ -172,21 +177,28 @@ def pretreat_shard(
     if (kind, least_frames, frame_order) != ("normalise", 1, "lexical"):
         settings += f" {kind}, {least_frames} frames, {frame_order}"
     tasks = _tasks(shard, raw, root, settings)
-    journal = Journal(root, "pretreat", {task.key for task in tasks})
+    archives = {
+        task.key: archive_in_one_go(task.source)
+        for task in tasks
+        if isinstance(task.source, CatalogueRow)
+    }
+    journal = Journal(root, "pretreat", {task.key for task in tasks}, archives)
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
-    unfinished = Counter(task.key.subject for task in waiting)
+    unfinished = Counter(journal.name(task.key) for task in waiting)
     for task, frames in _sources(waiting, raw, root, ORDERS[frame_order]):
+        journal.make_room(task.key, task.modalities)
         rows = _pretreat(task, frames, raw, root, size_px, KINDS[kind], least_frames)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
         journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
         summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
-        unfinished[task.key.subject] -= 1
-        if not unfinished[task.key.subject]:
-            journal.save(task.key.subject)
+        name = journal.name(task.key)
+        unfinished[name] -= 1
+        if not unfinished[name]:
+            journal.save(name)
     assert len(done) == len(tasks), f"{shard}: a sequence came twice or not at all"
     journal.close()
     write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
@@ -341,7 +353,7 @@ def _pretreat(
         found = {}
     if POSE in found and SKELETON_MAPS not in found:
         found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
-    for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *task.made):
+    for modality in task.modalities:
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
     row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)

@@ -1,7 +1,8 @@
 """Finds files of further modalities that lie beside a sequence's silhouettes, or without any.
 
 A catalogue's column `beside` names them, as JSON: by kind, the pattern of their paths below the
-raw folder, and a digest of what matches it. A pattern's last part may hold `*`.
+raw folder, and a digest of what matches it. A pattern's last part may hold `*`. Where they lie in
+an archive, the pattern is `<archive>::<path inside>`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.modalities import BESIDE
+from gait.prepare.archives import NO_IMAGE, unpacked_path
+from gait.prepare.inside import Found, Inside
 from gait.prepare.tree import (
     MISPLACED,
     WITHOUT_SILHOUETTES,
@@ -31,7 +34,11 @@ from gait.types import CatalogueRow, SequenceKey
 
 
 def with_files_beside(
-    raw: Path, rows: list[CatalogueRow], ignored: Mapping[str, int], patterns: Mapping[str, str]
+    raw: Path,
+    rows: list[CatalogueRow],
+    ignored: Mapping[str, int],
+    patterns: Mapping[str, str],
+    inside: Inside,
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
@@ -44,33 +51,56 @@ def with_files_beside(
         rows: the sequences that a layout found.
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
+        inside: those that lie in archives.
 
     Raises:
-        DataError: a folder cannot be listed, a path leads out of the raw folder, two kinds give
-            one modality, or rows without silhouettes have nothing beside them.
+        DataError: a folder cannot be listed, a path leads out of the raw folder, files of one kind
+            lie in two places, two kinds give one modality, or rows without silhouettes have
+            nothing beside them.
     """
     left = Counter(dict(ignored))
+    left.update(inside.counted)
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
     for kind, pattern in patterns.items():
         filled = {row.key: _filled(pattern, row) for row in images}
         files = {key: matching(raw, each) for key, each in filled.items()}
-        if not any(files.values()):
+        packed = {key: inside.matching(each) for key, each in filled.items()}
+        if not any(files.values()) and not any(packed.values()):
             continue
-        for key, entries in files.items():
-            found[key][kind] = (filled[key], fingerprint(map(state_of, entries)))
         for row in images:
+            entries, places = files[row.key], packed[row.key]
+            if len(places) + bool(entries) > 1:
+                _refuse_two_places(raw, row, kind, filled[row.key], places)
             # The layout did not know what they are for, unless they are its frames themselves.
-            folder = filled[row.key].rpartition("/")[0]
-            is_own = folder == row.source and row.kind not in WITHOUT_SILHOUETTES
+            is_silhouette = row.kind not in WITHOUT_SILHOUETTES
+            if places:
+                found[row.key][kind] = (places[0].pattern, places[0].digest)
+                is_own = is_silhouette and places[0].source == row.source
+                if not (is_own and is_frame(filled[row.key], row.kind)):
+                    left[MISPLACED] -= places[0].images
+                left[NO_IMAGE] -= places[0].others
+                continue
+            found[row.key][kind] = (filled[row.key], fingerprint(map(state_of, entries)))
+            is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
             left.subtract(
                 MISPLACED if is_frame(each.name) else not_looked_for(each.name)
-                for each in files[row.key]
+                for each in entries
                 if not (is_own and is_frame(each.name, row.kind))
             )
     if rows:
         _refuse(raw, rows, found)
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+
+
+def _refuse_two_places(
+    raw: Path, row: CatalogueRow, kind: str, pattern: str, places: list[Found]
+) -> None:
+    first, second, *_ = *(each.pattern for each in places), pattern
+    raise DataError(
+        f"{raw}: files of {kind} of {row.key} lie in {first} and in {second}, expected one place; "
+        "move one of them out of that folder"
+    )
 
 
 def _refuse(
@@ -123,7 +153,7 @@ def _text(beside: dict[str, tuple[str, str]]) -> str:
 
 def _filled(pattern: str, row: CatalogueRow) -> str:
     folder, _, name = pattern.rpartition("/")
-    return f"{folder.format(folder=row.source, **row.key._asdict())}/{name}"
+    return f"{folder.format(folder=unpacked_path(row.source), **row.key._asdict())}/{name}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

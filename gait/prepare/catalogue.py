@@ -13,6 +13,7 @@ from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
+from gait.prepare.inside import Inside
 from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
@@ -129,7 +130,9 @@ def scan(
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
-    listings = Listings(raw, None if catalogue is None else catalogue.parent)
+    patterns = beside or {}
+    names = {each.rpartition("/")[2] for each in patterns.values()}
+    listings = Listings(raw, None if catalogue is None else catalogue.parent, names)
     scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
@@ -146,7 +149,8 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    rows, ignored = with_files_beside(raw, rows, only.ignored, beside or {})
+    inside = Inside(raw, only.archives, patterns.values(), listings)
+    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside)
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 

@@ -36,7 +36,7 @@ from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.poses import load_pose
 from gait.prepare.rows import archive_in_one_go, read_rows
-from gait.prepare.sources import Frame, natural, read_images
+from gait.prepare.sources import Files, Frame, natural, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
@@ -187,9 +187,9 @@ def pretreat_shard(
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(journal.name(task.key) for task in waiting)
-    for task, frames in _sources(waiting, raw, root, ORDERS[frame_order]):
+    for task, frames, beside in _sources(waiting, raw, root, ORDERS[frame_order]):
         journal.make_room(task.key, task.modalities)
-        rows = _pretreat(task, frames, raw, root, size_px, KINDS[kind], least_frames)
+        rows = _pretreat(task, frames, beside, root, size_px, KINDS[kind], least_frames)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
         journal.record(rows, "" if has_bad_pose else task.state)
@@ -253,22 +253,18 @@ def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard
 
 def _sources(
     tasks: list[_Task], raw: Path, root: Path, order: Callable[[str], Any]
-) -> Iterator[tuple[_Task, Iterator[_Block]]]:
-    """The frames of each task; those of one archive are read in one pass."""
+) -> Iterator[tuple[_Task, Iterator[_Block], dict[str, Files]]]:
+    """The frames of each task, and what lies beside them; an archive is read in one pass."""
     by_key = {task.key: task for task in tasks}
-    rows = [
-        task.source
-        for task in tasks
-        if isinstance(task.source, CatalogueRow) and not task.is_without_silhouettes
-    ]
-    for row, frames in read_images(raw, rows, root, order):
-        yield by_key[row.key], _blocks(frames)
+    rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
+    for material in read_material(raw, rows, root, order):
+        yield by_key[material.row.key], _blocks(material.frames), material.beside
     for task in tasks:
-        if task.source is None or task.is_without_silhouettes:
-            yield task, iter(())
+        if task.source is None:
+            yield task, iter(()), {}
         elif isinstance(task.source, Path):
             stored = load_masks(task.source)
-            yield task, iter([_Block(stored.masks, stored.frames)])
+            yield task, iter([_Block(stored.masks, stored.frames)]), {}
 
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
@@ -296,7 +292,7 @@ def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
 def _pretreat(
     task: _Task,
     blocks: Iterator[_Block],
-    raw: Path,
+    beside: dict[str, Files],
     root: Path,
     size_px: int,
     kind: Callable[[Frames, int], Aligned],
@@ -330,7 +326,7 @@ def _pretreat(
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, NDArray[Any]] = {}
     if task.is_without_silhouettes:
-        joined = _joined(task, {}, {}, raw, size_px)
+        joined = _joined(task, {}, {}, beside, size_px)
         found, dropped = joined.frames, Counter(joined.dropped)
         frames_read = joined.number + dropped.total()
     elif any(map(len, kept)):
@@ -344,7 +340,7 @@ def _pretreat(
                 found[POSE] = pose
         elif task.beside:
             silhouettes = {SILHOUETTES: tracks.Track(keys, found[SILHOUETTES], problems)}
-            joined = _joined(task, silhouettes, images, raw, size_px)
+            joined = _joined(task, silhouettes, images, beside, size_px)
             found, dropped = joined.frames, Counter(joined.dropped)
             frames_read = joined.number + dropped.total()
     usable = min(map(len, found.values()), default=0)
@@ -371,13 +367,12 @@ def _joined(
     task: _Task,
     silhouettes: dict[str, tracks.Track],
     images: tracks.Silhouettes,
-    raw: Path,
+    beside: dict[str, Files],
     size_px: int,
 ) -> tracks.Joined:
     """The silhouettes, if there are any, with what lies beside them."""
     try:
-        beside = tracks.read_tracks(raw, task.beside, size_px, images)
-        return tracks.join(silhouettes | beside)
+        return tracks.join(silhouettes | tracks.read_tracks(beside, size_px, images))
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
 

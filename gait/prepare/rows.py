@@ -73,7 +73,7 @@ def archive_in_one_go(row: CatalogueRow) -> str:
     Of a zip file on disk, and of tar files that are not compressed, what is not wanted is passed
     over. Any other archive has to be unpacked, as has any that lies in a zip file.
     """
-    *archives, _ = row.source.split(SEPARATOR) if row.kind == "archive" else [""]
+    *archives, _ = row.source.split(SEPARATOR)
     for depth, archive in enumerate(archives):
         is_tar_on_disk = all(each.lower().endswith(".tar") for each in archives[: depth + 1])
         is_zip_on_disk = depth == 0 and archive.lower().endswith(".zip")

@@ -32,7 +32,7 @@ _Thing = bytes | Spool | GaitError | None
 
 
 def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
-    """The wanted frames of a 7z file, and the archives inside it.
+    """The wanted files of a 7z file, and the archives inside it.
 
     They are compressed together, so that a pass unpacks everything before the last wanted one,
     once; a listing unpacks nothing but the archives inside, and one frame by which the password
@@ -62,7 +62,7 @@ def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
         if isinstance(found, Part):
             members.append(_Wanted(found, info.filename, size, is_unpacked=True))
         elif found is not None:
-            is_unpacked = 0 < size <= LARGEST_BYTES and not part.is_listing
+            is_unpacked = 0 < size <= LARGEST_BYTES
             members.append(_Wanted(found, info.filename, size, is_unpacked))
     if any(member.is_unpacked for member in members):
         yield from _unpacked(archive, members)

@@ -24,7 +24,7 @@ Stream = io.BufferedReader | io.BufferedRandom | zipfile.ZipExtFile
 def walk_tar(
     part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...]
 ) -> Iterator[Member | Inner]:
-    """The wanted frames of a tar file, and the archives inside it.
+    """The wanted files of a tar file, and the archives inside it.
 
     Args:
         part: what this file is part of.

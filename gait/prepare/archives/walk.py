@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import IO
 
@@ -15,8 +15,8 @@ from gait.prepare.archives.zips import walk_zip
 
 def walk(
     part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...] = DAMAGE
-) -> Iterator[Member]:
-    """The wanted frames of an archive and of the archives inside it.
+) -> Generator[Member]:
+    """The wanted files of an archive and of the archives inside it.
 
     Args:
         part: what this archive is part of.

@@ -30,7 +30,7 @@ _AES = 99
 
 
 def walk_zip(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
-    """The wanted frames of a zip file, and the archives inside it.
+    """The wanted files of a zip file, and the archives inside it.
 
     Args:
         part: what this file is part of.

@@ -1,0 +1,110 @@
+"""Finds files of further modalities inside archives, as if these were unpacked where they lie."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gait.prepare.archives import READ, SEPARATOR, unpacked_path
+from gait.prepare.listing import Listings, count_damage, member_digest
+from gait.prepare.tree import (
+    IMAGES,
+    MISPLACED,
+    ArchiveFile,
+    File,
+    is_system,
+    not_looked_for,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files in a folder of an archive that match a pattern.
+
+    Attributes:
+        source: the folder, `<archive>::<folder inside>`.
+        pattern: the same with the pattern of their names.
+        digest: changes when the archive does, or their number.
+        images: how many of them are images.
+        others: how many are not.
+    """
+
+    source: str
+    pattern: str
+    digest: str
+    images: int
+    others: int
+
+
+class Inside:
+    """The folders in archives that hold files of further modalities.
+
+    They are looked for in archives that hold sequences, and where a pattern begins without a
+    field, as `2D_Poses/{subject}/*.txt` does: in archives in that folder, and in those that are
+    called like it and lie beside it, such as `2D_Poses.zip`.
+
+    Args:
+        raw: the dataset's raw folder.
+        archives: those that the layout knows.
+        patterns: where the files of each kind lie, as in a dataset.yaml.
+        listings: tells what archives hold; it has to know the patterns of names.
+
+    Attributes:
+        counted: what the layout counted as not used and should not have, with negative numbers,
+            and what is not used of the archives that it did not know.
+
+    Raises:
+        DataError: as `contents_of`.
+    """
+
+    def __init__(
+        self,
+        raw: Path,
+        archives: Iterable[ArchiveFile],
+        patterns: Collection[str],
+        listings: Listings,
+    ) -> None:
+        self.counted: Counter[str] = Counter()
+        self._folders: dict[str, list[tuple[str, File, dict[str, list[int]]]]] = defaultdict(list)
+        files = {each.path: each.file for each in archives}
+        for path in sorted({each for pattern in patterns for each in _candidates(raw, pattern)}):
+            if path not in files:
+                status = (raw / path).stat()
+                files[path] = File(Path(path).name, status.st_size, status.st_mtime_ns)
+                self.counted[not_looked_for(path)] -= 1
+                contents = listings.of(path)
+                count_damage(path, contents, self.counted)
+                images = (each[suffix] for each in contents.folders.values() for suffix in IMAGES)
+                self.counted[MISPLACED] += sum(images)
+        for path, file in files.items():
+            for folder, matches in listings.of(path).matches.items():
+                source = f"{path}{SEPARATOR}{folder}"
+                self._folders[unpacked_path(source)].append((source, file, matches))
+
+    def matching(self, pattern: str) -> list[Found]:
+        """Where files of a pattern without fields lie."""
+        folder, _, name = pattern.rpartition("/")
+        found = []
+        for source, file, matches in self._folders.get(folder, ()):
+            if name in matches:
+                images, others = matches[name]
+                digest = member_digest(file, source, name, f"{images + others}")
+                found.append(Found(source, f"{source}/{name}", digest, images, others))
+        return found
+
+
+def _candidates(raw: Path, pattern: str) -> Iterator[str]:
+    """Archives that may hold what lies in the folders that a pattern begins with."""
+    folders = pattern.partition("{")[0].split("/")[:-1]
+    names = ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
+    paths = [raw / f"{name}{suffix}" for name in names for suffix in READ]
+    for name in names:
+        if (raw / name).is_dir():
+            paths += (each for each in (raw / name).iterdir() if each.name.lower().endswith(READ))
+    root = raw.resolve()
+    for path in paths:
+        is_here = path.is_file() and path.resolve().is_relative_to(root)
+        if is_here and not is_system(path.name):
+            yield path.relative_to(raw).as_posix()

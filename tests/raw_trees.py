@@ -39,6 +39,22 @@ def encoded(frame: NDArray[np.uint8], suffix: str = ".png") -> bytes:
     return bytes(cv2.imencode(suffix, frame)[1])
 
 
+def pose_text(who: int, step: int) -> bytes:
+    """The pose of a frame as text: two numbers, then x, y and confidence of 17 joints."""
+    joints = np.random.default_rng([who, step]).uniform(1, 60, 51).round(3)
+    return ",".join(map(str, [64, 88, *joints.tolist()])).encode()
+
+
+def body_model(who: int, step: int) -> bytes:
+    """The parameters of a body in a frame, as an npz file."""
+    rng = np.random.default_rng([who, step])
+    sizes = {"cam": 3, "poses": 72, "betas": 10}
+    person = {part: rng.random(size, np.float32) for part, size in sizes.items()}
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=True, results={0: person})  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
 # Trees.
 
 
@@ -68,7 +84,8 @@ def grew(frames: int = 6) -> Tree:
         for step in range(frames):
             stem = f"{folder}/{name}/{step + 1:05d}"
             tree[f"{stem}.png"] = encoded(figure(who, step, 64, 64))
-            tree[f"{stem}_2d_pose.txt"] = tree[f"{stem}_3d_pose.txt"] = b"1,2,3"
+            tree[f"{stem}_2d_pose.txt"] = pose_text(who, step)
+            tree[f"{stem}_3d_pose.txt"] = b"1,2,3"
         tree[f"{folder}/{name}_gei.png"] = encoded(figure(who, 0, 64, 64))
 
     for who in (1, 2):
@@ -107,7 +124,7 @@ def gait3d(frames: int = 6) -> Tree:
                 image = encoded(figure(who, step))
                 tree[f"2D_Silhouettes/{stem}.png"] = image
                 tree[f"2D_Parsings/{stem}.png"] = image
-                tree[f"2D_Poses/{stem}.txt"] = b"1,2,3"
+                tree[f"2D_Poses/{stem}.txt"] = pose_text(who, step)
     return tree
 
 

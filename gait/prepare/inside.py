@@ -43,7 +43,8 @@ class Inside:
 
     They are looked for in archives that hold sequences, and where a pattern begins without a
     field, as `2D_Poses/{subject}/*.txt` does: in archives in that folder, and in those that are
-    called like it and lie beside it, such as `2D_Poses.zip`.
+    called like it and lie beside it. What is in `2D_Poses.zip` is also found as if that were
+    unpacked to a folder `2D_Poses`.
 
     Args:
         raw: the dataset's raw folder.
@@ -69,7 +70,8 @@ class Inside:
         self.counted: Counter[str] = Counter()
         self._folders: dict[str, list[tuple[str, File, dict[str, list[int]]]]] = defaultdict(list)
         files = {each.path: each.file for each in archives}
-        for path in sorted({each for pattern in patterns for each in _candidates(raw, pattern)}):
+        called = dict(each for pattern in patterns for each in _candidates(raw, pattern))
+        for path in sorted(called):
             if path not in files:
                 status = (raw / path).stat()
                 files[path] = File(Path(path).name, status.st_size, status.st_mtime_ns)
@@ -81,7 +83,11 @@ class Inside:
         for path, file in files.items():
             for folder, matches in listings.of(path).matches.items():
                 source = f"{path}{SEPARATOR}{folder}"
-                self._folders[unpacked_path(source)].append((source, file, matches))
+                places = {unpacked_path(source)}
+                if path in called:
+                    places.add(unpacked_path(f"{called[path]}/x{SEPARATOR}{folder}"))
+                for place in places:
+                    self._folders[place].append((source, file, matches))
 
     def matching(self, pattern: str) -> list[Found]:
         """Where files of a pattern without fields lie."""
@@ -95,16 +101,17 @@ class Inside:
         return found
 
 
-def _candidates(raw: Path, pattern: str) -> Iterator[str]:
-    """Archives that may hold what lies in the folders that a pattern begins with."""
+def _candidates(raw: Path, pattern: str) -> Iterator[tuple[str, str]]:
+    """Archives that may hold what lies in the folders that a pattern begins with, each with the
+    folder that it would be unpacked to."""
     folders = pattern.partition("{")[0].split("/")[:-1]
     names = ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
-    paths = [raw / f"{name}{suffix}" for name in names for suffix in READ]
-    for name in names:
-        if (raw / name).is_dir():
-            paths += (each for each in (raw / name).iterdir() if each.name.lower().endswith(READ))
     root = raw.resolve()
-    for path in paths:
-        is_here = path.is_file() and path.resolve().is_relative_to(root)
-        if is_here and not is_system(path.name):
-            yield path.relative_to(raw).as_posix()
+    for name in names:
+        paths = {raw / f"{name}{suffix}": name for suffix in READ}
+        if (raw / name).is_dir():
+            paths |= {each: name for each in (raw / name).iterdir()}
+        for path, folder in paths.items():
+            is_here = path.is_file() and path.resolve().is_relative_to(root)
+            if is_here and path.name.lower().endswith(READ) and not is_system(path.name):
+                yield path.relative_to(raw).as_posix(), folder

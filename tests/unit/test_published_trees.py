@@ -92,8 +92,11 @@ def pkl_tree(root: Path) -> dict[str, bytes]:
 
 
 def same_from(
-    tmp_path: Path, name: str, *forms: Callable[[Path], None]
-) -> tuple[Path, list[Counter[str]]]:
+    tmp_path: Path,
+    name: str,
+    *forms: Callable[[Path], None],
+    beside: Mapping[str, str] | None = None,
+) -> tuple[Path, list[dict[str, int]]]:
     """Prepares each form of the same data, which all have to give the same pkl tree.
 
     Returns:
@@ -104,7 +107,7 @@ def same_from(
     for number, form in enumerate(forms):
         root = tmp_path / str(number)
         form(root / "raw")
-        found, _ = prepared(root, name)
+        found, _ = prepared(root, name, beside=beside)
         roots.append(root)
         ignored.append(found.ignored)
     first = pkl_tree(roots[0])

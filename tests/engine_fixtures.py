@@ -42,6 +42,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "GEI": {"name": "GEI"},
 }
+MODELS["ScoNet"] = MODELS["GaitBase"] | {"name": "ScoNet"}
 
 
 def write_store(packed: Path) -> None:

@@ -197,7 +197,14 @@ HID_2022 = (
     "HID2022_test_probe/00001",
     "HID2022_test_probe/00002",
 )
-HID_2025 = ("gallery/00000/0001", "gallery/00858/0002", "probe_phase1/10", "probe_phase2/20")
+# Whether the phases number their probes alike is not known; here they do.
+HID_2025 = (
+    "gallery/00000/0001",
+    "gallery/00858/0002",
+    "probe_phase1/10",
+    "probe_phase2/10",
+    "probe_phase2/20",
+)
 
 
 def hid(folders: Iterable[str], frames: int = 6) -> Tree:

@@ -65,7 +65,10 @@ _INIT = "weights of a run are found by the run"
 # Keys with an effect there that have another place, or no need, here.
 _ELSEWHERE = {
     "data_cfg.dataset_root": "data lie in data/<dataset>",
-    "data_cfg.dataset_partition": "the partition is in datasets/<dataset>/partition.yaml",
+    "data_cfg.dataset_partition": (
+        "the partition is in datasets/<dataset>/partition.yaml; partition: <path>.json in the "
+        "experiment takes another"
+    ),
     "data_cfg.test_dataset_name": _PROTOCOL,
     "data_cfg.data_in_use": "an experiment names its modalities under inputs",
     "data_cfg.self_supervised": "contrastive losses take no labels",

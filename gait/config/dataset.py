@@ -319,6 +319,18 @@ def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
     return [subject for subject in subjects if "*" in wanted or subject in wanted]
 
 
+def surplus(subjects: list[str], partition: Partition) -> str:
+    """A sentence naming those of `subjects` that are in neither set; empty if there is none."""
+    used = set(matching_subjects(subjects, [*partition.train, *partition.test]))
+    unused = [each for each in subjects if each not in used]
+    if not unused:
+        return ""
+    return (
+        f"{len(unused)} of {len(subjects)} subjects of the data are in neither the training nor "
+        f"the test set: {_few(unused)}"
+    )
+
+
 def absence(subjects: list[str], patterns: list[str], which: str) -> str:
     """A sentence naming the subjects of `patterns` that `subjects` lack; empty if there is none.
 
@@ -329,8 +341,11 @@ def absence(subjects: list[str], patterns: list[str], which: str) -> str:
     absent = sorted(wanted - set(subjects))
     if not absent:
         return ""
-    named = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-    return f"the data lack {len(absent)} of {len(wanted)} {which} subjects: {named}"
+    return f"the data lack {len(absent)} of {len(wanted)} {which} subjects: {_few(absent)}"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 _RANGE = re.compile(

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from gait.config.dataset import NAME, Dataset
-from gait.config.protocol import Protocol
+from gait.config.protocol import WATCHED, Protocol
 from gait.config.schema import Component, Strict
 from gait.errors import ConfigError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES
@@ -224,7 +224,8 @@ class Experiment(Strict):
     """One experiment, every value: `defaults.yaml` < model < experiment.
 
     Attributes:
-        partition: the file `partition-<name>.yaml` of the dataset cuts it, not `partition.yaml`.
+        partition: the file `partition-<name>.yaml` of the dataset cuts it, not `partition.yaml`;
+            or a JSON file, by its path from the dataset's folder.
         inputs: what the model gets, one entry a tensor: a modality of the dataset, or several
             joined on their channels, such as 'skeleton_maps+silhouettes'.
         train_on: further datasets to train on together with this one; each iteration's batch
@@ -238,7 +239,7 @@ class Experiment(Strict):
 
     seed: NonNegativeInt = 0
     iterations: NonNegativeInt
-    partition: Annotated[str, Field(pattern=f"^{NAME}$")] | None = None
+    partition: Annotated[str, Field(pattern=rf"^(?:{NAME}|.+\.json)$")] | None = None
     inputs: Annotated[list[str], Field(min_length=1)] = Field(
         default_factory=lambda: [SILHOUETTES]
     )
@@ -348,6 +349,11 @@ class Resolved(Strict):
             return {name: known[name] for name in wanted}
         output = self.experiment.evaluation.output
         return {name: each for name, each in known.items() if SCORED[each.kind] == output}
+
+    @property
+    def watched(self) -> dict[str, Protocol]:
+        """Those of them that can be scored while the model is trained: all but submissions."""
+        return {name: each for name, each in self.protocols.items() if each.kind in WATCHED}
 
     @property
     def identity(self) -> str:

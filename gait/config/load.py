@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from gait import registry
 from gait.config.dataset import NAME, Dataset
 from gait.config.experiment import SCORED, Experiment, Resolved
+from gait.config.partition import is_json, read_partition
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, read_yaml
 from gait.errors import ConfigError, nearest
@@ -48,7 +49,8 @@ def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[D
     """A dataset's definition; its partition may lie beside it in `partition.yaml`.
 
     Args:
-        partition: take `partition-<this>.yaml` instead.
+        partition: take `partition-<this>.yaml`, or a JSON file by its path from the dataset's
+            folder, instead.
 
     Raises:
         ConfigError: unknown dataset or partition, or all problems of its files.
@@ -58,16 +60,8 @@ def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[D
         known = dataset_names(root)
         raise ConfigError(f"no dataset is named {name!r} ({path}); {nearest(name, known)}")
     data, origins = read_yaml(path)
-    cut = path.with_name("partition.yaml" if partition is None else f"partition-{partition}.yaml")
-    if partition is not None and not cut.is_file():
-        there = [
-            each.stem.removeprefix("partition-") for each in cut.parent.glob("partition-*.yaml")
-        ]
-        raise ConfigError(
-            f"{name} has no partition {partition!r} ({cut}); {nearest(partition, there)}"
-        )
-    if cut.is_file():
-        data["partition"], places = read_yaml(cut)
+    if (cut := _partition_file(path, data, origins, partition)) is not None:
+        data["partition"], places = read_partition(cut)
         origins |= {f"partition.{key}": place for key, place in places.items()}
     layouts = data.get("layouts")
     problems = [
@@ -79,6 +73,31 @@ def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[D
         problems.append(f"{origins['name']}: name: is that of the folder; remove it")
     dataset = _validated(Dataset, {**data, "name": name}, origins, path, problems)
     return dataset, origins
+
+
+def _partition_file(
+    path: Path, data: dict[str, Any], origins: Origins, partition: str | None
+) -> Path | None:
+    """The file with the partition of the dataset at `path`; None where `data` hold it."""
+    folder, beside = path.parent, path.with_name("partition.yaml")
+    if partition is None:
+        stated = data.get("partition")
+        if stated is not None and beside.is_file():
+            raise ConfigError(
+                f"{origins['partition']}: partition: stands in {beside} as well; keep one of them"
+            )
+        if isinstance(stated, str) and is_json(stated):
+            return folder / stated
+        return beside if beside.is_file() else None
+    if is_json(partition):
+        return folder / partition
+    cut = folder / f"partition-{partition}.yaml"
+    if not cut.is_file():
+        there = [each.stem.removeprefix("partition-") for each in folder.glob("partition-*.yaml")]
+        raise ConfigError(
+            f"{folder.name} has no partition {partition!r} ({cut}); {nearest(partition, there)}"
+        )
+    return cut
 
 
 def load_experiment(
@@ -144,6 +163,13 @@ def load_experiment(
     resolved = Resolved(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
+    if experiment.logging.evaluate_every is not None and not resolved.watched:
+        kinds = ", ".join(dict.fromkeys(each.kind for each in resolved.protocols.values()))
+        raise ConfigError(
+            f"{place_of(origins, 'logging.evaluate_every', path)}: logging.evaluate_every: "
+            f"expected a protocol of {dataset} that can be scored while training, got "
+            f"{f'the kind {kinds} only' if kinds else 'none'}; remove it"
+        )
     return resolved, origins
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BeforeValidator,
@@ -303,6 +303,27 @@ Protocol = Annotated[
         ),
     ),
 ]
+
+
+class Watched(NamedTuple):
+    """The figure of a kind of protocol that is followed while a model is trained.
+
+    Attributes:
+        key: what it is called in `history.jsonl`; a percentage.
+        title: what people call it.
+    """
+
+    key: str
+    title: str
+
+
+# By kind; a submission has none, as only others can score it.
+WATCHED = {
+    "retrieval": Watched("rank1_pct", "rank-1"),
+    "verification": Watched("eer_pct", "equal error rate"),
+    "classification": Watched("accuracy_pct", "accuracy"),
+    "segmentation": Watched("miou_pct", "mean intersection over union"),
+}
 
 
 def matches(name: str, patterns: Sequence[str] | None) -> bool:

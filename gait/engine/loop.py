@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gait import __version__, registry
 from gait.config.experiment import Resolved
+from gait.config.protocol import WATCHED
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
 from gait.data.loader import training_loader
@@ -32,7 +33,7 @@ from gait.engine.host import HostCopy
 from gait.engine.moving_average import Follower
 from gait.engine.repeatable import seed_iteration
 from gait.engine.step import TrainingStep, on_device
-from gait.engine.validate import rank1_pct
+from gait.engine.validate import figures
 from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import TrainingError
 from gait.types import Batch, SequenceKey
@@ -118,6 +119,12 @@ class Loop:
         """Train up to the last iteration."""
         world, logging, total = self._world, self._settings.logging, self._settings.iterations
         self._begin()
+        unwatched = self._resolved.protocols.keys() - self._resolved.watched.keys()
+        if logging.evaluate_every is not None and unwatched:
+            world.say(
+                f"logging.evaluate_every: leaves out {', '.join(sorted(unwatched))}, which only "
+                "the organisers of a challenge can score"
+            )
         forward = self._replicated()
         batch_norm.set_training(self._network, self._settings.batch_norm)
         on_gpu = world.device.type == "cuda"
@@ -349,14 +356,21 @@ class Loop:
 
     def _evaluate(self, history: History | None) -> None:
         file = self._checkpoints.folder / "evaluation.npz"
-        scores = rank1_pct(
+        found = figures(
             self._network, self._resolved, self._store, file, self._world, self._workers
         )
         batch_norm.set_training(self._network, self._settings.batch_norm)
-        if history is not None:
-            history.add(self._iteration, {"rank1_pct": scores})
-            named = ", ".join(f"{name} {each:.1f}" for name, each in scores.items())
-            self._world.say(f"iteration {self._iteration}: rank-1 in percent: {named}")
+        if history is None:
+            return
+        history.add(self._iteration, found)
+        for watched in WATCHED.values():
+            if scores := found.get(watched.key):
+                named = ", ".join(f"{name} {each:.1f}" for name, each in scores.items())
+                self._world.say(
+                    f"iteration {self._iteration}: {watched.title} in percent: {named}"
+                )
+        if not found:
+            self._world.say(f"iteration {self._iteration}: no protocol has a value")
 
 
 def _rounded(value: float) -> float:

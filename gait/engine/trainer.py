@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gait import __version__, registry
-from gait.config.dataset import Dataset, absence, matching_subjects
+from gait.config.dataset import Dataset, absence, matching_subjects, surplus
 from gait.config.experiment import Experiment, Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
@@ -125,6 +125,8 @@ def _sources(resolved: Resolved, packed: Path, world: World) -> list[_Source]:
         named = dataset.partition.train
         if missed := absence(store.subjects, named, "training"):
             world.say(missed if own else f"{dataset.name}: {missed}")
+        if own and (unused := surplus(store.subjects, dataset.partition)):
+            world.say(unused)
         sources.append(_Source(dataset, store, matching_subjects(store.subjects, named)))
     return sources
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import nn
 
 from gait.config.experiment import Resolved
-from gait.config.protocol import Retrieval
+from gait.config.protocol import WATCHED
 from gait.data.store import PackedStore
 from gait.engine.distributed import World
 from gait.engine.embed import test_set, write_embeddings
+from gait.evaluation.classification import ClassificationScore
 from gait.evaluation.embeddings import read_embeddings
 from gait.evaluation.results import ProtocolScore
-from gait.evaluation.score import score_embeddings
+from gait.evaluation.score import Score, score_embeddings
+from gait.evaluation.segmentation import SegmentationScore
+from gait.evaluation.verification import VerificationScore
+
+# Of each kind of protocol, as `WATCHED` has them: figures in percent by protocol and row.
+Figures = dict[str, dict[str, float]]
 
 
-def rank1_pct(
+def figures(
     model: nn.Module,
     resolved: Resolved,
     store: PackedStore,
     file: Path,
     world: World,
     workers: int,
-) -> dict[str, float]:
-    """Rank-1 in percent by `<protocol>/<probe>`, on the first process; empty on the others.
-
-    It is empty, and nothing is embedded, where no protocol identifies anybody.
+) -> Figures:
+    """The figure of each protocol that has one, on the first process; empty on the others.
 
     Args:
         model: on its device; left in evaluation mode.
@@ -36,11 +41,6 @@ def rank1_pct(
         DataError: the test set lacks a protocol's gallery or probes.
     """
     settings = resolved.experiment
-    protocols = {
-        name: each for name, each in resolved.protocols.items() if isinstance(each, Retrieval)
-    }
-    if not protocols:
-        return {}
     test = test_set(resolved, store, world)
     write_embeddings(model, test, store, file, world, settings.embedding, workers)
     if not world.is_first:
@@ -51,14 +51,28 @@ def rank1_pct(
         given.subject,
         given.condition,
         given.view,
-        protocols,
+        resolved.watched,
         distance=settings.evaluation.distance,
+        frames=given.frames,
     )
     file.unlink()
-    return {
-        f"{protocol}/{probe}": rank1
-        for protocol, result in scores.items()
-        if isinstance(result, ProtocolScore)
-        for probe, row in result.probes.items()
-        if (rank1 := row.summary.rank_pct[1]) is not None
-    }
+    found: Figures = {}
+    for name, protocol in resolved.watched.items():
+        for row, value in _rows(name, scores[name]):
+            if value is not None:
+                found.setdefault(WATCHED[protocol.kind].key, {})[row] = value
+    return found
+
+
+def _rows(name: str, result: Score) -> Iterator[tuple[str, float | None]]:
+    match result:
+        case ProtocolScore():
+            for probe, row in result.probes.items():
+                yield f"{name}/{probe}", row.summary.rank_pct[1]
+        case VerificationScore():
+            for probe, pairs in result.probes.items():
+                yield f"{name}/{probe}", pairs.summary.eer_pct
+        case ClassificationScore():
+            yield name, result.accuracy_pct
+        case SegmentationScore():
+            yield name, result.miou_pct

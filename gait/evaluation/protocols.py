@@ -218,12 +218,12 @@ def absent(name: str, what: str, wanted: list[Selection], sequences: Sequences) 
     conditions = np.unique(sequences.condition).tolist()
     return DataError(
         f"protocol {name}: none of the {len(sequences.subject)} embedded sequences belongs to the "
-        f"{what} ({' or '.join(_described(each) for each in wanted)}); there are the conditions "
+        f"{what} ({' or '.join(described(each) for each in wanted)}); there are the conditions "
         f"{_few(conditions)} and the views {_few(sequences.views)}; change {what} in dataset.yaml"
     )
 
 
-def _described(selection: Selection) -> str:
+def described(selection: Selection) -> str:
     """A selection in words, for messages."""
     named = (
         ("subject", selection.subject),
@@ -238,7 +238,7 @@ def _described(selection: Selection) -> str:
 def _note(protocol: Retrieval, probe: str, sequences: Sequences, number: int) -> str:
     """Why a row is empty, or which of the sequences that are listed for it are not there."""
     if number == 0:
-        return f"no sequence with {_described(protocol.probes[probe])}"
+        return f"no sequence with {described(protocol.probes[probe])}"
     notes = []
     for what, selection in (
         ("probes", protocol.probes[probe]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gait.config.protocol import Submission
 from gait.errors import DataError
 from gait.evaluation.distance import Floats, Indices, Metric, distance_blocks
-from gait.evaluation.protocols import Sequences, absent
+from gait.evaluation.protocols import Sequences, absent, described
 from gait.evaluation.ranking import ordered
 from gait.evaluation.rerank import rerank
 
@@ -28,7 +28,7 @@ class SubmissionScore:
     """A file to be scored by others.
 
     Attributes:
-        lines: of the file, the header first.
+        lines: of the file, the header first; none without probes.
         n_probe: probes, each a line.
         n_gallery: sequences of the gallery.
         note: what the lines lack; else an empty text.
@@ -41,17 +41,15 @@ class SubmissionScore:
 
 
 def select_parts(name: str, protocol: Submission, sequences: Sequences) -> tuple[Indices, Indices]:
-    """Rows of the probes and of the gallery.
+    """Rows of the probes, of which there may be none yet, and of the gallery.
 
     Raises:
-        DataError: there are none of them.
+        DataError: there is no gallery.
     """
-    parts = []
-    for what, selection in (("probes", protocol.probes), ("gallery", protocol.gallery)):
-        parts.append(sequences.select(selection))
-        if not len(parts[-1]):
-            raise absent(name, what, [selection], sequences)
-    return parts[0], parts[1]
+    gallery = sequences.select(protocol.gallery)
+    if not len(gallery):
+        raise absent(name, "gallery", [protocol.gallery], sequences)
+    return sequences.select(protocol.probes), gallery
 
 
 def submission(
@@ -66,7 +64,7 @@ def submission(
     """Rank the gallery for each probe, and write down the nearest.
 
     Equal distances rank in gallery order. A gallery that is smaller than the number of ranks
-    leaves the last columns empty.
+    leaves the last columns empty. Without probes there are no lines, and a note says so.
 
     Args:
         name: the protocol's, for messages.
@@ -76,6 +74,10 @@ def submission(
         DataError: two probes have the same name, or a subject's name is to be a number and is
             none.
     """
+    if not len(probes):
+        return SubmissionScore(
+            [], 0, len(gallery), f"no sequence with {described(protocol.probes)}"
+        )
     labels = _labels(name, protocol, sequences, gallery)
     ranks = len(protocol.columns) - 1
     depth = min(ranks, len(gallery))

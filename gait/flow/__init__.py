@@ -101,6 +101,21 @@ class Flow(DataFlow):
             if isinstance(protocol, Submission)
         ]
 
+    def submitted(self, dataset: str, model: str, save_name: str, on: str, submission: str) -> str:
+        """The metrics that hold the lines of a submission; `on` as for `slice`.
+
+        Raises:
+            ConfigError: the experiment is scored by no such protocol.
+        """
+        resolved = self.evaluated(dataset, model, save_name, on)
+        known = [name for name, each in resolved.protocols.items() if isinstance(each, Submission)]
+        if submission not in known:
+            raise ConfigError(
+                f"{resolved.identity}: is scored by no submission {submission!r}, see protocols "
+                f"in datasets/{resolved.dataset.name}/dataset.yaml; {nearest(submission, known)}"
+            )
+        return f"results/{resolved.identity}/metrics.json"
+
     def notes(self, dataset: str, model: str) -> list[str]:
         """A note `<dataset>/<model>/<save_name>: why` for each experiment that cannot run."""
         return [

@@ -83,11 +83,17 @@ class DataFlow:
         return [] if self.is_adopted(dataset) else self.raw_input(dataset)
 
     def checked_state(self, dataset: str) -> str:
-        """Changes when a file of the dataset does, and with nothing else."""
-        if self.is_adopted(dataset):
-            return self.pkl_state(dataset)
-        states = canonical_json(self.raw_states(dataset))
-        return hashlib.sha256(states.encode()).hexdigest()[:16]
+        """Changes when a file of the dataset does, or what its files are compared with."""
+        adopted = self.is_adopted(dataset)
+        definition = self.dataset(dataset)
+        compared = {
+            "files": self.pkl_state(dataset) if adopted else self.raw_states(dataset),
+            "whole": definition.whole.model_dump(mode="json"),
+            **definition.model_dump(
+                mode="json", include={"layouts", "beside", "pkl", "partition"}
+            ),
+        }
+        return hashlib.sha256(canonical_json(compared).encode()).hexdigest()[:16]
 
     def awaits_check(self, dataset: str, shard: str) -> bool:
         """Whether a shard's table is to be made, which is not before the dataset was checked.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gait.config.protocol import WATCHED
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
@@ -25,6 +26,8 @@ _COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _PANELS_ABREAST = 3
 _CELL_INCHES = 0.42
 _MARKED_POINTS = 50
+
+_LOSS = "loss"
 
 # Values by iteration, by the name of their curve.
 _Points = dict[str, list[tuple[int, float]]]
@@ -86,9 +89,9 @@ def _figures(metrics: Metrics, rows: list[Row], history: Path) -> Iterator[tuple
             yield f"{name}-views", _views(name, protocol)
         elif isinstance(protocol, Classification):
             yield f"{name}-confusion", _confusion(name, protocol)
-    losses, scores = _curves_of(history)
-    if losses:
-        yield "training", _training(losses, scores, metrics)
+    drawn = _curves_of(history)
+    if _LOSS in drawn:
+        yield "training", _training(drawn, metrics)
 
 
 def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
@@ -212,12 +215,12 @@ def _heat(
     panel.set_aspect("equal")
 
 
-def _curves_of(history: Path) -> tuple[_Points, _Points]:
-    """Losses, and rank-1 where it was measured, by iteration; empty without a history."""
-    losses: _Points = {}
-    scores: _Points = {}
+def _curves_of(history: Path) -> dict[str, _Points]:
+    """Losses, and what was scored meanwhile, by what they are; empty without a history."""
+    titles = {each.key: f"{each.title} in percent" for each in WATCHED.values()}
+    drawn: dict[str, _Points] = {title: {} for title in (_LOSS, *titles.values())}
     if not history.is_file():
-        return losses, scores
+        return {}
     for number, line in enumerate(history.read_text(encoding="utf-8").splitlines(), 1):
         try:
             entry = json.loads(line)
@@ -226,16 +229,16 @@ def _curves_of(history: Path) -> tuple[_Points, _Points]:
         measured = entry.get("losses", {})
         if len(measured) > 1:
             measured = measured | {"weighted sum": entry["loss"]}
-        for curves, values in ((losses, measured), (scores, entry.get("rank1_pct", {}))):
+        scored = {title: entry.get(key, {}) for key, title in titles.items()}
+        for title, values in ({_LOSS: measured} | scored).items():
             for name, value in values.items():
-                curves.setdefault(name, []).append((entry["iteration"], float(value)))
-    return losses, scores
+                drawn[title].setdefault(name, []).append((entry["iteration"], float(value)))
+    return {title: curves for title, curves in drawn.items() if curves}
 
 
-def _training(losses: _Points, scores: _Points, metrics: Metrics) -> Figure:
-    drawn = [(losses, "loss"), (scores, "rank-1 in percent")] if scores else [(losses, "loss")]
+def _training(drawn: dict[str, _Points], metrics: Metrics) -> Figure:
     figure, panels = _panels(len(drawn), 5.4, 3.0)
-    for panel, (curves, label) in zip(panels, drawn, strict=True):
+    for panel, (label, curves) in zip(panels, drawn.items(), strict=True):
         for number, (name, points) in enumerate(curves.items()):
             iterations, values = zip(*points, strict=True)
             colour = _COLOURS[number % len(_COLOURS)]

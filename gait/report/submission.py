@@ -13,7 +13,7 @@ def write_submission(metrics: Path, protocol: str, output: Path) -> int:
     """Write the lines of a submission; their number, the header left out, is returned.
 
     Raises:
-        DataError: the metrics cannot be read, or hold no such submission.
+        DataError: the metrics cannot be read, or hold no such submission, or one of no probes.
     """
     protocols = read_metrics(metrics).protocols
     submissions = {name: each for name, each in protocols.items() if isinstance(each, Submission)}
@@ -22,5 +22,10 @@ def write_submission(metrics: Path, protocol: str, output: Path) -> int:
             f"{metrics}: holds no submission {protocol!r}; {nearest(protocol, submissions)}"
         )
     found = submissions[protocol]
+    if not found.lines:
+        raise DataError(
+            f"{metrics}: {protocol} is empty, {found.note}; put the probes into the raw folder, "
+            "or leave the protocol out of evaluation.protocols of an experiment"
+        )
     write_if_changed(output, "".join(f"{line}\n" for line in found.lines))
     return found.n_probe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from gait.config.dataset import Dataset
+from gait.config.load import load_dataset
+from gait.config.yaml import write_yaml
 from gait.prepare.check import check
 from gait.prepare.check.findings import Finding, Report, Severity
 from gait.prepare.pkl import write_pkl
@@ -91,6 +94,18 @@ def test_without_any_test_subject_it_says_what_cannot_be_done(root: Path) -> Non
         (root / "raw" / subject).rename(root / subject)
     finding = the(check(root, definition()), "missing test subjects")
     assert finding.count == 2 and "nothing can be scored" in finding.fix
+
+
+def test_subjects_of_a_json_file_are_compared_with_those_there(root: Path) -> None:
+    folder = root / "datasets/Toy"
+    folder.mkdir(parents=True)
+    sets = {"TRAIN_SET": ["001", "002", "777"], "TEST_SET": ["003"]}
+    (folder / "toy.json").write_text(json.dumps(sets), encoding="utf-8")
+    stated = definition().model_dump(mode="json", exclude={"name"}) | {"partition": "toy.json"}
+    (folder / "dataset.yaml").write_text(write_yaml(stated), encoding="utf-8")
+    report = check(root, load_dataset(root, "Toy")[0])
+    assert the(report, "missing training subjects").example == "777"
+    assert the(report, "neither the training nor the test set").example == "004"
 
 
 def test_subjects_of_another_partition_are_an_error(root: Path) -> None:

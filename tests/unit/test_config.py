@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gait.config.dataset import absence, matching_subjects, named_subjects
+from gait.config.dataset import (
+    Partition,
+    absence,
+    matching_subjects,
+    named_subjects,
+    surplus,
+)
 from gait.config.load import (
     describe,
     experiment_names,
@@ -17,6 +25,7 @@ from gait.config.load import (
     merge,
     read_resolved,
 )
+from gait.config.protocol import Retrieval
 from gait.config.settings import check_settings
 from gait.config.yaml import read_yaml, write_yaml
 from gait.errors import ConfigError
@@ -140,6 +149,17 @@ def test_a_protocol_that_scores_another_output_is_refused(root: Path) -> None:
         load_experiment(root, "SynthGait", "GaitSet", "mine")
 
 
+def test_training_is_not_watched_by_what_only_others_can_score(root: Path) -> None:
+    text = "logging: {evaluate_every: 5}\n"
+    experiment(root, text, name="HID2022/GaitBase/watched")
+    with pytest.raises(
+        ConfigError, match=r"watched\.yaml:1: logging\.evaluate_every: .*submission"
+    ):
+        load_experiment(root, "HID2022", "GaitBase", "watched")
+    experiment(root, text, name="GREW/GaitBase/watched")
+    assert list(load_experiment(root, "GREW", "GaitBase", "watched")[0].watched) == ["local"]
+
+
 def test_an_experiment_chooses_a_partition(root: Path) -> None:
     path = root / "datasets/SynthGait/partition-small.yaml"
     path.write_text("train: [001-002]\ntest: ['003']\n", encoding="utf-8")
@@ -246,6 +266,90 @@ def test_long_lists_may_be_written_as_one_text(root: Path) -> None:
     path.write_text("train: >-\n  001-003\n  005\ntest: [anna]\n", encoding="utf-8")
     partition = load_dataset(root, "SynthGait")[0].partition
     assert (partition.train, partition.test) == (["001-003", "005"], ["anna"])
+
+
+JSON = {
+    "TRAIN_SET": ["001", "002", "anna"],
+    "TEST_SET": ["003", "004"],
+    "PROBE_SET": ["003-nm-01-090", "004-bg-000"],
+}
+
+
+def with_json(root: Path, stated: Any = JSON, name: str = "mine.json") -> None:
+    """SynthGait cut by a JSON file, and scored by its list of probes."""
+    folder = root / "datasets/SynthGait"
+    (folder / name).parent.mkdir(exist_ok=True)
+    text = stated if isinstance(stated, str) else json.dumps(stated, indent=1)
+    (folder / name).write_text(text, encoding="utf-8")
+    (folder / "partition.yaml").unlink(missing_ok=True)
+    data = read_yaml(folder / "dataset.yaml")[0] | {"partition": name}
+    data["protocols"]["single_view"]["probes"] = {"all": {"sequences": "probes"}}
+    (folder / "dataset.yaml").write_text(write_yaml(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["mine.json", "cuts/mine.json"])
+def test_a_dataset_may_be_cut_by_a_json_file(root: Path, name: str) -> None:
+    with_json(root, name=name)
+    dataset = load_dataset(root, "SynthGait")[0]
+    assert dataset.partition.train == JSON["TRAIN_SET"]
+    assert dataset.partition.test == JSON["TEST_SET"]
+    protocol = dataset.protocols["single_view"]
+    assert isinstance(protocol, Retrieval)
+    assert protocol.probes["all"].sequences == ["003/nm-01/090", "004/bg/000"]
+
+
+def test_an_experiment_may_be_cut_by_a_json_file(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "anywhere.json"
+    file.write_text(json.dumps({"TRAIN_SET": ["1"], "TEST_SET": ["2"]}), encoding="utf-8")
+    experiment(root, f"partition: {file}\n")
+    resolved = load_experiment(root, "SynthGait", "GaitSet", "mine")[0]
+    assert (resolved.dataset.partition.train, resolved.dataset.partition.test) == (["1"], ["2"])
+    path = root / "resolved.yaml"
+    path.write_text(write_yaml(resolved.model_dump(mode="json")), encoding="utf-8")
+    assert read_resolved(path) == resolved
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ("{", r"mine\.json: is not valid JSON"),
+        (
+            {"TRAIN_SET": ["1"]},
+            r"mine\.json: expected lists of subjects under TRAIN_SET and TEST_SET",
+        ),
+        (
+            JSON | {"PROBESET": []},
+            r"mine\.json:\d+: PROBESET is unknown; did you mean 'PROBE_SET'",
+        ),
+        (JSON | {"TEST_SET": [3, 4]}, r"mine\.json:7: TEST_SET: expected a list of names"),
+        (JSON | {"PROBE_SET": ["003-090"]}, r"mine\.json:\d+: expected <subject>-.*'003-090'"),
+        (JSON | {"TEST_SET": ["001"]}, "share subjects, such as 001"),
+        ({k: JSON[k] for k in ("TRAIN_SET", "TEST_SET")}, "no list of sequences 'probes'"),
+    ],
+)
+def test_a_wrong_json_file_is_told_with_its_place(root: Path, stated: Any, message: str) -> None:
+    with_json(root, stated)
+    with pytest.raises(ConfigError, match=message):
+        load_dataset(root, "SynthGait")
+
+
+def test_a_json_file_that_is_not_there_or_not_alone_is_told(root: Path) -> None:
+    with_json(root)
+    (root / "datasets/SynthGait/mine.json").unlink()
+    with pytest.raises(ConfigError, match=r"datasets/SynthGait/mine\.json: cannot be read"):
+        load_dataset(root, "SynthGait")
+    (root / "datasets/SynthGait/partition.yaml").write_text("train: []\ntest: [a]\n")
+    with pytest.raises(ConfigError, match=r"partition: stands in .*partition\.yaml as well"):
+        load_dataset(root, "SynthGait")
+
+
+def test_subjects_of_neither_set_are_told() -> None:
+    partition = Partition(train=["001-003"], test=["x"])
+    assert surplus(["002", "004", "x"], partition) == (
+        "1 of 3 subjects of the data are in neither the training nor the test set: 004"
+    )
+    assert surplus(["002", "x"], partition) == ""
+    assert surplus(["002", "y"], Partition(train=[], test=["*"])) == ""
 
 
 def test_named_subjects_that_the_data_lack_are_told() -> None:

@@ -50,6 +50,15 @@ def test_every_figure_is_drawn_and_the_bytes_depend_on_the_numbers(tmp_path: Pat
         ).replace(b"http://creativecommons.org/", b"")
 
 
+def test_whatever_was_scored_while_training_has_its_panel(tmp_path: Path) -> None:
+    scored = {"eer_pct": {"pairs/NM": 4.5}, "accuracy_pct": {"diagnosis": 80.0}}
+    history = HISTORY + json.dumps({"iteration": 20, **scored}) + "\n"
+    labelled = drawn(tmp_path, history)["training.svg"].decode()
+    for title in ("loss", "rank-1", "equal error rate", "accuracy"):
+        assert f"<!-- {title}" in labelled, title
+    assert "<!-- mean intersection" not in labelled
+
+
 def test_without_history_no_curve_and_a_stale_figure_goes(tmp_path: Path) -> None:
     assert "training.svg" in drawn(tmp_path, HISTORY)
     (tmp_path / "history.jsonl").unlink()

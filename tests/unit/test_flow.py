@@ -680,6 +680,26 @@ def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
     assert "without a word" in flow(root).sentences()
 
 
+def test_a_check_is_of_the_files_and_of_what_they_are_compared_with(root: Path) -> None:
+    film(root, "CASIA-B")
+    path = "datasets/CASIA-B/dataset.yaml"
+
+    def changes_it(**changes: Any) -> bool:
+        before = flow(root).checked_state("CASIA-B")
+        shards = flow(root).raw_states("CASIA-B")
+        edit(root, path, **changes)
+        assert flow(root).raw_states("CASIA-B") == shards, "nothing is prepared again"
+        return flow(root).checked_state("CASIA-B") != before
+
+    assert not changes_it(title="another", protocols={}, published=[], obtain="ask")
+    assert changes_it(expected={"subjects": 7})
+    assert changes_it(layouts=["casia_b_videos"])
+    assert changes_it(pkl="pose")
+    before = flow(root).checked_state("CASIA-B")
+    edit(root, "datasets/CASIA-B/partition.yaml", test=["075-123"])
+    assert flow(root).checked_state("CASIA-B") != before
+
+
 # Submissions.
 
 
@@ -692,3 +712,17 @@ def test_files_for_challenges_are_those_of_experiments_that_can_run(root: Path) 
         "results/HID2022/GaitBase/plain/submission.csv",
     ]
     assert flow(root).submissions(*GAITSET) == []
+
+
+def test_a_file_for_a_challenge_comes_from_the_metrics_of_where_it_is_tested(root: Path) -> None:
+    adopt(root, "HID2022", "090.pkl")
+    known = flow(root)
+    own = ("HID2022", "GaitBase", "paper", "")
+    assert known.submitted(*own, "submission") == "results/HID2022/GaitBase/paper/metrics.json"
+    assert known.submitted(*DEMO, "/on-HID2022", "submission-reranked") == (
+        f"results/{'/'.join(DEMO)}/on-HID2022/metrics.json"
+    )
+    with pytest.raises(ConfigError, match=r"on-HID2022: .* 'submission-x'.*'submission'"):
+        known.submitted(*DEMO, "/on-HID2022", "submission-x")
+    with pytest.raises(ConfigError, match=r"no submission 'submission'.*SynthGait.*none is known"):
+        known.submitted(*DEMO, "", "submission")

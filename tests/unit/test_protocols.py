@@ -142,6 +142,53 @@ def test_equals_a_slow_walk(
         assert got == pytest.approx(slow(rows, embeddings, chosen, probe), abs=1e-9)
 
 
+@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("exclude", ["identical_view", "none"])
+def test_ties_rank_in_the_order_of_the_embeddings(cells: str, exclude: str) -> None:
+    rows = records()
+    generator = np.random.default_rng(4)
+    # Whole numbers on a line: distances are exact, and many are equal.
+    embeddings = generator.integers(0, 4, (len(rows), 1, 1)).astype(np.float32)
+    chosen = protocol(cells=cells, exclude=exclude)
+    result = scored(rows, embeddings, chosen)
+    for probe in ("NM", "BG"):
+        summary = result.probes[probe].summary
+        reference = slow(rows, embeddings, chosen, probe)
+        assert summary.rank_pct == pytest.approx({1: reference["rank1"], 5: reference["rank5"]})
+        assert summary.map_pct == pytest.approx(reference["map"])
+        assert summary.minp_pct == pytest.approx(reference["minp"])
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_a_view_without_gallery_takes_no_part(cells: str) -> None:
+    rows = [row for row in records() if row[1] not in ("nm-01", "nm-02") or row[2] != "045"]
+    chosen = protocol(cells=cells)
+    result = scored(rows, embed(rows), chosen)
+    if cells == "view_pair":
+        assert set(result.probes["NM"].cells.gallery_view) == {"000", "090"}
+    for probe in ("NM", "BG"):
+        reference = slow(rows, embed(rows), chosen, probe)
+        assert result.probes[probe].summary.rank_pct[1] == pytest.approx(reference["rank1"])
+        assert result.probes[probe].summary.map_pct == pytest.approx(reference["map"])
+
+
+@pytest.mark.parametrize(("unmatched", "rank1"), [("miss", 0.0), ("skip", None)])
+def test_of_one_view_only_strangers_are_left_without_one_s_own_view(
+    unmatched: str, rank1: float | None
+) -> None:
+    rows = records(views=("000",))
+    chosen = protocol(cells="pooled", exclude="same_subject_view", unmatched=unmatched)
+    result = scored(rows, embed(rows), chosen, bootstrap=10)
+    row = result.probes["NM"]
+    assert row.summary.rank_pct == {1: rank1, 5: rank1}
+    assert (row.summary.map_pct, row.summary.minp_pct) == (None, None)
+    assert (row.summary.n_unmatched, row.summary.n_not_compared) == (6, 0)
+    assert row.summary.rank1_ci_pct == (None if rank1 is None else (0.0, 0.0))
+    assert row.cells.rank1_pct == [rank1] and row.cells.map_pct == [None]
+    assert len(row.cmc_pct) == (0 if rank1 is None else 20)
+    assert result.mean.rank_pct[1] == rank1
+
+
 def test_blocks_of_probes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = records()
     whole = scored(rows, embed(rows), protocol(), bootstrap=50)

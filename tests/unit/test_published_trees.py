@@ -371,29 +371,58 @@ def test_ccpg_is_checked_by_its_silhouettes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folders", "keys"),
+    ("year", "folders", "keys"),
     [
         (
+            "HID2022",
             raw_trees.HID_2022,
             ("0000/001", "0499/002", "0500/gal1", "probe/00001", "probe/00002"),
         ),
-        (raw_trees.HID_2025, ("00000/0001", "00858/0002", "probe/10", "probe/20")),
+        (
+            "HID2025",
+            raw_trees.HID_2025,
+            (
+                "00000/0001",
+                "00858/0002",
+                "probe_phase1/10",
+                "probe_phase2/10",
+                "probe_phase2/20",
+            ),
+        ),
     ],
 )
-def test_hid(tmp_path: Path, folders: tuple[str, ...], keys: tuple[str, ...]) -> None:
+def test_hid(tmp_path: Path, year: str, folders: tuple[str, ...], keys: tuple[str, ...]) -> None:
     tree = raw_trees.hid(folders)
     root, ignored = same_from(
         tmp_path,
-        "HID2022",
+        year,
         lambda raw: lay(raw, tree),
         lambda raw: lay(raw, raw_trees.hid_archives(tree, are_inside=True)),
         lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
     )
     assert ignored == [{}, {}, {}]
-    found = [str(row.key) for row in scan(root / "raw", dataset("HID2022").layouts).rows]
+    found = [str(row.key) for row in scan(root / "raw", dataset(year).layouts).rows]
     assert found == [f"{key}/default" for key in keys]
     for folder, key in zip(folders, found, strict=True):
         np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
+
+
+@pytest.mark.parametrize(
+    ("folder", "subject"),
+    [
+        # Both archives unpacked into one folder, as the published preparation has it.
+        ("hid_2025/probe", "probe"),
+        ("probe_phase1/probe", "probe_phase1"),
+        ("phase2/probe", "probe_phase2"),
+        ("hid/phase1/probe_phase-02", "probe_phase2"),
+    ],
+)
+def test_the_phase_of_hid_s_probes_is_in_the_names_above_them(
+    tmp_path: Path, folder: str, subject: str
+) -> None:
+    lay(tmp_path / "raw", raw_trees.hid([f"{folder}/10", "hid_2025/00000/0001"], frames=1))
+    found = [str(row.key) for row in scan(tmp_path / "raw", dataset("HID2025").layouts).rows]
+    assert found == ["00000/0001/default", f"{subject}/10/default"]
 
 
 def test_sustech1k(tmp_path: Path) -> None:

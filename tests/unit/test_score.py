@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gait.config.protocol import Verification
 from gait.errors import DataError
 from gait.evaluation import score, score_embeddings
 from gait.evaluation.bootstrap import interval, replicates
 from gait.evaluation.cells import Grid
 from gait.evaluation.embeddings import read_embeddings
+from gait.report.experiment import report
 from gait.report.metrics import read_metrics
 from tests.unit.scores import a_protocol, an_experiment, arrays
 
@@ -57,6 +61,44 @@ def test_only_the_protocols_wanted_and_their_intervals_stay_the_same(tmp_path: P
     both, one = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("both", "one"))
     assert list(one["protocols"]) == ["cross"]
     assert one["protocols"]["cross"] == both["protocols"]["cross"]
+
+
+def test_nothing_that_is_missing_becomes_a_number(tmp_path: Path) -> None:
+    given = arrays()
+    # A subject without gallery, a view without probes of one row, a row without any sequence.
+    gone = (given["subject"] == "001") & (given["condition"] == "nm-01")
+    gone |= (given["view"] == "054") & (given["condition"] == "nm-02")
+    gone |= np.char.startswith(given["condition"], "cl")
+    np.savez(tmp_path / "e.npz", **{name: each[~gone] for name, each in given.items()})
+    resolved = an_experiment()
+    protocols = resolved.dataset.protocols | {
+        "pairs": Verification(kind="verification", title="pairs", of=a_protocol())
+    }
+    dataset = resolved.dataset.model_copy(update={"protocols": protocols})
+    resolved = resolved.model_copy(update={"dataset": dataset})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score(resolved, tmp_path / "e.npz", tmp_path / "metrics.json")
+    places = [tmp_path / name for name in ("report.csv", "views.csv", "figures")]
+    report(resolved, tmp_path / "metrics.json", *places)
+    text = (tmp_path / "metrics.json").read_text() + "".join(
+        each.read_text() for each in places[:2]
+    )
+    assert not re.search(r"\b(nan|inf(inity)?|None)\b", text, re.IGNORECASE)
+    tables = []
+    for place in places[:2]:
+        with place.open(encoding="utf-8", newline="") as file:
+            tables.append(list(csv.DictReader(file)))
+    rows = {(row["protocol"], row["probe"]): row for row in tables[0]}
+    for name, figure in (("single", "rank1_pct"), ("cross", "map_pct"), ("pairs", "eer_pct")):
+        assert rows[name, "NM"][figure], name
+        assert rows[name, "CL"][figure] == "" and rows[name, "CL"]["n_probe"] == "0"
+        assert "no sequence with condition cl-" in rows[name, "CL"]["note"]
+        assert rows[name, "mean"][figure] == ""
+    single = [row for row in tables[1] if (row["protocol"], row["probe"]) == ("single", "NM")]
+    assert {row["probe_view"] for row in single} == {"000", "090"}
+    for row in single:
+        assert (row["rank1_pct"] == "") == (row["probe_view"] == row["gallery_view"])
 
 
 def test_no_interval_without_resampling_or_with_one_subject() -> None:

@@ -13,8 +13,11 @@ from gait.config.protocol import Submission
 from gait.errors import DataError
 from gait.evaluation import score, score_embeddings
 from gait.evaluation.distance import part_distance
+from gait.evaluation.rerank import rerank
 from gait.evaluation.submission import SubmissionScore, nearest
+from gait.report.metrics import read_metrics
 from gait.report.submission import write_submission
+from gait.report.tables import report_rows
 from tests.unit.scores import an_experiment, arrays
 
 
@@ -59,6 +62,17 @@ def test_lines_equal_a_slow_ranking() -> None:
         assert line.split(",") == wanted
 
 
+def test_lines_of_a_re_ranked_gallery_are_in_its_order() -> None:
+    given = records(6, 9)
+    distance = part_distance(given["embeddings"], given["embeddings"])
+    order = np.argsort(rerank(distance, 6), axis=1, kind="stable")
+    lines = scored(given, rerank=True).lines
+    assert [line.split(",")[1:] for line in lines[1:]] == given["subject"][6:][
+        order[:, :3]
+    ].tolist()
+    assert scored(records(2, 2), rerank=True).lines[1].endswith(",")
+
+
 def test_equal_distances_rank_in_gallery_order() -> None:
     distance = np.array([[2, 1, 2, 1, -0.0, 0.0, 2]], np.float32)
     assert nearest(distance, 5).tolist() == [[4, 5, 1, 3, 0]]
@@ -95,6 +109,30 @@ def test_subjects_as_numbers() -> None:
     given["subject"][-1] = "12a"
     with pytest.raises(DataError, match=r"subjects of the gallery that are numbers, got '12a'"):
         scored(given, labels="number")
+
+
+def test_a_phase_whose_probes_are_not_there_is_empty_and_never_a_file(tmp_path: Path) -> None:
+    resolved = an_experiment()
+    gallery = {"condition": ["nm-01"]}
+    there, absent = {"condition": ["nm-02"], "subject": ["000"]}, {"subject": ["probe_phase2"]}
+    protocols = {
+        "submission-phase1": protocol(gallery=gallery, probes=there),
+        "submission-phase2": protocol(gallery=gallery, probes=absent),
+    }
+    dataset = resolved.dataset.model_copy(update={"protocols": protocols})
+    np.savez(tmp_path / "embeddings.npz", **arrays())
+    metrics = tmp_path / "metrics.json"
+    score(resolved.model_copy(update={"dataset": dataset}), tmp_path / "embeddings.npz", metrics)
+    assert write_submission(metrics, "submission-phase1", tmp_path / "first.csv") == 3
+    output = tmp_path / "second.csv"
+    with pytest.raises(DataError, match=r"submission-phase2 is empty, no sequence .*probe_phase2"):
+        write_submission(metrics, "submission-phase2", output)
+    assert not output.exists()
+    rows = report_rows(read_metrics(metrics), [])
+    assert [(row.protocol, row.n_probe) for row in rows] == [
+        ("submission-phase1", "3"), ("submission-phase2", "0"),
+    ]  # fmt: skip
+    assert "no sequence with subject probe_phase2" in rows[1].note
 
 
 def test_a_missing_gallery_is_told() -> None:

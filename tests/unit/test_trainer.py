@@ -13,13 +13,18 @@ import pytest
 import torch
 
 from gait.config.experiment import Resolved
-from gait.engine.distributed import PREEMPTED, explained
+from gait.data.store import PackedStore
+from gait.engine.distributed import PREEMPTED, explained, session
 from gait.engine.embed import embed
 from gait.engine.history import read_history
 from gait.engine.loop import Loop
 from gait.engine.trainer import train
+from gait.engine.validate import figures
 from gait.engine.weights import read_model
 from gait.errors import CheckpointError, ConfigError, TrainingError
+from gait.evaluation import score_embeddings
+from gait.evaluation.verification import VerificationScore
+from gait.types import ModelOutput
 from tests.engine_fixtures import SUBJECTS, resolved, write_store
 
 TIMINGS = {"step_s", "data_wait_share", "sequences_per_s"}
@@ -212,6 +217,97 @@ def test_evaluation_while_training_changes_nothing(packed: Path, tmp_path: Path)
     assert [line["iteration"] for line in scores] == [2, 4]
     assert set(scores[0]["rank1_pct"]) == {"all/NM", "all/BG"}
     assert not list((tmp_path / "watched").glob("checkpoints/*/evaluation.npz"))
+
+
+PAIRS = {"kind": "verification", "title": "pairs", "of": "all"}
+SUBMISSION = {
+    "kind": "submission",
+    "title": "for others",
+    "gallery": {"condition": ["nm-01"]},
+    "probes": {"condition": ["nm-02"], "subject": ["006"]},
+    "columns": "video label",
+}
+SIDES = {"front": {"view": ["000"]}, "side": {"view": ["090"]}}
+
+
+def _with_dataset(experiment: Resolved, **changes: Any) -> Resolved:
+    """The experiment on a dataset that differs in some keys."""
+    stated = experiment.model_dump(mode="json")
+    return Resolved.model_validate(stated | {"dataset": stated["dataset"] | changes})
+
+
+def test_pairs_are_followed_while_training_and_a_submission_is_said_to_be_left_out(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = resolved(logging={"log_every": 4, "evaluate_every": 4})
+    protocols = experiment.dataset.model_dump(mode="json")["protocols"]
+    protocols |= {"pairs": PAIRS, "submission": SUBMISSION}
+    _train(_with_dataset(experiment, protocols=protocols), packed, tmp_path)
+    [scores] = [line for line in _curve(tmp_path) if "eer_pct" in line]
+    assert set(scores["rank1_pct"]) == {"all/NM", "all/BG"}
+    assert set(scores["eer_pct"]) == {"pairs/NM", "pairs/BG"}
+    said = capsys.readouterr().out
+    assert "leaves out submission, which only the organisers of a challenge can score" in said
+    assert "iteration 4: equal error rate in percent: pairs/NM " in said
+    # As the table has it: the model that was followed last is the one that is written.
+    embed(experiment, packed, tmp_path / "model.pt", tmp_path / "embeddings.npz")
+    with np.load(tmp_path / "embeddings.npz") as archive:
+        texts = [archive[name] for name in ("subject", "condition", "view")]
+        watched = _with_dataset(experiment, protocols=protocols).watched
+        result = score_embeddings(archive["embeddings"], *texts, watched)["pairs"]
+    assert isinstance(result, VerificationScore)
+    assert scores["eer_pct"]["pairs/NM"] == result.probes["NM"].summary.eer_pct
+
+
+def test_the_accuracy_is_followed_while_training(packed: Path, tmp_path: Path) -> None:
+    losses = {"softmax": {"name": "CrossEntropy", "target": "category"}}
+    experiment = _with_dataset(
+        resolved(
+            "ScoNet",
+            losses=losses,
+            logging={"log_every": 4, "evaluate_every": 2},
+            evaluation={"output": "categories"},
+        ),
+        categories=SIDES,
+        protocols={"side": {"kind": "classification", "title": "from where"}},
+    )
+    _train(experiment, packed, tmp_path)
+    scores = [line for line in _curve(tmp_path) if "accuracy_pct" in line]
+    assert [line["iteration"] for line in scores] == [2, 4]
+    assert set(scores[0]) == {"iteration", "accuracy_pct"}
+    assert set(scores[0]["accuracy_pct"]) == {"side"}
+
+
+def test_subjects_that_are_missing_or_of_neither_set_are_told(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partition = {"train": ["001-004", "099"], "test": ["006-007"]}
+    _train(_with_dataset(resolved("GEI"), partition=partition), packed, tmp_path)
+    said = capsys.readouterr().out
+    assert "the data lack 1 of 5 training subjects: 099\n" in said
+    assert (
+        "2 of 8 subjects of the data are in neither the training nor the test set: 005, 008"
+        in said
+    )
+
+
+class Half(torch.nn.Module):
+    """Finds half of every silhouette."""
+
+    def forward(self, inputs: list[torch.Tensor], lengths: list[int] | None) -> ModelOutput:
+        return ModelOutput(torch.full((len(inputs[0]), 1, 1), 0.5), {})
+
+
+def test_the_overlap_is_followed_while_training(packed: Path, tmp_path: Path) -> None:
+    experiment = _with_dataset(
+        resolved(evaluation={"output": "overlaps"}),
+        protocols={"overlap": {"kind": "segmentation", "title": "silhouettes"}},
+    )
+    with session() as world:
+        file = tmp_path / "embeddings.npz"
+        found = figures(Half(), experiment, PackedStore(packed), file, world, 0)
+    assert found == {"miou_pct": {"overlap": 50.0}}
+    assert not file.exists()
 
 
 def test_a_warm_start_begins_with_the_given_weights(packed: Path, tmp_path: Path) -> None:

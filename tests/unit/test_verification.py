@@ -158,6 +158,14 @@ def test_rows_without_pairs_are_empty_and_so_is_their_mean() -> None:
     assert (result.mean.eer_pct, result.mean.n_impostor) == (None, 0)
 
 
+def test_of_one_view_only_pairs_of_two_subjects_may_be_left() -> None:
+    given = population(5, 1, 0.3)
+    of = pooled("same_subject_view", probes={"NM": a_protocol().probes["NM"]})
+    summary = scored(given, of).probes["NM"].summary
+    assert (summary.n_genuine, summary.n_impostor) == (0, 20)
+    assert summary.eer_pct is None and set(summary.tar_pct.values()) == {None}
+
+
 def test_the_cosine_distance_below_zero_by_rounding() -> None:
     given = population(9, 2, 0.0)
     of = pooled(probes={"NM": a_protocol().probes["NM"]})

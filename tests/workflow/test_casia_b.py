@@ -74,7 +74,8 @@ def test_videos_images_and_archives_give_the_same_table(
     assert "segment" in run.rules()
     with (videos.root / TABLE).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert {row["protocol"] for row in rows} == {"single_view", "cross_view_gallery"}
+    protocols = {"single_view", "cross_view_gallery", "verification"}
+    assert {row["protocol"] for row in rows} == protocols
     assert {row["published_rank1_pct"] for row in rows if row["probe"] == "NM"} >= {"95.80"}
 
     masks = videos.root / "data/CASIA-B/silhouettes"

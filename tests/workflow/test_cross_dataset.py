@@ -62,7 +62,9 @@ def test_a_model_is_tested_elsewhere_and_not_trained_again(elsewhere: Workspace)
     for row in found:
         assert (row["dataset"], row["trained_on"]) == ("Elsewhere", "SynthGait")
         assert (row["model"], row["save_name"]) == ("GaitSet", "tiny")
-    assert {row["protocol"] for row in found} == {"single_view", "cross_view_gallery"}
+    protocols = {"single_view", "cross_view_gallery", "verification"}
+    assert {row["protocol"] for row in found} == protocols
+    assert all(row["eer_pct"] for row in found if row["protocol"] == "verification")
     # Two test subjects, each seen from two views.
     assert next(row["n_gallery"] for row in found if row["probe"] == "NM") == "16"
     assert all(row["trained_on"] == "" for row in rows(elsewhere.root / TABLE))

@@ -75,6 +75,19 @@ def test_findings_are_no_reason_to_run_anything_again(finished: Workspace) -> No
     assert finished.planned(TABLE) == set()
 
 
+def test_other_expectations_check_again_and_prepare_nothing(finished: Workspace) -> None:
+    findings = "data/SynthGait/check.csv"
+    finished.write(
+        "datasets/SynthGait/partition.yaml", {"train": ["001-003"], "test": ["004-007"]}
+    )
+    assert finished.made(findings).jobs == {"check SynthGait"}
+    table = (finished.root / findings).read_text(encoding="utf-8")
+    assert "missing test subjects,1,007" in table
+    # Embeddings are of the test subjects; no file of the data is made again for them.
+    assert finished.planned(TABLE) == EMBEDDING | RESOLVE
+    assert finished.planned(findings) == set()
+
+
 def test_an_edited_experiment_reruns_that_experiment_only(finished: Workspace) -> None:
     finished.experiment("SynthGait/GaitSet/other", seed=3)
     finished.made(TABLE)

@@ -72,6 +72,26 @@ def test_each_ratio_of_scoliosis1k_is_a_row(fresh: Callable[[], Workspace]) -> N
     assert (figures / "diagnosis-confusion.svg").is_file()
 
 
+def test_the_letter_of_d_gait_s_subjects_is_their_class(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.experiment("D-Gait/ScoNet/tiny", **SCONET)
+    cut = load_dataset(REPOSITORY, "D-Gait")[0].partition
+    subjects = [
+        name
+        for listed in (cut.train, cut.test)
+        for letter in "DN"
+        for name in sorted(each for each in named_subjects(listed) if each[0] == letter)[:3]
+    ]
+    # A condition that says the opposite.
+    lay(workspace, "D-Gait", [(each, "DN"[each[0] == "D"], "000") for each in subjects])
+    workspace.made("results/D-Gait/ScoNet/report.csv")
+    rows = rows_of(workspace.root / "results/D-Gait/ScoNet/report.csv")
+    assert [(row["probe"], row["n_probe"]) for row in rows] == [
+        ("not_depressed", "3"), ("depressed", "3"), ("mean", "6"),
+    ]  # fmt: skip
+    assert all(row["recall_pct"] and row["specificity_pct"] for row in rows)
+
+
 def test_challenges_get_their_files(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     for dataset in ("HID2022", "GREW"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests import raw_trees
-from tests.workflow.workspace import Workspace
+from tests.workflow.workspace import EXPERIMENT, Workspace
 
 pytestmark = pytest.mark.workflow
 
@@ -45,6 +45,47 @@ def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspa
     assert (row["n_probe"], row["n_gallery"]) == ("8", "8")
     assert row["rank1_pct"] == "100.00"
     assert workspace.planned(TABLE) == set()
+
+
+def test_hid_2025_from_its_archives_to_the_file_of_a_phase(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.edit("config/config.yaml", shards=1)
+    workspace.experiment("HID2022/GaitSet/tiny", **EXPERIMENT)
+    training = raw_trees.hid([f"train/{who:04d}/{turn}" for who in (0, 1) for turn in (1, 2)])
+    training |= raw_trees.hid(["HID2022_test_gallery/0500/1", "HID2022_test_probe/1"])
+    raw_trees.lay(
+        workspace.root / "data/HID2022/raw", raw_trees.hid_archives(training, are_inside=True)
+    )
+    # The first probe is the second subject of the gallery, to a byte.
+    tree = raw_trees.hid([each for each in raw_trees.HID_2025 if "phase2" not in each])
+    gallery, probe = "gallery/00858/0002", "probe_phase1/10"
+    tree |= {
+        path.replace(gallery, probe): data
+        for path, data in tree.items()
+        if path.startswith(gallery)
+    }
+    raw = workspace.root / "data/HID2025/raw"
+    raw_trees.lay(raw, raw_trees.hid_archives(tree, are_inside=False))
+
+    tested = "results/HID2022/GaitSet/tiny/on-HID2025"
+    first, second = (f"{tested}/submission-phase{number}.csv" for number in (1, 2))
+    run = workspace.made(first, f"{tested}/report.csv")
+    assert "submit HID2022 GaitSet tiny /on-HID2025 submission-phase1" in run.jobs
+    lines = (workspace.root / first).read_text(encoding="utf-8").splitlines()
+    assert lines == ["videoID,label", "10,00858"]
+    rows = rows_of(workspace, f"{tested}/report.csv")
+    assert {name for name, _ in rows} == set(
+        workspace.read("datasets/HID2025/dataset.yaml")["protocols"]
+    )
+    assert rows["submission-phase1", "all"]["trained_on"] == "HID2022"
+    assert "no sequence with" in rows["submission-phase2", "all"]["note"]
+    # The second phase is not there, and neither is there a file without a line.
+    run = workspace.snakemake(second)
+    assert run.code != 0 and "submission-phase2 is empty" in run.output
+    assert not (workspace.root / second).exists()
+    run = workspace.snakemake(f"{tested}/submission-phase3.csv")
+    assert "is scored by no submission 'submission-phase3'" in run.output and not run.jobs
+    assert workspace.planned(first, f"{tested}/report.csv") == set()
 
 
 def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspace]) -> None:

@@ -142,6 +142,10 @@ def get_submissions(wildcards):
     return told(flow.submissions, wildcards.dataset, wildcards.model)
 
 
+def get_submitted(wildcards):
+    return told(flow.submitted, *wildcards)
+
+
 def get_notes(wildcards):
     notes = told(flow.notes, wildcards.dataset, wildcards.model)
     return [f"--note={note}" for note in notes]

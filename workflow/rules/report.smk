@@ -42,13 +42,13 @@ rule tabulate:
 # What the organisers of a challenge score; a dataset's protocols of that kind name the files.
 rule submit:
     input:
-        metrics=f"{RESULT}/metrics.json",
+        metrics=get_submitted,
     output:
-        submission=f"{RESULT}/{{submission}}.csv",
+        submission=f"{TESTED}/{{submission}}.csv",
     log:
-        "logs/submit/{dataset}/{model}/{save_name}/{submission}.log",
+        "logs/submit/{dataset}/{model}/{save_name}{on}/{submission}.log",
     benchmark:
-        "logs/submit/{dataset}/{model}/{save_name}/{submission}.benchmark.tsv"
+        "logs/submit/{dataset}/{model}/{save_name}{on}/{submission}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: flow.threads("report")

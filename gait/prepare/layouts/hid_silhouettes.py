@@ -12,7 +12,11 @@ from gait.prepare.tree import ArchiveFile, Scan
 from gait.types import SequenceKey
 
 # Whose the probes are is not given out: their folders lie in one that is named for them.
-_PROBE = re.compile(r"(?:.*/)?[^/]*probe[^/]*/(?P<sequence>[A-Za-z0-9][A-Za-z0-9_-]*)", re.DOTALL)
+_PROBE = re.compile(
+    r"(?P<above>(?:.*/)?[^/]*probe[^/]*)/(?P<sequence>[A-Za-z0-9][A-Za-z0-9_-]*)", re.DOTALL
+)
+# Of a competition that gave them out in two phases, each of which is scored by itself.
+_PHASE = re.compile(r".*phase[_-]?(\d+)", re.ASCII | re.DOTALL)
 _KNOWN = re.compile(
     r"(?:.*/)?(?P<subject>\d{4,5})/(?P<sequence>[A-Za-z0-9][A-Za-z0-9_-]*)", re.ASCII | re.DOTALL
 )
@@ -27,7 +31,8 @@ class HidSilhouettes:
     """Folders `<subject>/<sequence>/` of the training set and the gallery, and
     `<...probe...>/<sequence>/`, whatever is above them.
 
-    A sequence is the condition, and `default` its view. Probes are of the subject `probe`.
+    A sequence is the condition, and `default` its view. Probes are of the subject `probe`, or of
+    `probe_phase1` where the last folder above them that tells a phase tells this one.
     """
 
     looked_for: ClassVar[str] = (
@@ -56,8 +61,11 @@ def _by_its_name(archive: ArchiveFile) -> ArchiveFile:
 
 def _key_of(folder: str) -> SequenceKey | None:
     if found := _PROBE.fullmatch(folder):
-        is_named_alike = "probe" in found["sequence"]
-        return None if is_named_alike else SequenceKey("probe", found["sequence"], "default")
+        if "probe" in found["sequence"]:
+            return None
+        phase = _PHASE.match(found["above"])
+        subject = f"probe_phase{int(phase[1])}" if phase else "probe"
+        return SequenceKey(subject, found["sequence"], "default")
     if "probe" not in folder and (found := _KNOWN.fullmatch(folder)):
         return SequenceKey(found["subject"], found["sequence"], "default")
     return None

@@ -6,7 +6,7 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from gait.prepare import skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize, resize_bicubic
+from gait.prepare.frames import Frame, natural
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -36,7 +37,7 @@ from gait.prepare.masks import load_masks
 from gait.prepare.pkl import write_pkl
 from gait.prepare.poses import load_pose
 from gait.prepare.rows import archive_in_one_go, read_rows
-from gait.prepare.sources import Files, Frame, natural, read_material
+from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
@@ -202,15 +203,10 @@ def pretreat_shard(
     assert len(done) == len(tasks), f"{shard}: a sequence came twice or not at all"
     journal.close()
     write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
-    _sum_up(done.values(), summary)
+    for row, *_ in done.values():
+        summary.add(row.frames_read, row.frames_kept, row.dropped)
     summary.seconds = time.perf_counter() - started
     return summary
-
-
-def _sum_up(sequences: Iterable[tuple[ManifestRow, ...]], summary: ShardSummary) -> None:
-    for rows in sequences:
-        row = rows[0]
-        summary.add(row.frames_read, row.frames_kept, row.dropped)
 
 
 def _tasks(shard: Path, raw: Path, root: Path, settings: str) -> list[_Task]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -12,14 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from gait.errors import DataError
 from gait.files import confined
 from gait.prepare.archives import SEPARATOR, Contents, Names
 from gait.prepare.beside import matching, patterns_of
+from gait.prepare.frames import Frame, frames_of_files, frames_unpacked
 from gait.prepare.held import Read
 from gait.prepare.listing import Listings
 from gait.prepare.tree import (
@@ -32,31 +28,6 @@ from gait.prepare.tree import (
 )
 from gait.prepare.unpacking import Unpacking, Wish
 from gait.types import CatalogueRow, SequenceKey
-
-UNREADABLE = "unreadable"
-UNFINISHED = "archive cut short"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One image of a sequence.
-
-    Attributes:
-        name: its file name.
-        image: gray values, uint8 [h, w]; None when there is a problem.
-        problem: what is wrong with it, in a few words; empty for a good image.
-    """
-
-    name: str
-    image: NDArray[np.uint8] | None
-    problem: str
-
-
-def natural(name: str) -> tuple[list[str | int], str]:
-    """By what to sort file names so that numbers in them count as numbers: f9 before f10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
-
 
 # Path and content of each file, in the order of their names.
 Files = Iterable[tuple[str, bytes]]
@@ -246,7 +217,7 @@ class _Reader:
             is_complete = row.key not in archives[archive].incomplete
             return Material(row, self._unpacked(row, taken[""], is_complete), beside)
         images = image_files(self._raw, _existing(self._raw, row.source), row.kind)
-        return Material(row, _file_frames(images, self._order), beside)
+        return Material(row, frames_of_files(images, self._order), beside)
 
     def _unpacked(
         self, row: CatalogueRow, files: dict[str, Read], is_complete: bool
@@ -265,7 +236,7 @@ class _Reader:
             or (not is_complete and len(files) < number)
             or (not number and bool(contents.problems))
         )
-        return _held_frames(files, is_cut, self._order)
+        return frames_unpacked(files, is_cut, self._order)
 
 
 def _existing(raw: Path, source: str) -> Path:
@@ -278,16 +249,6 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
-def _file_frames(files: list[Path], order: Callable[[str], Any]) -> Iterator[Frame]:
-    for path in sorted(files, key=lambda path: order(path.name)):
-        try:
-            data = path.read_bytes()
-        except OSError:
-            yield Frame(path.name, None, UNREADABLE)
-        else:
-            yield _decoded(path.name, data)
-
-
 def _content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -295,25 +256,3 @@ def _content(path: str) -> bytes:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); make the file readable"
         ) from None
-
-
-def _held_frames(
-    frames: dict[str, Read], is_unfinished: bool, order: Callable[[str], Any]
-) -> Iterator[Frame]:
-    for name in sorted(frames, key=order):
-        data, problem = frames[name]
-        yield Frame(name, None, problem) if problem else _decoded(name, data)
-    if is_unfinished:
-        yield Frame("", None, UNFINISHED)
-
-
-def _decoded(name: str, data: bytes) -> Frame:
-    if not data:
-        return Frame(name, None, UNREADABLE)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except cv2.error:
-        image = None
-    if image is None:
-        return Frame(name, None, UNREADABLE)
-    return Frame(name, np.asarray(image, dtype=np.uint8), "")

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.prepare.archives import part
 from gait.prepare.catalogue import scan
-from gait.prepare.sources import Frame, natural, read_images
+from gait.prepare.frames import Frame, natural
+from gait.prepare.sources import read_images
 from gait.types import CatalogueRow, SequenceKey
 from tests.raw_trees import lay, seven, tar
 

@@ -47,21 +47,15 @@ class Journal:
         root: the dataset's folder; the journals lie in `journal/<stage>/<subject>.csv`, or in
             `journal/<stage>/<archive>/<subject>.csv` with a digest of the archive's path.
         stage: name of the stage.
-        keys: every sequence of the shard. What a journal knows of other sequences is stale, as
-            what has one journal is never split over shards.
-        archives: the archive of each sequence that comes from one by which shards may be cut.
+        archives: for every sequence of the shard the archive that it comes from, if shards may be
+            cut by that, or nothing. What a journal knows of other sequences is stale, as what has
+            one journal is never split over shards.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        stage: str,
-        keys: Iterable[SequenceKey],
-        archives: Mapping[SequenceKey, str] | None = None,
-    ) -> None:
+    def __init__(self, root: Path, stage: str, archives: Mapping[SequenceKey, str]) -> None:
         self._root = root
         self._folder = root / "journal" / stage
-        self._names = {key: _name(key, (archives or {}).get(key, "")) for key in keys}
+        self._names = {key: _name(key, archive) for key, archive in archives.items()}
         self._entries = {name: self._load(name) for name in sorted(set(self._names.values()))}
 
     def name(self, key: SequenceKey) -> str:

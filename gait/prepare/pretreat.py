@@ -105,6 +105,7 @@ class _Task:
         dropped: frames dropped before, by reason.
         pose: file of the joints in each frame of the source; None where there is none.
         beside: where files of further modalities lie, by their kind.
+        archive: the one that shards may be cut by; empty for none.
     """
 
     key: SequenceKey
@@ -115,6 +116,7 @@ class _Task:
     dropped: dict[str, int] = field(default_factory=dict)
     pose: Path | None = None
     beside: dict[str, str] = field(default_factory=dict)
+    archive: str = ""
 
     @property
     def is_without_silhouettes(self) -> bool:
@@ -178,12 +180,7 @@ def pretreat_shard(
     if (kind, least_frames, frame_order) != ("normalise", 1, "lexical"):
         settings += f" {kind}, {least_frames} frames, {frame_order}"
     tasks = _tasks(shard, raw, root, settings)
-    archives = {
-        task.key: archive_in_one_go(task.source)
-        for task in tasks
-        if isinstance(task.source, CatalogueRow)
-    }
-    journal = Journal(root, "pretreat", {task.key for task in tasks}, archives)
+    journal = Journal(root, "pretreat", {task.key: task.archive for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
@@ -228,7 +225,8 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
     state = f"{settings} {row.fingerprint}"
     if row.beside:
         state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
-    return _Task(row.key, row.fingerprint, state, row, beside=patterns_of(row))
+    archive = archive_in_one_go(row)
+    return _Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
 
 
 def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> _Task:

@@ -23,7 +23,8 @@ def rows_of(workspace: Workspace, table: str) -> dict[tuple[str, str], dict[str,
 
 def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
-    workspace.edit("config/config.yaml", shards=1)
+    # Each of the four archives is unpacked for one shard.
+    workspace.edit("config/config.yaml", shards=2)
     workspace.write("config/experiments/OUMVLP/GEI/baseline.yaml", {"iterations": 0})
     raw = workspace.root / "data/OUMVLP/raw"
     raw_trees.lay(raw, raw_trees.oumvlp_archives(raw_trees.oumvlp(range(1, 9))))
@@ -116,7 +117,8 @@ def test_sustech1k_from_its_clouds_to_a_table(fresh: Callable[[], Workspace]) ->
         "evaluation": {"bootstrap": 20},
     }
     workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", tiny)
-    raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", raw_trees.sustech1k())
+    archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
+    raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", archive)
     table = "results/SUSTech1K/LidarGait/report.csv"
     workspace.made(table)
     row = rows_of(workspace, table)["single_view", "Overall"]

@@ -14,11 +14,13 @@ class Modality:
         dtypes: the types an array may have, by NumPy's name; ours is the first.
         frame_shape: the shape of one frame; a letter stands for a size that is free, and is the
             same in all frames of a dataset.
+        is_ragged: whether its first size is each frame's own; then a list of frames will do, too.
     """
 
     name: str
     dtypes: tuple[str, ...]
     frame_shape: tuple[int | str, ...]
+    is_ragged: bool = False
 
     def fits(self, dtype: str, shape: tuple[int, ...]) -> bool:
         """Whether an array of that type and shape, frames first, may hold this modality."""
@@ -33,7 +35,10 @@ class Modality:
 
     def __str__(self) -> str:
         shape = ", ".join(map(str, ("frames", *self.frame_shape)))
-        return f"{self.name} {' or '.join(self.dtypes)} [{shape}]"
+        told = f"{self.name} {' or '.join(self.dtypes)} [{shape}]"
+        if self.is_ragged:
+            told += f" or a list of [{', '.join(map(str, self.frame_shape))}]"
+        return told
 
 
 SILHOUETTES = "silhouettes"
@@ -67,8 +72,7 @@ MODALITIES: dict[str, Modality] = {
         Modality(RGB, ("uint8",), (3, "h", "w")),
         Modality("ratio", _REAL, ()),
         Modality("smpl", _REAL, (85,)),
-        # As many points in each frame: clouds of differing size cannot be one array.
-        Modality(POINTS, _REAL, ("p", 3)),
+        Modality(POINTS, _REAL, ("p", 3), is_ragged=True),
         Modality(LATENT, _REAL, (4, "h", "w")),
     )
 }
@@ -82,6 +86,8 @@ BESIDE: dict[str, tuple[str, ...]] = {f"pkl_{name}": (name,) for name in MODALIT
     "smpl": ("smpl",),
     "depth": ("depth",),
     "depth_by_time": ("depth",),
+    "points": (POINTS,),
+    "points_by_time": (POINTS,),
     "masks_squeezed": ("masks",),
     "rgb_squeezed": (RGB, "ratio"),
     "rgb_unpadded": (RGB, "ratio"),
@@ -101,3 +107,8 @@ def fitting(dtype: str, shape: tuple[int, ...]) -> list[str]:
 def packed_name(modality: str) -> str:
     """The file of a packed store that holds a modality of all sequences."""
     return _PACKED.get(modality, f"{modality}.npy")
+
+
+def offsets_name(modality: str) -> str:
+    """The file beside it that says where each frame of a ragged modality begins."""
+    return f"{modality}.offsets.npy"

@@ -115,6 +115,17 @@ def parameters(kind: str, name: str) -> Parameters:
     return Parameters(signature.required - derived, defaults)
 
 
+def takes(kind: str, name: str) -> str:
+    """The type that component `name` is called with, as its source annotates it."""
+    name = canonical(kind, name)
+    _, path = _components(kind)[_normalised(name)]
+    for node in _definition(path, name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__call__":
+            annotation = node.args.args[1].annotation
+            return "" if annotation is None else ast.unparse(annotation)
+    return ""
+
+
 def source(kind: str, name: str) -> str:
     """What the docstring of component `name` cites under 'Source:', on one line; may be empty."""
     name = canonical(kind, name)

@@ -21,6 +21,8 @@ from gait.config.load import merge
 from gait.config.yaml import read_yaml
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore
+from gait.modalities import packed_name
+from tests.unit.packed import add_clouds
 
 CONFIG = Path(__file__).parents[1] / "config"
 NAMES = sorted(path.stem for path in (CONFIG / "models").glob("*.yaml"))
@@ -166,8 +168,11 @@ def write_population(packed: Path, name: str) -> None:
             lines.append(f"{subject:03d},{condition},000,{start},{count},{start:064x}")
             start += count
     for modality, parts in arrays.items():
-        file = "frames" if modality == "silhouettes" else modality
-        np.save(packed / f"{file}.npy", np.concatenate(parts))
+        frames = np.concatenate(parts)
+        if modality == "points":
+            add_clouds(packed, (cloud[: -1 - row % 9] for row, cloud in enumerate(frames)))
+        else:
+            np.save(packed / packed_name(modality), frames)
     (packed / "index.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

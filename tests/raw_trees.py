@@ -7,6 +7,7 @@ far as the owners put it there.
 from __future__ import annotations
 
 import io
+import pickle
 import tarfile
 import zipfile
 from collections import defaultdict
@@ -156,7 +157,7 @@ def ccpg(frames: int = 6) -> Tree:
 
 # The conditions and views of each subject, one with two covariates and one from afar.
 SUSTECH1K = ("00-nm/000", "01-bg-nt/090", "01-nm/000-far")
-_CLOUD = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nPOINTS 40\nDATA ascii\n"
+_CLOUD = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nPOINTS {}\nDATA ascii\n"
 
 
 def _moment(time_ms: int, dot: str) -> str:
@@ -167,7 +168,8 @@ def sustech1k(frames: int = 9) -> Tree:
     """A folder a modality: 30 camera frames and 10 clouds a second, named by their times.
 
     Names of the camera's frames lack the dot. Each cloud shows the moment of every third frame,
-    but for 10 ms: it is named 50 ms earlier. The second of the clock changes on the way.
+    but for 10 ms: it is named 50 ms earlier. The second of the clock changes on the way. Clouds
+    differ in their number of points.
     """
     tree: Tree = {}
     for who in (0, 1, 3, 1057):
@@ -183,10 +185,39 @@ def sustech1k(frames: int = 9) -> Tree:
                 tree[f"{folder}/Pose/{name}.json"] = b"[]"
             for step in range(0, frames, 3):
                 name = _moment(910 + step * 1000 // 30, ".")
-                lines = [f"-8.0 {0.01 * row} {0.04 * row - 1.2}" for row in range(40)]
-                tree[f"{folder}/PCDs/{name}.pcd"] = (_CLOUD + "\n".join(lines)).encode()
+                points = range(40 - who % 10 - step)
+                lines = [f"-8.0 {0.01 * row} {0.04 * row - 1.2}" for row in points]
+                cloud = _CLOUD.format(len(points)) + "\n".join(lines)
+                tree[f"{folder}/PCDs/{name}.pcd"] = cloud.encode()
                 for other in ("PCDs_depths", "PCDs_sils"):
                     tree[f"{folder}/{other}/{name}.png"] = encoded(figure(who % 10, step))
+    return tree
+
+
+# Sequences of two training subjects, and of two test subjects with a probe and a gallery each.
+FREEGAIT = (
+    *(f"{who:04d}/devid_1/seq_{number:02d}" for who in (2, 3) for number in (0, 1)),
+    *("0001/devid_1/seq_00_new", "0001/devid0/seq_00"),
+    *("0007/devid_3/seq_00_new", "0007/devid0/seq_00"),
+)
+
+
+def freegait(frames: int = 6) -> Tree:
+    """The pkl tree's clouds, lists of arrays of differing length, by the name that they have here.
+
+    Points lie on an upright bar as high as the person is.
+    """
+    tree: Tree = {}
+    for number, folder in enumerate(FREEGAIT):
+        who = int(folder[:4])
+        rng = np.random.default_rng(number)
+        clouds = []
+        for size in rng.integers(20, 90, frames):
+            height = np.linspace(0.0, 1.0 + 0.1 * who, size)
+            places = rng.uniform(-0.2, 0.2, (2, size))
+            clouds.append(np.stack([*places, height], axis=1).astype(np.float32))
+        view = folder.rpartition("/")[2]
+        tree[f"{folder}/{view}-points.pkl"] = pickle.dumps(clouds)
     return tree
 
 

@@ -278,9 +278,16 @@ class Experiment(Strict):
     @field_validator("inputs")
     @classmethod
     def _known(cls, value: list[str]) -> list[str]:
-        for each in (modality for name in value for modality in name.split("+")):
-            if each not in MODALITIES:
-                raise ValueError(f"{each!r} is no modality; {nearest(each, MODALITIES)}")
+        for name in value:
+            modalities = name.split("+")
+            for each in modalities:
+                if each not in MODALITIES:
+                    raise ValueError(f"{each!r} is no modality; {nearest(each, MODALITIES)}")
+                if MODALITIES[each].is_ragged and len(modalities) > 1:
+                    raise ValueError(
+                        f"{name}: the frames of {each} differ in size, expected them as an input "
+                        "of their own"
+                    )
         if len(set(value)) < len(value):
             raise ValueError("an input may be named once")
         return value

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gait import registry
+from gait.config.components import component_problems
 from gait.config.dataset import NAME, Dataset
 from gait.config.experiment import SCORED, Experiment, Resolved
 from gait.config.partition import is_json, read_partition
 from gait.config.schema import problems_of
-from gait.config.yaml import Origin, read_yaml
+from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest
 
-Origins = dict[str, Origin]
 Model = TypeVar("Model", bound=BaseModel)
 # Behind a save_name: another seed than the experiment's own.
 SEED = r"@(?:0|[1-9]\d*)"
@@ -135,7 +135,7 @@ def load_experiment(
         )
     except ConfigError as error:
         problems = error.problems
-    problems += _component_problems(merged, origins, path)
+    problems += component_problems(merged, origins, path)
     experiment = _validated(Experiment, merged, origins, path, problems)
     assert definition is not None
     others = []
@@ -209,7 +209,7 @@ def load_recipe(root: Path, model: str) -> Experiment:
         known = model_names(root)
         raise ConfigError(f"no model is named {model!r} ({path}); {nearest(model, known)}")
     merged, origins = _laid(root / "config" / "defaults.yaml", path)
-    problems = _component_problems(merged, origins, path)
+    problems = component_problems(merged, origins, path)
     return _validated(Experiment, merged, origins, path, problems)
 
 
@@ -263,43 +263,6 @@ def _laid(*layers: Path) -> tuple[dict[str, Any], Origins]:
         data, places = read_yaml(layer)
         merged, origins = merge(merged, data, origins, places)
     return merged, origins
-
-
-def place_of(origins: Origins, path: str, fallback: Path) -> Origin | Path:
-    """Where `path` was written, or the nearest mapping around it, or `fallback`."""
-    parts = path.split(".")
-    for end in range(len(parts), 0, -1):
-        if (found := origins.get(".".join(parts[:end]))) is not None:
-            return found
-    return fallback
-
-
-def _component_problems(data: dict[str, Any], origins: Origins, file: Path) -> list[str]:
-    """Names and parameters of all components, read from source without importing them."""
-    components: list[tuple[str, str, Any]] = [
-        (kind, kind, data[kind])
-        for kind in ("model", "optimizer", "scheduler", "sampler")
-        if isinstance(data.get(kind), dict)
-    ]
-    losses = data.get("losses")
-    for name, loss in (losses if isinstance(losses, dict) else {}).items():
-        if isinstance(loss, dict):
-            settings = {key: loss[key] for key in loss.keys() - {"weight", "field", "target"}}
-            components.append(("loss", f"losses.{name}", settings))
-    embedding = data.get("embedding")
-    for where, holder in (("transforms", data), ("embedding.transforms", embedding)):
-        listed = holder.get("transforms") if isinstance(holder, dict) else None
-        for index, transform in enumerate(listed if isinstance(listed, list) else []):
-            if isinstance(transform, dict):
-                transform = {key: transform[key] for key in transform.keys() - {"input"}}
-            components.append(("transform", f"{where}.{index}", transform))
-    return [
-        f"{place_of(origins, where, file)}: {problem}"
-        for kind, where, component in components
-        for problem in registry.check(
-            kind, component if isinstance(component, dict) else {"name": component}, where
-        )
-    ]
 
 
 def _unfit_protocols(experiment: Experiment, dataset: Dataset) -> list[str]:

@@ -23,6 +23,10 @@ class Origin:
         return f"{self.file}:{self.line}" if self.line else f"the name {self.file}"
 
 
+# By dotted path.
+Origins = dict[str, Origin]
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML in which 1e-4 is a number, as everywhere outside YAML 1.1."""
 
@@ -34,7 +38,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
+def read_yaml(path: Path) -> tuple[dict[str, Any], Origins]:
     """The mapping in a YAML file, and the origin of each value by its dotted path.
 
     Raises:
@@ -49,7 +53,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
     return parse_yaml(text, path)
 
 
-def parse_yaml(text: str, source: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
+def parse_yaml(text: str, source: Path) -> tuple[dict[str, Any], Origins]:
     """The mapping in a YAML text; `source` stands in messages. As `read_yaml`."""
     try:
         loader = _Loader(text)
@@ -82,3 +86,12 @@ def _collect(node: yaml.MappingNode, prefix: str, path: Path, origins: dict[str,
         origins[prefix + name] = Origin(path, key.start_mark.line + 1)
         if isinstance(value, yaml.MappingNode):
             _collect(value, f"{prefix}{name}.", path, origins)
+
+
+def place_of(origins: Origins, path: str, fallback: Path) -> Origin | Path:
+    """Where `path` was written, or the nearest mapping around it, or `fallback`."""
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        if (found := origins.get(".".join(parts[:end]))) is not None:
+            return found
+    return fallback

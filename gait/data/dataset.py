@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -160,6 +161,7 @@ class TestSet(Dataset[Batch]):
     Which sequences share a batch depends on the budget only, never on the number of processes.
     The processes get whole batches, of about the same number of frames in total; one may get
     none. The longest sequences come first, so that memory is exhausted at once or never.
+    Transforms draw from a generator keyed by the sequence's key, and depend on nothing else.
 
     Attributes:
         indices: positions in the store of each batch's sequences, of this process.
@@ -211,7 +213,8 @@ class TestSet(Dataset[Batch]):
 
     def __getitem__(self, position: int) -> Batch:
         indices = self.indices[position]
-        generators = [keyed(0, index, TEST) for index in indices.tolist()]
+        keys: list[SequenceKey] = [self._store.keys[index] for index in indices.tolist()]
+        generators = [keyed(0, crc32(str(key).encode()), TEST) for key in keys]
         frames: list[npt.NDArray[np.int64] | slice] = [slice(self._limit)] * len(indices)
         if self._exactly is not None:
             lengths = self._store.lengths[indices].tolist()
@@ -220,7 +223,6 @@ class TestSet(Dataset[Batch]):
             self._store, indices, frames, self.inputs, generators, self._frame_kinds
         )
         labels = torch.from_numpy(self._labels[indices])
-        keys: list[SequenceKey] = [self._store.keys[index] for index in indices.tolist()]
         return Batch([_batched(each, len(indices)) for each in values], labels, keys)
 
 

@@ -15,6 +15,7 @@ from gait.config.experiment import Augmentation
 from gait.data.store import PackedStore
 from gait.data.transforms import Frames, Transform, apply
 from gait.errors import ConfigError, DataError
+from gait.ragged import Ragged
 
 # Means and standard deviations of ImageNet's pixels, which networks for RGB images expect.
 _RGB_MEAN = (0.485, 0.456, 0.406)
@@ -49,8 +50,8 @@ class ModelInput:
         """Frames of one sequence after the transforms, [s, ...]."""
         return self.made_of([store.read(index, frames, each) for each in self.modalities], rng)
 
-    def made_of(self, parts: Sequence[Frames], rng: np.random.Generator) -> Frames:
-        """Frames of one sequence after the transforms, given as one array for each modality."""
+    def made_of(self, parts: Sequence[Frames | Ragged], rng: np.random.Generator) -> Frames:
+        """Frames of one sequence after the transforms, given for each modality."""
         return apply(self.transforms, _joined([_plain(each) for each in parts]), rng)
 
     def frame(self, store: PackedStore) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
@@ -60,15 +61,11 @@ class ModelInput:
             DataError: the store lacks a modality, or the transforms change the type or the number
                 of frames.
         """
-        parts = [
-            _plain(np.zeros((2, *store.frame_shape(each)), store.dtype(each)))
-            for each in self.modalities
-        ]
-        given = _joined(parts)
+        given = _joined([_plain(store.blank(each)) for each in self.modalities])
         result = apply(self.transforms, given, np.random.default_rng(0))
         if len(result) != len(given) or result.dtype != given.dtype:
             raise DataError(
-                f"the transforms of {self.name} turned {given.dtype} {list(given.shape)} into "
+                f"the transforms of {self.name} turned {len(given)} frames of {given.dtype} into "
                 f"{result.dtype} {list(result.shape)}, expected {given.dtype} and as many frames; "
                 "change `transforms` of the experiment"
             )
@@ -114,16 +111,18 @@ def derived_sizes(
     return sizes
 
 
-def _plain(values: Frames) -> Frames:
+def _plain(values: Frames | Ragged) -> Frames | Ragged:
     """Values as transforms take them: uint8 as it is, anything else in single precision."""
     return values if values.dtype == np.uint8 else values.astype(np.float32, copy=False)
 
 
-def _joined(parts: list[Frames]) -> Frames:
+def _joined(parts: list[Frames | Ragged]) -> Frames | Ragged:
     """Maps of equal size on one channel axis; wider ones lose columns on both sides."""
     if len(parts) == 1:
         return parts[0]
-    maps = [each[:, None] if each.ndim == 3 else each for each in parts]
+    even = [each for each in parts if isinstance(each, np.ndarray)]
+    assert len(even) == len(parts), "an experiment joins no ragged modality"
+    maps = [each[:, None] if each.ndim == 3 else each for each in even]
     width = min(each.shape[-1] for each in maps)
     cut = [
         each[..., (each.shape[-1] - width) // 2 : (each.shape[-1] + width) // 2] for each in maps

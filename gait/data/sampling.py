@@ -18,7 +18,7 @@ def keyed(seed: int, position: int, purpose: int, slot: int = 0) -> np.random.Ge
 
     Args:
         seed: the experiment's seed.
-        position: the iteration, or the sequence's index at test time.
+        position: the iteration, or a digest of the sequence's key at test time.
         purpose: `DRAW` for the sampler, `SLOT` for a sequence of a training batch, `TEST` for a
             test sequence, `DATASET` for the choice of one among several.
         slot: position in the global batch.

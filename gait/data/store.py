@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gait.errors import DataError, nearest
-from gait.modalities import MODALITIES, SILHOUETTES, packed_name
+from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
+from gait.ragged import Frames, Ragged
 from gait.types import SequenceKey
 
 REMEDY = "make it again with `gait pack`, or delete index.csv there and run the workflow again"
@@ -43,9 +44,10 @@ class PackedStore:
     """Random access to the frames of a packed dataset, found through `packed/index.csv`.
 
     `frames.npy` holds the silhouettes, `<modality>.npy` any other modality, frame by frame in the
-    same order; not all need be there. Opening reads the index only. A pickled store carries no
-    frames: whoever unpickles it maps the files anew, so that worker processes share the page cache
-    and nothing else.
+    same order; not all need be there. Of a ragged modality, `<modality>.npy` holds the rows of all
+    frames and `<modality>.offsets.npy` where each frame's begin. Opening reads the index and the
+    offsets only. A pickled store carries no frames: whoever unpickles it maps the files anew, so
+    that worker processes share the page cache and nothing else.
 
     Attributes:
         keys: subject, condition and view of each sequence.
@@ -59,7 +61,7 @@ class PackedStore:
 
     def __init__(self, packed: Path) -> None:
         self._folder = packed
-        self._arrays: dict[str, Array] = {}
+        self._arrays: dict[str, Frames] = {}
         index = _read_index(packed / "index.csv")
         columns = [_encoded(index[name]) for name in SequenceKey._fields]
         self.keys = Keys(columns)
@@ -84,18 +86,26 @@ class PackedStore:
         """What the store holds of each frame."""
         return sorted(each for each in MODALITIES if (self._folder / packed_name(each)).exists())
 
-    def frame_shape(self, modality: str = SILHOUETTES) -> tuple[int, ...]:
-        """Shape of one frame, such as (height, width)."""
-        return tuple(self._array(modality).shape[1:])
+    def blank(self, modality: str = SILHOUETTES) -> Frames:
+        """Two frames of zeros, of the type and shape that `read` gives."""
+        whole = self._array(modality)
+        if isinstance(whole, Ragged):
+            size = whole.rows.shape[1:]
+            return Ragged.of([np.zeros((number, *size), whole.dtype) for number in (1, 2)])
+        return np.zeros((2, *whole.shape[1:]), whole.dtype)
 
-    def dtype(self, modality: str = SILHOUETTES) -> np.dtype[Any]:
-        """Type of the values of a frame."""
-        return self._array(modality).dtype
+    @overload
+    def read(self, index: int, frames: npt.NDArray[np.int64] | slice) -> Array: ...
+
+    @overload
+    def read(self, index: int, frames: npt.NDArray[np.int64] | slice, modality: str) -> Frames: ...
 
     def read(
         self, index: int, frames: npt.NDArray[np.int64] | slice, modality: str = SILHOUETTES
-    ) -> Array:
+    ) -> Frames:
         """Frames of one sequence, such as silhouettes uint8 [s, h, w]; no others are read.
+
+        Those of a ragged modality stay where they are until their rows are.
 
         Args:
             index: position of the sequence in the store.
@@ -126,7 +136,7 @@ class PackedStore:
             wanted[position[subject]] = True
         return np.flatnonzero(wanted[self.subject_codes])
 
-    def _array(self, modality: str) -> Array:
+    def _array(self, modality: str) -> Frames:
         """The mapped frames of a modality, as many as the index lists."""
         if modality not in self._arrays:
             if modality not in (self.modalities or [SILHOUETTES]):
@@ -135,20 +145,26 @@ class PackedStore:
                     f"experiment; it holds {', '.join(self.modalities) or 'no frames at all'}; "
                     f"change `inputs`, or add pkl files <view>-{modality}.pkl and {REMEDY}"
                 )
+            expected = MODALITIES[modality]
             path = self._folder / packed_name(modality)
             array = _mapped(path)
-            listed = int((self._starts + self.lengths).max())
-            if array.ndim and listed != len(array):
-                raise DataError(
-                    f"{self._folder / 'index.csv'}: lists {listed} frames, but {path} holds "
-                    f"{len(array)}: the two files do not belong together; {REMEDY}"
-                )
-            if not MODALITIES[modality].fits(str(array.dtype), array.shape):
+            shape = (1, *array.shape) if expected.is_ragged else array.shape
+            if not expected.fits(str(array.dtype), shape):
                 raise DataError(
                     f"{path}: holds {array.dtype} of shape {list(array.shape)}, expected "
-                    f"{MODALITIES[modality]}; {REMEDY}"
+                    f"{'the rows of all frames of ' if expected.is_ragged else ''}{expected}; "
+                    f"{REMEDY}"
                 )
-            self._arrays[modality] = array
+            whole: Frames = array
+            if expected.is_ragged:
+                whole = _cut(array, path, self._folder / offsets_name(modality))
+            listed = int((self._starts + self.lengths).max())
+            if listed != len(whole):
+                raise DataError(
+                    f"{self._folder / 'index.csv'}: lists {listed} frames, but {path} holds "
+                    f"{len(whole)}: the two files do not belong together; {REMEDY}"
+                )
+            self._arrays[modality] = whole
         return self._arrays[modality]
 
     def _check(self, index: Path) -> None:
@@ -169,6 +185,19 @@ class PackedStore:
         if len(first) < len(self):
             twice = self.keys[int(first[np.argmax(count)])]
             raise DataError(f"{index}: lists {twice} more than once; {REMEDY}")
+
+
+def _cut(rows: Array, path: Path, offsets_path: Path) -> Ragged:
+    """Rows as frames, each of which begins where the offsets say and has at least one."""
+    offsets = _mapped(offsets_path)
+    is_sound = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 1
+    counts = np.diff(offsets) if is_sound else np.zeros(1, np.int64)
+    if counts.min() < 1 or offsets[0] != 0 or offsets[-1] != len(rows):
+        raise DataError(
+            f"{offsets_path}: does not say where the frames of {path} begin: the two files do "
+            f"not belong together; {REMEDY}"
+        )
+    return Ragged(rows, offsets[:-1], counts)
 
 
 def _mapped(path: Path) -> Array:

@@ -30,6 +30,7 @@ from gait.config.load import (
 from gait.data.inputs import derived_sizes, model_inputs
 from gait.errors import MissingExtraError
 from gait.modalities import MODALITIES
+from gait.ragged import Frames, Ragged
 
 Shape = tuple[int, ...]
 
@@ -153,12 +154,13 @@ def frame_shapes(recipe: Experiment, size_px: int = 64) -> dict[str, Shape]:
             chosen |= dict.fromkeys(pair, sizes)
     shapes = {}
     for each in model_inputs(recipe.inputs, recipe.embedding.transforms):
-        parts = []
+        parts: list[Frames] = []
         for name in each.modalities:
             free = {"h": size_px, "w": size_px, **chosen.get(name, {})}
             sides = MODALITIES[name].frame_shape
             shape = [free[side] if isinstance(side, str) else side for side in sides]
-            parts.append(np.zeros((1, *shape), MODALITIES[name].dtypes[0]))
+            frame = np.zeros((1, *shape), MODALITIES[name].dtypes[0])
+            parts.append(Ragged.of(frame) if MODALITIES[name].is_ragged else frame)
         shapes[each.name] = each.made_of(parts, np.random.default_rng(0)).shape[1:]
     return shapes
 

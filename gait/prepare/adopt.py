@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES
 from gait.prepare.manifest import ManifestRow
-from gait.prepare.pkl import read_pkl, read_unnamed
+from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
+from gait.ragged import Frames
 from gait.types import SequenceKey
 
 OTHER = "pkl of something else beside those used"
 # What a pkl holds, its path, and its frames.
-Found = tuple[str, Path, NDArray[Any]]
+Found = tuple[str, Path, Frames]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def manifest_of_tree(root: Path, unnamed: str = SILHOUETTES) -> Tree:
                     pkl=file.relative_to(root).as_posix(),
                     frames_read=len(frames),
                     frames_kept=len(frames),
-                    sha256=hashlib.sha256(frames.data).hexdigest(),
+                    sha256=digest_of(frames),
                     modality=modality,
                 )
             )

@@ -62,26 +62,29 @@ def with_files_beside(
     left.update(inside.counted)
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
-    for kind, pattern in patterns.items():
+    for pattern in dict.fromkeys(patterns.values()):
         filled = {row.key: _filled(pattern, row) for row in images}
         files = {key: matching(raw, each) for key, each in filled.items()}
         packed = {key: inside.matching(each) for key, each in filled.items()}
         if not any(files.values()) and not any(packed.values()):
             continue
+        kinds = [kind for kind, each in patterns.items() if each == pattern]
         for row in images:
             entries, places = files[row.key], packed[row.key]
             if len(places) + bool(entries) > 1:
-                _refuse_two_places(raw, row, kind, filled[row.key], places)
+                _refuse_two_places(raw, row, kinds[0], filled[row.key], places)
             # The layout did not know what they are for, unless they are its frames themselves.
             is_silhouette = row.kind not in WITHOUT_SILHOUETTES
             if places:
-                found[row.key][kind] = (places[0].pattern, places[0].digest)
+                listed = (places[0].pattern, places[0].digest)
+                found[row.key] |= dict.fromkeys(kinds, listed)
                 is_own = is_silhouette and places[0].source == row.source
                 if not (is_own and is_frame(filled[row.key], row.kind)):
                     left[MISPLACED] -= places[0].images
                 left[NO_IMAGE] -= places[0].others
                 continue
-            found[row.key][kind] = (filled[row.key], fingerprint(map(state_of, entries)))
+            listed = (filled[row.key], fingerprint(map(state_of, entries)))
+            found[row.key] |= dict.fromkeys(kinds, listed)
             is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
             left.subtract(
                 MISPLACED if is_frame(each.name) else not_looked_for(each.name)

@@ -147,6 +147,7 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
     for key in waiting:
         assert diffusion is not None
         frames = read_pkl(root / pkl_name(key, RGB), RGB)
+        assert isinstance(frames, np.ndarray)
         pkl = pkl_name(key, LATENT)
         write_pkl(root / pkl, diffusion(frames), LATENT)
         row = ManifestRow(key, pkl, len(frames), len(frames), modality=LATENT)

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import atomic_path, write_if_changed
-from gait.modalities import MODALITIES, SILHOUETTES, packed_name
+from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.prepare.manifest import (
     ManifestRow,
-    below,
     manifest_text,
     read_manifest,
     table_text,
     told,
 )
-from gait.prepare.pkl import read_pkl
+from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
 from gait.prepare.rows import read_rows
 from gait.types import SequenceKey
 
@@ -39,7 +33,7 @@ class PackSummary:
         sequences: sequences in the store.
         frames: frames in the store.
         lead: the modality that says what the frames are.
-        size: the shape of a frame of it.
+        size: the shape of a frame of it; nothing where it is each frame's own.
         left_out: sequences without a pkl.
         left_out_frames: their frames, by the reason each was dropped for.
         dropped: frames dropped from all sequences, by reason.
@@ -56,7 +50,7 @@ class PackSummary:
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        kind = _size(self.size)
+        kind = size_text(self.size)
         if self.lead != SILHOUETTES:
             kind = f"{self.lead} {kind}".rstrip()
         parts = [
@@ -73,16 +67,8 @@ class PackSummary:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A manifest row and the file it stands in."""
-
-    row: ManifestRow
-    manifest: Path
-
-
 # The rows of a sequence by modality.
-_Sequence = dict[str, _Listed]
+_Sequence = dict[str, Listed]
 
 
 def pack(
@@ -104,8 +90,10 @@ def pack(
         root: the dataset's folder, which the manifests' paths lie below.
         manifest: the manifest of the dataset, all rows sorted by key; left alone if unchanged.
         packed: folder that gets an array [total frames, ...] for each modality, silhouettes as
-            `frames.npy` and others as `<modality>.npy`, and `index.csv`. Arrays of modalities
-            that are no more are removed.
+            `frames.npy` and others as `<modality>.npy`, and `index.csv`. A ragged modality gets
+            an array [total rows, ...] and `<modality>.offsets.npy`, int64 [total frames + 1]: the
+            rows of frame i are those from offset i up to offset i + 1. Arrays of modalities that
+            are no more are removed.
         catalogue: the table of all sequences, each of which has to be accounted for.
 
     Raises:
@@ -130,21 +118,26 @@ def pack(
     index = packed / "index.csv"
     with atomic_path(index) as new_index, ExitStack() as arrays:
         new_index.write_text(_index_text(kept, modalities), encoding="utf-8")
-        shapes = {}
+        sizes: dict[str, tuple[int, ...]] = {}
         for modality in modalities:
             new_array = arrays.enter_context(atomic_path(packed / packed_name(modality)))
             files = [sequence[modality] for sequence in kept]
-            shapes[modality] = _write_array(new_array, files, root)
+            if MODALITIES[modality].is_ragged:
+                new_offsets = arrays.enter_context(atomic_path(packed / offsets_name(modality)))
+                write_ragged(new_array, new_offsets, files, root)
+            else:
+                sizes[modality] = write_array(new_array, files, root)
         write_if_changed(manifest, text)
         index.unlink(missing_ok=True)
         for modality in MODALITIES.keys() - set(modalities):
             (packed / packed_name(modality)).unlink(missing_ok=True)
+            (packed / offsets_name(modality)).unlink(missing_ok=True)
     empty = [row for row in rows if not row.pkl]
     return PackSummary(
         sequences=len(kept),
         frames=sum(each[lead].row.frames_kept for each in kept),
         lead=lead,
-        size=shapes[lead],
+        size=sizes.get(lead, ()),
         left_out=len(empty),
         left_out_frames=_drops(empty),
         dropped=_drops(rows),
@@ -167,7 +160,7 @@ def _listed(manifests: list[Path]) -> dict[SequenceKey, _Sequence]:
     for manifest in manifests:
         for row in read_manifest(manifest):
             sequence = listed.setdefault(row.key, {})
-            former = sequence.setdefault(row.modality, _Listed(row, manifest))
+            former = sequence.setdefault(row.modality, Listed(row, manifest))
             if former.row is not row:
                 raise DataError(
                     f"{manifest}: sequence {row.key} is also in {former.manifest}; each may be "
@@ -214,56 +207,6 @@ def _modalities(kept: list[_Sequence], lead: str) -> list[str]:
                     f"the {frames} of {each[lead].row.pkl}; make both from the same frames"
                 )
     return modalities
-
-
-def _write_array(target: Path, files: list[_Listed], root: Path) -> tuple[int, ...]:
-    """Write one modality of all sequences, one after the other; returns the shape of a frame.
-
-    Written, not mapped: on a full disk a write is an error that can be told, while a page of a
-    mapped file that finds no room kills the process.
-    """
-    arrays = _arrays(files, root)
-    first = next(arrays)
-    header = {
-        "descr": np.lib.format.dtype_to_descr(first.dtype),
-        "fortran_order": False,
-        "shape": (sum(each.row.frames_kept for each in files), *first.shape[1:]),
-    }
-    with target.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        file.write(first.data)
-        for frames in arrays:
-            file.write(frames.data)
-    return first.shape[1:]
-
-
-def _arrays(files: list[_Listed], root: Path) -> Iterator[NDArray[Any]]:
-    """Each sequence's array in our type, checked against its row and the first one's size."""
-    modality = files[0].row.modality
-    size: tuple[int, ...] | None = None
-    for each in files:
-        path = below(root, each.row.pkl, each.manifest)
-        frames = read_pkl(path, modality)
-        if (
-            len(frames) != each.row.frames_kept
-            or hashlib.sha256(frames.data).hexdigest() != each.row.sha256
-        ):
-            raise DataError(
-                f"{path}: expected the {each.row.frames_kept} frames that {each.manifest} lists, "
-                f"got {len(frames)} that differ from them; delete that table and run again"
-            )
-        size = frames.shape[1:] if size is None else size
-        if frames.shape[1:] != size:
-            raise DataError(
-                f"{path}: expected frames of {_size(size)} as in {files[0].row.pkl}, got "
-                f"{_size(frames.shape[1:])}; a dataset has one size (pretreat.size_px in "
-                "dataset.yaml): delete the tables of the shards and run again"
-            )
-        yield np.ascontiguousarray(frames, MODALITIES[modality].dtypes[0])
-
-
-def _size(size: tuple[int, ...]) -> str:
-    return " x ".join(map(str, size))
 
 
 def _index_text(kept: list[_Sequence], modalities: list[str]) -> str:

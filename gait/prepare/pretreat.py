@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
@@ -34,7 +34,7 @@ from gait.prepare.manifest import (
     read_table,
 )
 from gait.prepare.masks import load_masks
-from gait.prepare.pkl import write_pkl
+from gait.prepare.pkl import digest_of, write_pkl
 from gait.prepare.poses import load_pose
 from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.sources import Files, read_material
@@ -318,7 +318,7 @@ def _pretreat(
         if "pose_json" in task.beside:
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, ragged.Frames] = {}
     if task.is_without_silhouettes:
         joined = _joined(task, {}, {}, beside, size_px)
         found, dropped = joined.frames, Counter(joined.dropped)
@@ -341,8 +341,8 @@ def _pretreat(
     if 0 < usable < least_frames:
         dropped[f"sequence of fewer than {least_frames} frames"] += usable
         found = {}
-    if POSE in found and SKELETON_MAPS not in found:
-        found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(found[POSE], size_px)
+    if SKELETON_MAPS not in found and isinstance(joints := found.get(POSE), np.ndarray):
+        found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(joints, size_px)
     for modality in task.modalities:
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
@@ -390,12 +390,11 @@ def _joints(
     return pose[numbers], ""
 
 
-def _written(row: ManifestRow, frames: NDArray[Any], root: Path) -> ManifestRow:
+def _written(row: ManifestRow, frames: ragged.Frames, root: Path) -> ManifestRow:
     """The row with its pkl, which is written unless it is there.
 
     Each modality has the drops of its source: what a frame lacks, it lacks in all of them.
     """
     pkl = pkl_name(row.key, row.modality)
     write_pkl(root / pkl, frames, row.modality)
-    digest = hashlib.sha256(frames.data).hexdigest()
-    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest)
+    return replace(row, pkl=pkl, frames_kept=len(frames), sha256=digest_of(frames))

@@ -16,18 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES, POSE, RGB
+from gait.modalities import MODALITIES, POINTS, POSE, RGB
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
 from gait.prepare.video import VideoError, read_video
+from gait.ragged import Frames, Ragged
 
 # Raised when the same files would give other frames than before.
 ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} tracks-1"
 
 UNREADABLE = "unreadable"
+NO_POINT = "no point in the cloud"
 OTHER_LENGTHS = "files of different lengths"
 
 # Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
@@ -46,7 +48,7 @@ class Track:
 
     Attributes:
         keys: what each frame is called, in all modalities, [m].
-        frames: an array as the modality has it, [m, ...].
+        frames: frames as the modality has them, [m, ...].
         problems: why other frames are not there, by their keys.
         by_time: whether keys are times of another sensor, so that a frame goes with the nearest
             of other tracks instead of the one of the same key.
@@ -55,10 +57,14 @@ class Track:
     """
 
     keys: list[str]
-    frames: NDArray[Any]
+    frames: Frames
     problems: dict[str, str]
     by_time: bool = False
     length: int | None = None
+
+
+# Files, the size of aligned silhouettes in pixels, and the silhouettes, to tracks by modality.
+Reader = Callable[[Files, int, Silhouettes], dict[str, Track]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,12 @@ class Joined:
     """The modalities of a sequence: row i is the same moment in all of them.
 
     Attributes:
-        frames: an array a modality, of one length; none where no frame has them all.
+        frames: of each modality, of one length; none where no frame has them all.
         number: that length.
         dropped: number of the frames that are not there, by reason.
     """
 
-    frames: dict[str, NDArray[Any]]
+    frames: dict[str, Frames]
     number: int
     dropped: dict[str, int]
 
@@ -103,11 +109,18 @@ def join(tracks: Mapping[str, Track]) -> Joined:
             positions |= {modality: each[rows] for modality, each in group.positions.items()}
     number = min(map(len, positions.values()), default=0)
     frames = {
-        modality: np.ascontiguousarray(track.frames[positions[modality]])
+        modality: _chosen(track.frames, positions[modality])
         for modality, track in tracks.items()
         if number
     }
     return Joined(frames, number, dict(sorted(dropped.items())))
+
+
+def _chosen(frames: Frames, positions: NDArray[np.int64]) -> Frames:
+    """Some of the frames, in contiguous memory."""
+    if isinstance(frames, Ragged):
+        return frames[positions].gathered()
+    return np.ascontiguousarray(frames[positions])
 
 
 def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
@@ -178,14 +191,25 @@ def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
 
 
-def _depth_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
-    tracks = _depth(files, size_px, silhouettes)
-    return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
+def _points(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
+    problems |= {key: NO_POINT for key, each in zip(keys, clouds, strict=True) if not len(each)}
+    kept = [key for key, each in zip(keys, clouds, strict=True) if len(each)]
+    frames = Ragged.of([np.zeros((0, 3), np.float32), *clouds])
+    return {POINTS: Track(kept, frames[np.flatnonzero(frames.counts)], problems)}
+
+
+def _by_time(read: Reader) -> Reader:
+    def read_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
+        tracks = read(files, size_px, silhouettes)
+        return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
+
+    return read_by_time
 
 
 def _colours(
     crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
-) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
+) -> Reader:
     def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
         keys, images, problems = _images(files, cv2.IMREAD_COLOR)
         made = crop(images)
@@ -223,7 +247,7 @@ def _frames_of_video(data: bytes, name: str) -> list[NDArray[np.uint8]]:
             raise DataError(str(error).replace(file.name, name)) from None
 
 
-def _array(modality: str) -> Callable[[Files, int, Silhouettes], dict[str, Track]]:
+def _array(modality: str) -> Reader:
     def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
         names, arrays, problems = _readable(
             files,
@@ -235,7 +259,7 @@ def _array(modality: str) -> Callable[[Files, int, Silhouettes], dict[str, Track
                 f"expected one pkl of {modality}, got {', '.join(sorted([*names, *problems]))}; "
                 "name one of them in 'beside' in the dataset.yaml"
             )
-        frames = arrays[0] if arrays else np.zeros(0)
+        frames: Frames = arrays[0] if arrays else np.zeros(0)
         return {
             modality: Track(_places(len(frames)), frames, problems, length=len(frames) or None)
         }
@@ -249,7 +273,7 @@ def _places(frames: int) -> list[str]:
 
 
 # How each kind in `gait.modalities.BESIDE` is read.
-KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
+KINDS: dict[str, Reader] = {
     "video_unpadded": _video_unpadded,
     **{f"pkl_{modality}": _array(modality) for modality in MODALITIES},
     "parsing": _parsing,
@@ -257,7 +281,9 @@ KINDS: dict[str, Callable[[Files, int, Silhouettes], dict[str, Track]]] = {
     "pose_json": _pose_json,
     "smpl": _smpl,
     "depth": _depth,
-    "depth_by_time": _depth_by_time,
+    "depth_by_time": _by_time(_depth),
+    "points": _points,
+    "points_by_time": _by_time(_points),
     "masks_squeezed": _masks_squeezed,
     "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
     "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),

@@ -99,10 +99,17 @@ class Unpacking:
     def take(self, key: SequenceKey) -> dict[str, dict[str, Read]]:
         """The files of a sequence by what they are for, and by name; asked for once."""
         wishes = self._wishes.get(key, ())
-        taken = {}
-        for wish in wishes:
-            files = self._files(wish)
-            taken[wish.what] = {name: files[name] for name in sorted(files) if wish.names(name)}
+        names = {wish.folder: self._names(key, wish.folder) for wish in wishes}
+        # What serves two wishes is read once.
+        files = {folder: self._files(folder, each) for folder, each in names.items()}
+        taken = {
+            wish.what: {
+                name: files[wish.folder][name]
+                for name in sorted(files[wish.folder])
+                if wish.names(name)
+            }
+            for wish in wishes
+        }
         for wish in wishes:
             self._users[wish.folder] -= 1
             if not self._users[wish.folder]:
@@ -110,14 +117,15 @@ class Unpacking:
                 self._members.pop(wish.folder, None)
         return taken
 
-    def _files(self, wish: Wish) -> dict[str, Read]:
+    def _files(self, folder: str, names: Names) -> dict[str, Read]:
         if self._is_by_member:
-            members = self._members.get(wish.folder, ())
-            return {each.name: each.read() for each in members if wish.names(each.name)}
-        return self._held.get(wish.folder)
+            members = self._members.get(folder, ())
+            return {each.name: each.read() for each in members if names(each.name)}
+        return self._held.get(folder)
 
-    def _wanted(self, folder: str) -> Names:
-        wishes = [wish.names for _, wish in self._by_folder[folder]]
+    def _names(self, key: SequenceKey | None, folder: str) -> Names:
+        """Which files of a folder some sequence wants, or any of them."""
+        wishes = [wish.names for who, wish in self._by_folder[folder] if key in (who, None)]
         return wishes[0] if len(wishes) == 1 else lambda name: any(each(name) for each in wishes)
 
     def _arrived(self, member: Member, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
@@ -130,7 +138,7 @@ class Unpacking:
                     yield key
 
     def _by_member(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
-        wanted = {folder: self._wanted(folder) for folder in self._by_folder}
+        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
         complete: list[SequenceKey] = []
         for member in self._stack.enter_context(opened(self._path, wanted)):
             self._members.setdefault(member.folder, []).append(member)
@@ -139,7 +147,7 @@ class Unpacking:
         yield from complete
 
     def _pass(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
-        wanted = {folder: self._wanted(folder) for folder in self._by_folder}
+        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
         for member in read_archive(self._path, wanted):
             # An archive that was appended to holds a name twice; the later one is meant.
             self._held.put(member.folder, member.name, member.read())

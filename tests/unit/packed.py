@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gait.types import SequenceKey
 
@@ -24,6 +26,13 @@ def write_packed(
         lines.append(f"{','.join(key)},{start},{length},{start:064x}")
         start += length
     (packed / "index.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def add_clouds(packed: Path, clouds: Iterable[NDArray[np.float32]]) -> None:
+    """The points [p, 3] of each frame of a store."""
+    frames = list(clouds)
+    np.save(packed / "points.npy", np.concatenate(frames))
+    np.save(packed / "points.offsets.npy", np.cumsum([0, *map(len, frames)]))
 
 
 def population(subjects: int, sequences: int, shortest: int = 5) -> dict[SequenceKey, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -169,10 +170,19 @@ def test_a_dataset_may_say_what_files_hold(tmp_path: Path) -> None:
         manifest_of_tree(tmp_path, "pose")
 
 
-@pytest.mark.parametrize("name", ["0-points.pkl", "0.pkl"])
-def test_clouds_of_differing_size_are_refused(tmp_path: Path, name: str) -> None:
-    put(tmp_path, f"1/nm/0/{name}", [np.ones((7, 3)), np.ones((9, 3))])
-    with pytest.raises(DataError, match=r"expected points .*got list; draw as many points"):
+@pytest.mark.parametrize("name", ["0-points.pkl", "0.pkl", "lidar.pkl"])
+def test_clouds_of_differing_size_are_a_list(tmp_path: Path, name: str) -> None:
+    clouds = [np.full((size, 3), size, np.float32) for size in (7, 9, 4)]
+    put(tmp_path, f"1/nm/0/{name}", clouds)
+    (row,) = manifest_of_tree(tmp_path, "points").rows
+    assert (row.modality, row.frames_kept) == ("points", 3)
+    digest = hashlib.sha256(np.concatenate(clouds).tobytes() + np.array([7, 9, 4]).tobytes())
+    assert row.sha256 == digest.hexdigest()
+    if name == "lidar.pkl":
+        assert adopted(tmp_path, "silhouettes") == ["points lidar.pkl"]
+    # A frame that only the clouds lack cannot be taken out of the other files here.
+    put(tmp_path, f"1/nm/0/{name}", [*clouds, np.ones((0, 3))])
+    with pytest.raises(DataError, match=r"got float64 \[0, 3\] as frame 3; .*every modality"):
         manifest_of_tree(tmp_path, "points")
 
 

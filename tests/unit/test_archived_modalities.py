@@ -144,7 +144,8 @@ def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
     assert ignored[0] == unused | {"other .json file": poses}
     assert ignored[1] == unused | {"archive member that is no image file": poses}
     manifest = read_manifest(root / "manifest.csv")
-    assert {row.modality for row in manifest} == {"silhouettes", "depth", "rgb", "ratio"}
+    modalities = {row.modality for row in manifest}
+    assert modalities == {"silhouettes", "depth", "points", "rgb", "ratio"}
     # Elsewhere the archive gives all silhouettes, and nothing beside them.
     lay(tmp_path / "elsewhere/raw", {"SUSTeck1K-RAW.zip": zipped(tree)})
     _, rows = prepared(tmp_path / "elsewhere", "SUSTech1K", beside=SUSTECH1K)

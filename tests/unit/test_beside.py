@@ -23,6 +23,7 @@ from gait.prepare.pack import PackSummary, pack
 from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
+from gait.ragged import Ragged
 from gait.types import CatalogueRow, SequenceKey
 
 # As Gait3D comes, with the contents of its folder of silhouettes right below the raw folder.
@@ -88,7 +89,8 @@ def pretreated(raw: Path, beside: dict[str, str], least_frames: int = 1) -> list
 
 
 def arrays(raw: Path, rows: list[ManifestRow]) -> dict[str, np.ndarray[Any, Any]]:
-    return {row.modality: read_pkl(raw.parent / row.pkl, row.modality) for row in rows}
+    found = {row.modality: read_pkl(raw.parent / row.pkl, row.modality) for row in rows}
+    return {modality: each for modality, each in found.items() if isinstance(each, np.ndarray)}
 
 
 def test_every_modality_gets_its_pkl_with_the_same_frames(raw: Path) -> None:
@@ -232,6 +234,27 @@ def test_what_lies_beside_is_used_and_its_change_is_the_shards(raw: Path) -> Non
     assert rows_digest(scan(raw, ["image_tree"], beside=GAIT3D).rows) == rows_digest(found.rows)
     touch_pose(raw)
     assert rows_digest(scan(raw, ["image_tree"], beside=GAIT3D).rows) != rows_digest(found.rows)
+
+
+def test_files_of_two_kinds_are_used_once(raw: Path) -> None:
+    clouds = "clouds/{subject}/{condition}/{view}/*.pcd"
+    for number in NUMBERS:
+        points = "".join(f"-8 {place} 0\n" for place in range(number % 7 + 1))
+        header = f"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS {number % 7 + 1}\nDATA ascii\n"
+        name = f"human_crop_f{number}.pcd"
+        put(raw / "clouds" / SEQUENCE / name, f"{header}{points}".encode())
+    put(raw / "mine.pcd", b"")
+    both = {"depth": clouds, "points": clouds}
+    assert scan(raw, ["image_tree"], beside=both).ignored["other .pcd file"] == 1
+    rows = pretreated(raw, both)
+    assert {row.modality for row in rows} == {"silhouettes", "depth", "points"}
+    assert {row.frames_kept for row in rows} == {5}
+    # In the order of names, 10000 before 9996.
+    points_row = next(row for row in rows if row.modality == "points")
+    found = read_pkl(raw.parent / points_row.pkl, "points")
+    assert isinstance(found, Ragged)
+    assert found.counts.tolist() == [5, 7, 2, 1, 3]
+    packed(raw)
 
 
 def test_a_catalogue_keeps_what_lies_beside(raw: Path) -> None:

@@ -19,6 +19,7 @@ from gait.config.yaml import write_yaml
 from gait.prepare.check import check
 from gait.prepare.check.findings import Finding, Report, Severity
 from gait.prepare.pkl import write_pkl
+from gait.ragged import Ragged
 from tests.unit.clips import Shot, film
 
 FRAMES = 6
@@ -323,6 +324,13 @@ def tree(tmp_path: Path) -> Path:
 def test_a_whole_pkl_tree(tree: Path) -> None:
     report = check(tree, definition())
     assert report.findings == [] and "(pkl tree): 24 of 24 sequences" in report.title
+
+
+def test_clouds_in_a_pkl_tree(tree: Path) -> None:
+    for leaf in (tree / "pkl").glob("*/*/*"):
+        clouds = [np.ones((size, 3), np.float32) for size in range(1, FRAMES + 1)]
+        write_pkl(leaf / f"{leaf.name}-points.pkl", Ragged.of(clouds), "points")
+    assert check(tree, definition()).findings == []
 
 
 def remove_pose(tree: Path) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "processes", "modalities", "skeleton"}
+BASE = {"types", "errors", "files", "processes", "modalities", "ragged", "skeleton"}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
     "modalities": set(),
+    "ragged": set(),
     "processes": set(),
     "files": {"errors"},
     "skeleton": {"errors"},

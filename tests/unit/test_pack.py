@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gait.data.store import PackedStore
 from gait.errors import DataError
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.pack import PackSummary, pack
-from gait.prepare.pkl import read_pkl, write_pkl
+from gait.prepare.pkl import digest_of, read_pkl, write_pkl
+from gait.ragged import Ragged
 from gait.types import SequenceKey
 
 NAMES = ["001/nm-01/000", "001/nm-01/090", "002/nm-01/000", "010/nm-01/000"]
@@ -292,6 +294,88 @@ def test_a_modality_of_one_number_a_frame(tmp_path: Path, shards: list[Path]) ->
     assert np.load(tmp_path / "packed" / "ratio.npy").shape == (summary.frames,)
 
 
+@pytest.fixture
+def clouded(tmp_path: Path, posed: list[Path]) -> list[Path]:
+    """The shards with poses, skeleton maps and clouds, in two types, of every sequence."""
+    for number, path in enumerate(posed, start=1):
+        rows = read_manifest(path)
+        for row in [row for row in rows if row.modality == "pose"]:
+            clouds = clouds_of(row).astype("float32" if number == 1 else "float64")
+            pkl = pkl_name(row.key, "points")
+            write_pkl(tmp_path / pkl, clouds, "points")
+            digest = digest_of(clouds)
+            rows.append(replace(row, pkl=pkl, sha256=digest, modality="points"))
+        shard(tmp_path, number, rows)
+    return posed
+
+
+def clouds_of(row: ManifestRow) -> Ragged:
+    rng = np.random.default_rng(list(str(row.key).encode()))
+    sizes = rng.integers(1, 30, row.frames_kept)
+    return Ragged.of([rng.normal(size=(size, 3)).astype(np.float32) for size in sizes])
+
+
+def test_clouds_are_packed_point_by_point(tmp_path: Path, clouded: list[Path]) -> None:
+    summary = run(tmp_path, clouded)
+    assert ", with points, with pose, with skeleton_maps;" in str(summary)
+    rows = [row for row in read_manifest(tmp_path / "manifest.csv") if row.modality == "points"]
+    clouds = [clouds_of(row) for row in rows]
+    packed = tmp_path / "packed"
+    points = np.load(packed / "points.npy", mmap_mode="r")
+    offsets = np.load(packed / "points.offsets.npy", mmap_mode="r")
+    assert points.dtype == np.float32 and offsets.dtype == np.int64
+    np.testing.assert_array_equal(points, np.concatenate([each.rows for each in clouds]))
+    counts = np.concatenate([each.counts for each in clouds])
+    np.testing.assert_array_equal(offsets, [counts[:end].sum() for end in range(len(counts) + 1)])
+    assert len(counts) == summary.frames
+    # The same bytes as NumPy's own writer's, whose header knew the size from the beginning.
+    expected = io.BytesIO()
+    np.save(expected, points)
+    assert (packed / "points.npy").read_bytes() == expected.getvalue()
+    # The order is the manifest's.
+    store = PackedStore(packed)
+    assert [str(key) for key in store.keys] == [str(row.key) for row in rows]
+    before = contents(tmp_path)
+    run(tmp_path, clouded)
+    assert contents(tmp_path) == before
+
+
+def test_clouds_alone_make_a_store(tmp_path: Path, clouded: list[Path]) -> None:
+    only(tmp_path, clouded, "points")
+    summary = run(tmp_path, clouded)
+    assert f"4 sequences, {summary.frames} frames of points packed;" in str(summary)
+    assert sorted(contents(tmp_path)) == [
+        "manifest.csv",
+        "packed/index.csv",
+        "packed/points.npy",
+        "packed/points.offsets.npy",
+    ]
+    assert PackedStore(tmp_path / "packed").modalities == ["points"]
+
+
+def test_clouds_that_are_no_more_are_removed(tmp_path: Path, clouded: list[Path]) -> None:
+    run(tmp_path, clouded)
+    only(tmp_path, clouded, "silhouettes")
+    run(tmp_path, clouded)
+    names = {path.name for path in (tmp_path / "packed").iterdir()}
+    assert names == {"frames.npy", "index.csv"}
+
+
+def test_clouds_that_are_not_as_listed_are_named(tmp_path: Path, clouded: list[Path]) -> None:
+    run(tmp_path, clouded)
+    before = contents(tmp_path)
+    row = next(row for row in read_manifest(clouded[0]) if row.modality == "points")
+    clouds = clouds_of(row)
+    # As many points and frames, one point of the first frame in the second.
+    sizes = np.array([clouds.counts[0] - 1, clouds.counts[1] + 1, *clouds.counts[2:]])
+    ends = sizes.cumsum()
+    moved = Ragged(clouds.rows, ends - sizes, sizes)
+    write_pkl(tmp_path / row.pkl, moved, "points")
+    with pytest.raises(DataError, match=r"-points.pkl: expected the . frames .* that differ"):
+        run(tmp_path, clouded)
+    assert contents(tmp_path) == before
+
+
 def only(root: Path, posed: list[Path], *modalities: str) -> None:
     """Leave the rows of some modalities."""
     for number, path in enumerate(posed, start=1):
@@ -341,11 +425,14 @@ def test_silhouettes_are_for_every_sequence_or_for_none(tmp_path: Path, posed: l
         run(tmp_path, posed)
 
 
-@pytest.mark.parametrize("victim", ["frames.npy", "pose.npy", "skeleton_maps.npy"])
+@pytest.mark.parametrize(
+    "victim",
+    ["frames.npy", "pose.npy", "skeleton_maps.npy", "points.npy", "points.offsets.npy"],
+)
 def test_an_index_never_stands_beside_arrays_that_changed(
-    tmp_path: Path, posed: list[Path], victim: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clouded: list[Path], victim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(tmp_path, posed)
+    run(tmp_path, clouded)
     real = Path.replace
 
     def killed(self: Path, target: Path) -> Path:
@@ -356,9 +443,9 @@ def test_an_index_never_stands_beside_arrays_that_changed(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, posed)
+            run(tmp_path, clouded)
     assert not (tmp_path / "packed" / "index.csv").exists()
-    assert run(tmp_path, posed).sequences == 4
+    assert run(tmp_path, clouded).sequences == 4
 
 
 # Faults.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import pickle
 import sys
@@ -14,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.pkl import read_pkl, write_pkl
+from gait.prepare.pkl import digest_of, read_pkl, write_pkl
+from gait.ragged import Ragged
 
 
 def frames() -> NDArray[np.uint8]:
@@ -184,7 +186,6 @@ def test_another_content_is_refused(tmp_path: Path, content: Any, received: str)
         ("skeleton_maps", np.uint8, (7, 2, 64, 64)),
         ("ratio", np.float64, (7,)),
         ("smpl", np.float32, (7, 85)),
-        ("points", np.float32, (7, 100, 3)),
     ],
 )
 def test_each_modality_has_its_own_arrays(
@@ -209,7 +210,16 @@ def test_each_modality_has_its_own_arrays(
         ("pose", np.full((7, 17, 3), np.nan, np.float32), "numbers that are not finite"),
         ("pose", np.full((2, 17, 3), None), r"object \[2, 17, 3\]"),
         ("skeleton_maps", np.zeros((7, 2, 64, 64)), r"float64 \[7, 2, 64, 64\]"),
-        ("points", [np.zeros((9, 3)), np.zeros((8, 3))], "list; draw as many points"),
+        ("points", [np.zeros((9, 3)), np.zeros((8, 4))], r"float64 \[8, 4\] as frame 1; keep the"),
+        ("points", [np.zeros((9, 3)), np.zeros((0, 3))], r"float64 \[0, 3\] as frame 1; .* leave"),
+        ("points", [np.zeros((9, 3)), np.zeros(3)], r"float64 \[3\] as frame 1"),
+        ("points", [np.zeros((9, 3), np.int64)], r"int64 \[9, 3\] as frame 0"),
+        ("points", [np.full((9, 3), np.inf)], "numbers that are not finite as frame 0"),
+        ("points", [[1.0, 2.0, 3.0]], "list as frame 0"),
+        ("points", [], "an empty list"),
+        ("points", np.full((2, 9, 3), None), r"object \[9, 3\] as frame 0"),
+        ("points", np.zeros((2, 9, 4)), r"float64 \[2, 9, 4\]; keep the columns x, y and z"),
+        ("pose", [np.zeros((17, 3))], "list"),
     ],
 )
 def test_other_arrays_than_the_modality_has_are_refused(
@@ -219,6 +229,74 @@ def test_other_arrays_than_the_modality_has_are_refused(
     path.write_bytes(pickle.dumps(content))
     with pytest.raises(DataError, match=rf"a.pkl: expected {modality} .*frames.*got {received}"):
         read_pkl(path, modality)
+
+
+def clouds(*sizes: int, dtype: Any = np.float32) -> list[NDArray[Any]]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(size, 3)).astype(dtype) for size in sizes]
+
+
+def of_objects(frames: list[NDArray[Any]]) -> NDArray[Any]:
+    array = np.empty(len(frames), object)
+    array[:] = frames
+    return array
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("form", [list, of_objects])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4"])
+def test_clouds_of_differing_size_are_read(
+    tmp_path: Path, protocol: int, form: Any, dtype: Any
+) -> None:
+    frames = clouds(9, 1, 30, dtype=dtype)
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(form(frames), protocol))
+    found = read_pkl(path, "points")
+    assert isinstance(found, Ragged)
+    assert found.dtype.isnative and found.dtype.itemsize == frames[0].dtype.itemsize
+    for one, other in zip(found.split(), frames, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_clouds_are_written_as_a_list_that_anyone_reads(tmp_path: Path) -> None:
+    frames = clouds(9, 1, 30)
+    one, other = tmp_path / "one.pkl", tmp_path / "other.pkl"
+    # No rows but those of the frames that are asked for, in their order.
+    assert write_pkl(one, Ragged.of([*clouds(5), *frames[::-1]])[:0:-1], "points")
+    plain = pickle.loads(one.read_bytes())
+    assert isinstance(plain, list) and b"numpy._core" not in one.read_bytes()
+    for found, expected in zip(plain, frames, strict=True):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == np.float32 and found.flags.c_contiguous
+    assert write_pkl(other, read_pkl(one, "points"), "points")
+    assert other.read_bytes() == one.read_bytes()
+    assert not write_pkl(one, Ragged.of(frames), "points")
+
+
+def test_clouds_of_one_size_may_be_an_array(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(7, 100, 3))
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(array))
+    found = read_pkl(path, "points")
+    assert isinstance(found, Ragged)
+    np.testing.assert_array_equal(np.stack(found.split()), array)
+
+
+def test_a_digest_tells_where_clouds_end() -> None:
+    rows = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    cuts = [Ragged.of(np.split(rows, places)) for places in ([4], [5], [4, 5])]
+    assert len({digest_of(each) for each in cuts}) == 3
+    by_hand = rows.tobytes() + np.array([4, 6], "<i8").tobytes()
+    assert digest_of(cuts[0]) == hashlib.sha256(by_hand).hexdigest()
+
+
+def test_nothing_is_executed_from_a_list_of_clouds(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps([*clouds(3), Payload(os.system, f"echo > {trace}")]))
+    with pytest.raises(DataError, match=r"(posix|nt)\.system"):
+        read_pkl(path, "points")
+    assert not trace.exists()
 
 
 def test_a_missing_pkl_is_told(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from gait.errors import ConfigError
 from gait.layers.point_pooling import PointMaximum, PointPartPooling, PointVlad
 from gait.layers.points import farthest_points, nearest_points, points_in_ball, take_points
 from gait.layers.set_abstraction import SetAbstraction
+from gait.ragged import Ragged
 from gait.types import ModelOutput
 
 AUGMENTATIONS = [f"Random{kind}Points" for kind in ("Flip", "Scale", "Shift", "Jitter", "Drop")]
@@ -220,7 +221,7 @@ def test_dropped_points_are_the_first_with_its_height() -> None:
 
 def test_sampled_points_are_whole_points_of_their_cloud() -> None:
     frames = frozen(walk())
-    sampled = RandomSamplePoints(100)(frames, np.random.default_rng(0))
+    sampled = RandomSamplePoints(100)(Ragged.of(frames), np.random.default_rng(0))
     assert sampled.shape == (3, 100, 4)
     for before, after in zip(frames, sampled, strict=True):
         assert set(map(tuple, after.tolist())) < set(map(tuple, before.tolist()))

@@ -28,6 +28,7 @@ from gait.prepare.pack import pack
 from gait.prepare.pkl import read_pkl
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
+from gait.ragged import Ragged
 from tests import raw_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
 
@@ -66,7 +67,9 @@ def frames(root: Path, key: str) -> NDArray[np.uint8]:
 
 
 def modality(root: Path, key: str, name: str) -> NDArray[np.uint8]:
-    return read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}-{name}.pkl", name)
+    found = read_pkl(root / "pkl" / key / f"{key.rpartition('/')[2]}-{name}.pkl", name)
+    assert isinstance(found, np.ndarray)
+    return found
 
 
 def images(tree: Tree, folder: str) -> list[NDArray[np.uint8]]:
@@ -473,6 +476,10 @@ def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
     drawn = depth_images(clouds, 64).frames
     assert drawn.any()
     np.testing.assert_array_equal(modality(tmp_path, key, "depth"), drawn)
+    points = read_pkl(tmp_path / "pkl" / key / "090-points.pkl", "points")
+    assert isinstance(points, Ragged) and len(set(points.counts)) == 3
+    np.testing.assert_array_equal(points.counts, [len(cloud) for cloud in clouds])
+    np.testing.assert_array_equal(points.rows, np.concatenate(clouds))
     colours = [
         np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
         for name, data in sorted(tree.items())

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gait.data.store import PackedStore
 from gait.errors import DataError
+from gait.ragged import Ragged
 from gait.types import SequenceKey
-from tests.unit.packed import population, write_packed
+from tests.unit.packed import add_clouds, population, write_packed
 
 LENGTHS = {
     SequenceKey("010", "nm-01", "090"): 4,
@@ -33,7 +36,7 @@ def test_reads_what_was_packed(packed: Path) -> None:
     assert store.keys[1:] == list(LENGTHS)[1:]
     assert store.lengths.tolist() == [4, 3, 5]
     assert store.modalities == ["silhouettes"]
-    assert store.frame_shape() == (6, 4)
+    assert store.blank().shape == (2, 6, 4)
     assert store.subjects == ["002", "010"]
     assert store.subject_codes.tolist() == [1, 0, 1]
     np.testing.assert_array_equal(store.read(1, slice(None)), frames[4:7])
@@ -128,7 +131,7 @@ def test_a_store_without_silhouettes(packed: Path) -> None:
     (packed / "frames.npy").unlink()
     store = PackedStore(packed)
     assert store.modalities == ["pose"]
-    assert store.frame_shape("pose") == (17, 3)
+    np.testing.assert_array_equal(store.blank("pose"), np.zeros((2, 17, 3), np.float32))
     np.testing.assert_array_equal(store.read(1, slice(None), "pose"), poses[4:7])
     with pytest.raises(DataError, match=r"holds no silhouettes, .*it holds pose; .*gait pack"):
         store.read(1, slice(None))
@@ -146,6 +149,84 @@ def test_a_deleted_array_is_told_with_the_way_to_get_it_back(packed: Path) -> No
         PackedStore(packed).read(0, slice(None), "pose")
     (packed / "frames.npy").unlink()
     with pytest.raises(DataError, match=rf"frames.npy: does not exist, .*{remedy}"):
+        PackedStore(packed)
+
+
+def clouds(packed: Path, seed: int = 0) -> list[NDArray[np.float32]]:
+    """Clouds of the store's twelve frames, also in the store."""
+    rng = np.random.default_rng(seed)
+    frames = [rng.normal(size=(size, 3)).astype(np.float32) for size in rng.integers(1, 9, 12)]
+    add_clouds(packed, frames)
+    return frames
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_clouds_are_read_as_of_a_list(packed: Path, seed: int) -> None:
+    frames = clouds(packed, seed)
+    store = PackedStore(packed)
+    assert store.modalities == ["points", "silhouettes"]
+    rng = np.random.default_rng(seed)
+    starts = np.cumsum(store.lengths) - store.lengths
+    for _ in range(20):
+        index = int(rng.integers(len(store)))
+        own = frames[starts[index] :][: store.lengths[index]]
+        chosen = rng.integers(len(own), size=rng.integers(1, 9))
+        for positions in (chosen, slice(int(chosen[0])), slice(None)):
+            found = store.read(index, positions, "points")
+            assert isinstance(found, Ragged)
+            expected = own[positions] if isinstance(positions, slice) else [own[i] for i in chosen]
+            assert len(found) == len(expected)
+            for one, other in zip(found.split(), expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="read-only"):
+        found.rows[0] = 0
+    blank = store.blank("points")
+    assert isinstance(blank, Ragged) and blank.dtype == np.float32
+    assert len(blank) == 2 and len(set(blank.counts)) == 2
+
+
+def test_clouds_go_to_other_processes_by_their_path(packed: Path) -> None:
+    frames = clouds(packed)
+    copy = pickle.loads(pickle.dumps(PackedStore(packed)))
+    np.testing.assert_array_equal(copy.read(0, slice(1), "points").gathered().rows, frames[0])
+
+
+@pytest.mark.parametrize(
+    ("offsets", "complaint"),
+    [
+        (None, "points.offsets.npy: does not exist"),
+        ([0, 2, 4], r"lists 12 frames, but .*points.npy holds 2"),
+        ([0, *range(2, 12), 11, 4], "points.offsets.npy: does not say where the frames of"),
+        ([*range(12), 5], "does not say where"),
+        ([0, 0, *range(1, 10), 20], "does not say where"),
+        ([1, *range(2, 13), 4], "does not say where"),
+        ([0], "does not say where"),
+        ([[0, 4]], "does not say where"),
+        (np.linspace(0, 4, 13), "does not say where"),
+    ],
+)
+def test_clouds_whose_offsets_do_not_fit(packed: Path, offsets: Any, complaint: str) -> None:
+    np.save(packed / "points.npy", np.zeros((4, 3), np.float32))
+    if offsets is not None:
+        np.save(packed / "points.offsets.npy", np.array(offsets))
+    with pytest.raises(DataError, match=rf"{complaint}.*gait pack"):
+        PackedStore(packed)
+
+
+@pytest.mark.parametrize("name", ["points.npy", "points.offsets.npy"])
+def test_torn_clouds(packed: Path, name: str) -> None:
+    clouds(packed)
+    path = packed / name
+    whole = path.read_bytes()
+    for size in (0, 60, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=rf"{name}: is torn or no \.npy file"):
+            PackedStore(packed)
+
+
+def test_a_store_of_clouds_as_one_array_is_of_a_former_version(packed: Path) -> None:
+    np.save(packed / "points.npy", np.zeros((12, 512, 3), np.float32))
+    with pytest.raises(DataError, match=r"\[12, 512, 3\], expected the rows of .*gait pack"):
         PackedStore(packed)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import BESIDE, MODALITIES
 from gait.prepare.tracks import KINDS, Track, join
+from gait.ragged import Ragged
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -37,11 +38,20 @@ def body(seed: int) -> bytes:
     return content.getvalue()
 
 
-def cloud(seed: int) -> bytes:
+def points(seed: int) -> NDArray[np.float32]:
+    """Fewer with every seed."""
     rng = np.random.default_rng(seed)
-    points = rng.normal([-8.0, 0.0, 0.0], [0.1, 0.2, 0.5], (200, 3)).astype(np.float32)
-    header = "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nPOINTS 200\nDATA binary\n"
-    return header.encode() + points.tobytes()
+    size = (200 - seed, 3)
+    return rng.normal([-8.0, 0.0, 0.0], [0.1, 0.2, 0.5], size).astype(np.float32)
+
+
+def pcd(content: NDArray[np.float32]) -> bytes:
+    header = "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\n"
+    return f"{header}POINTS {len(content)}\nDATA binary\n".encode() + content.tobytes()
+
+
+def cloud(seed: int) -> bytes:
+    return pcd(points(seed))
 
 
 def figure(seed: int) -> NDArray[np.uint8]:
@@ -62,6 +72,8 @@ MAKERS = {
     "smpl": body,
     "depth": cloud,
     "depth_by_time": cloud,
+    "points": cloud,
+    "points_by_time": cloud,
     "masks_squeezed": lambda seed: png(figure(seed)),
     "rgb_squeezed": colours,
     "rgb_unpadded": colours,
@@ -90,7 +102,9 @@ def test_an_array_is_a_track_as_it_is(kind: str) -> None:
     (modality,) = BESIDE[kind]
     frames = array(modality, 4)
     track = KINDS[kind]([("a/x.pkl", pickle.dumps(frames))], 64, {})[modality]
-    np.testing.assert_array_equal(track.frames, frames)
+    given = track.frames
+    found = np.stack(given.split()) if isinstance(given, Ragged) else given
+    np.testing.assert_array_equal(found, frames)
     assert (track.keys, track.length, track.problems) == (["0", "1", "2", "3"], 4, {})
 
 
@@ -122,6 +136,21 @@ def test_arrays_are_joined_by_place() -> None:
     joined = join(tracks)
     assert (joined.frames, joined.number) == ({}, 0)
     assert joined.dropped == {"files of different lengths": 5}
+
+
+def test_clouds_of_differing_size_are_joined_by_place() -> None:
+    clouds = [points(seed) for seed in range(5)]
+    tracks = {
+        "parsing": Track(["0", "2", "4"], array("parsing", 3), {"1": "bad", "3": "bad"}, length=5),
+        **KINDS["pkl_points"]([("a", pickle.dumps(clouds))], 64, {}),
+    }
+    joined = join(tracks)
+    found = joined.frames["points"]
+    assert isinstance(found, Ragged) and joined.dropped == {"bad": 2}
+    for one, other in zip(found.split(), clouds[::2], strict=True):
+        np.testing.assert_array_equal(one, other)
+    tracks |= KINDS["pkl_points"]([("a", pickle.dumps([*clouds, points(9)]))], 64, {})
+    assert join(tracks).dropped == {"files of different lengths": 6}
 
 
 def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> None:
@@ -156,8 +185,10 @@ def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
     assert tuple(tracks) == BESIDE[kind]
     for modality, track in tracks.items():
         assert track.keys == ["0000", "0001", "0002", "0003"]
-        assert MODALITIES[modality].fits(track.frames.dtype.name, track.frames.shape)
-        assert len(track.frames) == 4
+        given = track.frames
+        shape = (1, *given.rows.shape) if isinstance(given, Ragged) else given.shape
+        assert MODALITIES[modality].fits(given.dtype.name, shape)
+        assert len(given) == 4
         assert track.problems == {}
 
 
@@ -234,6 +265,48 @@ def test_tracks_by_time_lead_and_take_the_nearest_of_the_others() -> None:
         "no silhouettes within 20 ms": 1,
         "unreadable": 1,
     }
+
+
+def test_a_frame_without_points_is_dropped_from_all() -> None:
+    nowhere = np.full((5, 3), np.nan, np.float32)
+    files = [
+        ("1.pcd", cloud(1)),
+        ("2.pcd", pcd(nowhere[:0])),
+        ("3.pcd", b""),
+        ("4.pcd", pcd(nowhere)),
+        ("5.pcd", cloud(5)),
+        ("6.pcd", cloud(6)),
+    ]
+    track = KINDS["points"](files, 64, {})["points"]
+    assert track.problems == {
+        "2": "no point in the cloud",
+        "3": "no readable point cloud",
+        "4": "no point in the cloud",
+    }
+    ratio = Track([*"654321"], np.arange(6.0), {})
+    joined = join({"ratio": ratio, "points": track})
+    assert joined.frames["ratio"].tolist() == [0.0, 1.0, 5.0]
+    found = joined.frames["points"]
+    assert isinstance(found, Ragged)
+    for one, seed in zip(found.split(), (6, 5, 1), strict=True):
+        np.testing.assert_array_equal(one, points(seed))
+    assert joined.dropped == {"no point in the cloud": 2, "no readable point cloud": 1}
+
+
+def test_depth_and_points_by_time_are_of_one_cloud() -> None:
+    files = [(f"1650000000.{tenth}.pcd", cloud(tenth)) for tenth in range(4)]
+    files[1] = (files[1][0], pcd(points(1)[:0]))
+    tracks = {**KINDS["depth_by_time"](files, 64, {}), **KINDS["points_by_time"](files, 64, {})}
+    # One frame of the camera for the second and the third cloud, and none for the last.
+    camera = Track(["165000000005", "165000000025"], np.arange(2.0), {})
+    joined = join({"ratio": camera, **tracks})
+    assert joined.frames["ratio"].tolist() == [0.0, 1.0]
+    assert len(joined.frames["depth"]) == joined.number == 2
+    found = joined.frames["points"]
+    assert isinstance(found, Ragged)
+    for one, seed in zip(found.split(), (0, 2), strict=True):
+        np.testing.assert_array_equal(one, points(seed))
+    assert sum(joined.dropped.values()) == 2
 
 
 def test_only_tracks_by_time() -> None:

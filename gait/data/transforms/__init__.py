@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gait.errors import ConfigError
+from gait.ragged import Ragged
 
 Frames = npt.NDArray[Any]
 Silhouettes = npt.NDArray[np.uint8]
@@ -17,11 +18,12 @@ Silhouettes = npt.NDArray[np.uint8]
 class Transform(Protocol):
     """What a file of this folder defines, with its parameters in the constructor."""
 
-    def __call__(self, frames: Frames, rng: np.random.Generator) -> Frames:
+    def __call__(self, frames: Any, rng: np.random.Generator) -> Frames:
         """One sequence [s, ...] to one of as many frames.
 
         Transforms of images take uint8 [s, h, w], those of poses float32 [s, v, c], those of point
-        clouds float32 [s, points, c].
+        clouds float32 [s, points, c]. The first one of ragged frames, such as clouds are, takes
+        these, which the annotation has to say, and makes them even.
 
         All randomness comes from `rng`, in the same draw for all frames unless the transform
         says otherwise. `frames` may be read-only and is never written to; the result may be a
@@ -30,17 +32,20 @@ class Transform(Protocol):
         ...
 
 
-def apply(transforms: Iterable[Transform], frames: Frames, rng: np.random.Generator) -> Frames:
+def apply(
+    transforms: Iterable[Transform], frames: Frames | Ragged, rng: np.random.Generator
+) -> Frames:
     """`frames` through all of `transforms`, one after the other.
 
     The channels of images [s, c, h, w] are treated alike, as frames beside each other.
     """
-    if frames.ndim == 4 and frames.dtype == np.uint8:
+    if isinstance(frames, np.ndarray) and frames.ndim == 4 and frames.dtype == np.uint8:
         folded = frames.reshape(-1, *frames.shape[2:])
         result = apply(transforms, folded, rng)
         return result.reshape(*frames.shape[:2], *result.shape[1:])
     for transform in transforms:
         frames = transform(frames, rng)
+    assert isinstance(frames, np.ndarray), "an experiment's transforms make ragged frames even"
     return frames
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gait.data.transforms._points import Points
+from gait.ragged import Ragged
 
 
 class RandomSamplePoints:
     """Draws as many points of each cloud as asked for, with replacement.
+
+    Clouds of any number of points become float32 [s, count, c]. Each has its own draw.
 
     Args:
         count: points of a cloud afterwards.
@@ -17,6 +20,6 @@ class RandomSamplePoints:
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def __call__(self, frames: Points, rng: np.random.Generator) -> Points:
-        chosen = rng.integers(frames.shape[1], size=(len(frames), self.count))
-        return np.take_along_axis(frames, chosen[:, :, None], 1)
+    def __call__(self, frames: Ragged, rng: np.random.Generator) -> Points:
+        chosen = rng.integers(frames.counts[:, None], size=(len(frames), self.count))
+        return frames.rows.take(frames.starts[:, None] + chosen, axis=0)

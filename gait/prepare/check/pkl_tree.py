@@ -12,6 +12,7 @@ from gait.errors import DataError
 from gait.prepare.adopt import OTHER, arrays_of, leaves
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
+from gait.ragged import Ragged
 from gait.types import SequenceKey
 
 _SAMPLE = 16
@@ -71,7 +72,8 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
         try:
             for modality, path, frames in arrays_of(_leaf(files), definition.pkl, Counter()):
                 modalities[_form(path)] = modality
-                frame_bytes[_form(path)] = frames[0].nbytes
+                # Of ragged frames, a file's size does not tell how many there are.
+                frame_bytes[_form(path)] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
         except DataError as error:
             what, _, fix = str(error).partition("; ")
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)

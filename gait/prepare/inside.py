@@ -70,7 +70,10 @@ class Inside:
         self.counted: Counter[str] = Counter()
         self._folders: dict[str, list[tuple[str, File, dict[str, list[int]]]]] = defaultdict(list)
         files = {each.path: each.file for each in archives}
-        called = dict(each for pattern in patterns for each in _candidates(raw, pattern))
+        called: dict[str, set[str]] = defaultdict(set)
+        for pattern in patterns:
+            for path, folder in _candidates(raw, pattern):
+                called[path].add(folder)
         for path in sorted(called):
             if path not in files:
                 status = (raw / path).stat()
@@ -83,10 +86,8 @@ class Inside:
         for path, file in files.items():
             for folder, matches in listings.of(path).matches.items():
                 source = f"{path}{SEPARATOR}{folder}"
-                places = {unpacked_path(source)}
-                if path in called:
-                    places.add(unpacked_path(f"{called[path]}/x{SEPARATOR}{folder}"))
-                for place in places:
+                named = {unpacked_path(f"{each}/x{SEPARATOR}{folder}") for each in called[path]}
+                for place in {unpacked_path(source)} | named:
                     self._folders[place].append((source, file, matches))
 
     def matching(self, pattern: str) -> list[Found]:

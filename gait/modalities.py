@@ -77,12 +77,17 @@ MODALITIES: dict[str, Modality] = {
     )
 }
 
+# Silhouettes, as they lie in the image, of which nothing is made: they tell who of several people
+# in a file of poses is the walker.
+WALKER_SILHOUETTES = "walker_silhouettes"
+
 # What files of further modalities beside silhouettes can be, and what is made of them. An array
 # that is there already is taken as it is, silhouettes as well.
 BESIDE: dict[str, tuple[str, ...]] = {f"pkl_{name}": (name,) for name in MODALITIES} | {
     "parsing": ("parsing",),
     "pose_text": (POSE,),
     "pose_json": (POSE,),
+    WALKER_SILHOUETTES: (),
     "smpl": ("smpl",),
     "depth": ("depth",),
     "depth_by_time": ("depth",),

@@ -7,6 +7,7 @@ far as the owners put it there.
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import tarfile
 import zipfile
@@ -21,6 +22,7 @@ import pyzipper
 from numpy.typing import NDArray
 
 Tree = dict[str, bytes]
+Joints = NDArray[np.float64]
 
 PASSWORD = "only for researchers"
 
@@ -40,12 +42,6 @@ def encoded(frame: NDArray[np.uint8], suffix: str = ".png") -> bytes:
     return bytes(cv2.imencode(suffix, frame)[1])
 
 
-def pose_text(who: int, step: int) -> bytes:
-    """The pose of a frame as text: two numbers, then x, y and confidence of 17 joints."""
-    joints = np.random.default_rng([who, step]).uniform(1, 60, 51).round(3)
-    return ",".join(map(str, [64, 88, *joints.tolist()])).encode()
-
-
 def body_model(who: int, step: int) -> bytes:
     """The parameters of a body in a frame, as an npz file."""
     rng = np.random.default_rng([who, step])
@@ -54,6 +50,24 @@ def body_model(who: int, step: int) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=True, results={0: person})  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+def joints(who: int, step: int, number: int = 17) -> Joints:
+    """Joints [number, 3] on `figure`, none of them twice: x, y, confidence."""
+    place = np.arange(number)
+    x = 32 + (who % 5 + 2) * np.sin(place + 0.25 * step)
+    return np.stack([x, 12 + 3.5 * place, 0.5 + place / 50], axis=1)
+
+
+def people(*each: Joints) -> bytes:
+    """A file of joints as OpenPose writes it."""
+    listed = [{"pose_keypoints_2d": person.ravel().tolist()} for person in each]
+    return json.dumps({"version": 1.0, "people": listed}).encode()
+
+
+def pose_text(pose: Joints) -> bytes:
+    """A file of joints as Gait3D and GREW have it, the size of the image first."""
+    return ",".join(["64", "88", *map(repr, pose.ravel().tolist())]).encode()
 
 
 # Trees.
@@ -73,6 +87,35 @@ def oumvlp(subjects: Iterable[int] = (1, 2, 3, 4), frames: int = 6) -> Tree:
     }
 
 
+# Somebody at the left border, away from the figure.
+ANOTHER = np.array([-28.0, 0.0, 0.0])
+
+
+def oumvlp_pose(subjects: Iterable[int] = (1, 2, 3, 4), frames: int = 6) -> Tree:
+    """`<subject>/<view>_<sequence>/<frame>.json` of the walkers of `oumvlp`, 18 joints.
+
+    The files of the first subject have something after their number. Of each sequence, the third
+    frame shows somebody else as well, who comes first, in the fourth nobody is found, and the
+    fifth file of the second subject is cut short.
+    """
+    tree: Tree = {}
+    for name in oumvlp(subjects, frames):
+        sequence, subject, frame = name.split("/")
+        view, _, number = sequence.removeprefix("Silhouette_").partition("-")
+        who, step = int(subject), int(frame[:4]) - 3
+        walker = joints(who, step, 18)
+        data = people(walker)
+        if step == 2:
+            data = people(walker + ANOTHER, walker)
+        elif step == 3:
+            data = people()
+        elif (who, step) == (2, 4):
+            data = data[:100]
+        ending = "_keypoints.json" if who == 1 else ".json"
+        tree[f"{subject}/{view}_{number}/{frame[:4]}{ending}"] = data
+    return tree
+
+
 # Names of GREW's sequences, which say nothing; not in order.
 GREW_SEQUENCES = ("zQ3kA9b0", "A1b2C3d4", "m0N1o2P3", "0a1B2c3D", "Hh7Gg6Ff")
 
@@ -85,7 +128,7 @@ def grew(frames: int = 6) -> Tree:
         for step in range(frames):
             stem = f"{folder}/{name}/{step + 1:05d}"
             tree[f"{stem}.png"] = encoded(figure(who, step, 64, 64))
-            tree[f"{stem}_2d_pose.txt"] = pose_text(who, step)
+            tree[f"{stem}_2d_pose.txt"] = pose_text(joints(who, step))
             tree[f"{stem}_3d_pose.txt"] = b"1,2,3"
         tree[f"{folder}/{name}_gei.png"] = encoded(figure(who, 0, 64, 64))
 
@@ -125,7 +168,7 @@ def gait3d(frames: int = 6) -> Tree:
                 image = encoded(figure(who, step))
                 tree[f"2D_Silhouettes/{stem}.png"] = image
                 tree[f"2D_Parsings/{stem}.png"] = image
-                tree[f"2D_Poses/{stem}.txt"] = pose_text(who, step)
+                tree[f"2D_Poses/{stem}.txt"] = pose_text(joints(who, step))
     return tree
 
 
@@ -138,6 +181,31 @@ def scoliosis1k(frames: int = 6) -> Tree:
         for who, condition in enumerate(("Positive", "neutral", "Negative"))
         for step in range(frames)
     }
+
+
+def scoliosis1k_pose(frames: int = 6) -> Tree:
+    """The poses of `scoliosis1k`; one frame shows a second person."""
+    return {
+        f"Scoliosis1K-pose-raw/{who:05d}/{condition}/000_180/{step:05d}.json": people(
+            *([joints(who, step, 18) + ANOTHER] if (who, step) == (1, 2) else []),
+            joints(who, step, 18),
+        )
+        for who, condition in enumerate(("Positive", "neutral", "Negative"))
+        for step in range(frames)
+    }
+
+
+def casia_b_pose(frames: int = 6) -> Tree:
+    """`<subject>/<condition>/<view>/<view>.pkl` with a list of the frames' names beside it."""
+    tree: Tree = {}
+    for who in (1, 2, 75, 76):
+        for condition in ("nm-01", "nm-05", "bg-01", "cl-01"):
+            for view in ("000", "090"):
+                folder = f"{who:03d}/{condition}/{view}"
+                poses = np.stack([joints(who, step) for step in range(frames)])
+                tree[f"{folder}/{view}.pkl"] = pickle.dumps(poses)
+                tree[f"{folder}/mapping.txt"] = b"0 001.png"
+    return tree
 
 
 def ccpg(frames: int = 6) -> Tree:

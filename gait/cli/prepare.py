@@ -39,6 +39,12 @@ class Kind(StrEnum):
     resize_bicubic = "resize_bicubic"
 
 
+class Joints(StrEnum):
+    """Which joints poses keep, see `gait.config.dataset.Pretreat`."""
+
+    coco = "coco"
+
+
 @app.command()
 def synthesize(
     dataset: Annotated[str, typer.Argument(help="A dataset with a population.")] = "SynthGait",
@@ -147,6 +153,7 @@ def pretreat(
     kind: Annotated[Kind, typer.Option(help="How frames are aligned.")] = Kind.normalise,
     least_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
     frame_order: Annotated[Order, typer.Option(help="How names are sorted.")] = Order.lexical,
+    joints: Annotated[Joints | None, typer.Option(help="Which joints poses keep; all.")] = None,
 ) -> None:
     """Align the silhouettes of a shard and write them as pkl sequences."""
     from gait.prepare.pretreat import pretreat_shard
@@ -160,6 +167,7 @@ def pretreat(
         kind.value,
         least_frames,
         frame_order.value,
+        joints.value if joints else None,
     )
     print(summary)
 

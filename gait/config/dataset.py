@@ -39,7 +39,7 @@ SUBMISSION = r"submission(?:-[A-Za-z0-9_.+=-]+)?"
 
 
 class Pretreat(Strict):
-    """How silhouettes become the frames that models read.
+    """How silhouettes, and poses, become the frames that models read.
 
     Attributes:
         kind: 'normalise' crops each figure and centres it, 'ccpg' does so as that dataset is
@@ -49,12 +49,15 @@ class Pretreat(Strict):
         least_frames: shorter sequences are dropped.
         frame_order: how file names are sorted; 'lexical' as published, so that f10 comes before
             f9, or 'natural', by the numbers in them.
+        joints: 'coco' keeps COCO's 17 joints of poses, whatever order they come in; without it,
+            joints stay as they come.
     """
 
     kind: Literal["normalise", "ccpg", "as_is", "resize", "resize_bicubic"] = "normalise"
     size_px: PositiveInt = 64
     least_frames: PositiveInt = 1
     frame_order: Literal["lexical", "natural"] = "lexical"
+    joints: Literal["coco"] | None = None
 
     @field_validator("size_px")
     @classmethod
@@ -140,7 +143,8 @@ class Dataset(Strict):
         beside: files of further modalities, or of all where there are no silhouette images, by
             what they are: a path below the raw folder with `{subject}`, `{condition}`, `{view}`,
             or `{folder}` for that of the sequence, and a file name in which `*` stands for
-            anything.
+            anything. Where one layout finds silhouettes and another poses, `{folder}` is that of
+            the poses.
         pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
         expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.

@@ -143,7 +143,7 @@ class DataFlow:
 
     def pretreatment(self, dataset: str) -> str:
         """The options by which `gait pretreat` does what the dataset wants."""
-        options = self.dataset(dataset).pretreat.model_dump(mode="json")
+        options = self.dataset(dataset).pretreat.model_dump(mode="json", exclude_none=True)
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
 
     def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:

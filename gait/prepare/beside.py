@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from operator import attrgetter
@@ -39,6 +39,7 @@ def with_files_beside(
     ignored: Mapping[str, int],
     patterns: Mapping[str, str],
     inside: Inside,
+    folders: Mapping[SequenceKey, str],
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
@@ -52,6 +53,7 @@ def with_files_beside(
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
         inside: those that lie in archives.
+        folders: what `{folder}` stands for, where that is not the folder of the row itself.
 
     Raises:
         DataError: a folder cannot be listed, a path leads out of the raw folder, files of one kind
@@ -63,7 +65,9 @@ def with_files_beside(
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
     for pattern in dict.fromkeys(patterns.values()):
-        filled = {row.key: _filled(pattern, row) for row in images}
+        filled = {
+            row.key: _filled(pattern, row.key, folders.get(row.key, row.source)) for row in images
+        }
         files = {key: matching(raw, each) for key, each in filled.items()}
         packed = {key: inside.matching(each) for key, each in filled.items()}
         if not any(files.values()) and not any(packed.values()):
@@ -150,13 +154,20 @@ def patterns_of(row: CatalogueRow) -> dict[str, str]:
     return listed
 
 
+def with_kinds(row: CatalogueRow, kinds: Collection[str]) -> CatalogueRow:
+    """The row with no other kinds of files beside it than these."""
+    listed = patterns_of(row).keys() & kinds
+    text = _text({kind: each for kind, each in json.loads(row.beside).items() if kind in listed})
+    return replace(row, beside=text)
+
+
 def _text(beside: dict[str, tuple[str, str]]) -> str:
     return json.dumps(beside, sort_keys=True) if beside else ""
 
 
-def _filled(pattern: str, row: CatalogueRow) -> str:
+def _filled(pattern: str, key: SequenceKey, own: str) -> str:
     folder, _, name = pattern.rpartition("/")
-    return f"{folder.format(folder=unpacked_path(row.source), **row.key._asdict())}/{name}"
+    return f"{folder.format(folder=unpacked_path(own), **key._asdict())}/{name}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

@@ -17,7 +17,7 @@ from gait.prepare.inside import Inside
 from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
-from gait.prepare.tree import Layout, Scan, walk
+from gait.prepare.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
 from gait.types import CatalogueRow, SequenceKey
 
 __all__ = [
@@ -108,6 +108,9 @@ def scan(
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
+    Where one finds silhouettes and another poses, a file a frame, the sequences are those of the
+    silhouettes, and the poses lie beside them.
+
     Args:
         raw: the dataset's raw folder, only read.
         layouts: names of the layouts that the dataset may have; without any there is nothing to
@@ -119,7 +122,8 @@ def scan(
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
-            in two, or holds a sequence twice; or the password of an archive is missing or wrong.
+            in two that cannot be paired, or holds a sequence twice; or the password of an archive
+            is missing or wrong.
         ConfigError: no layout has one of the names.
     """
     known: dict[str, Layout] = {
@@ -137,6 +141,16 @@ def scan(
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
         raise DataError(_nothing_found(raw, known, scans, obtain, listings))
+    # Silhouettes first.
+    found.sort(key=lambda each: each[1].rows[0].kind in WITHOUT_SILHOUETTES)
+    folders: dict[SequenceKey, str] = {}
+    further: list[ArchiveFile] = []
+    if len(found) == 2 and _is_beside(found[1][1], found[0][1]):
+        name, other = found.pop()
+        _refuse_duplicates(raw, other.rows)
+        folders = {row.key: row.source for row in other.rows}
+        further = other.archives
+        found = [(f"{found[0][0]} and {name}", found[0][1])]
     if len(found) > 1:
         forms = " and ".join(
             f"{len(each.rows)} sequences of {name} (such as {min(_sources(each.rows))})"
@@ -149,9 +163,17 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    inside = Inside(raw, only.archives, patterns.values(), listings)
-    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside)
+    inside = Inside(raw, only.archives, further, patterns.values(), listings)
+    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside, folders)
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
+
+
+def _is_beside(other: Scan, first: Scan) -> bool:
+    """Whether one scan found poses, a file a frame, and the other silhouettes for them."""
+    kinds = {row.kind for row in first.rows}
+    return not kinds & {*WITHOUT_SILHOUETTES, "video"} and all(
+        row.kind == "poses" for row in other.rows
+    )
 
 
 def _refuse_duplicates(raw: Path, rows: list[CatalogueRow]) -> None:

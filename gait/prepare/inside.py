@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gait.prepare.archives import READ, SEPARATOR, unpacked_path
 from gait.prepare.listing import Listings, count_damage, member_digest
@@ -41,14 +42,15 @@ class Found:
 class Inside:
     """The folders in archives that hold files of further modalities.
 
-    They are looked for in archives that hold sequences, and where a pattern begins without a
-    field, as `2D_Poses/{subject}/*.txt` does: in archives in that folder, and in those that are
-    called like it and lie beside it. What is in `2D_Poses.zip` is also found as if that were
-    unpacked to a folder `2D_Poses`.
+    They are looked for in archives that hold sequences; where a pattern begins without a field, as
+    `2D_Poses/{subject}/*.txt` does, in archives in that folder; and in those that are called like
+    it and lie beside it, also where its name has fields and more, as `Silhouette_{view}/` does.
+    What is in `2D_Poses.zip` is also found as if that were unpacked to a folder `2D_Poses`.
 
     Args:
         raw: the dataset's raw folder.
         archives: those that the layout knows.
+        further: those that it does not know and another one does.
         patterns: where the files of each kind lie, as in a dataset.yaml.
         listings: tells what archives hold; it has to know the patterns of names.
 
@@ -64,6 +66,7 @@ class Inside:
         self,
         raw: Path,
         archives: Iterable[ArchiveFile],
+        further: Iterable[ArchiveFile],
         patterns: Collection[str],
         listings: Listings,
     ) -> None:
@@ -74,7 +77,7 @@ class Inside:
         for pattern in patterns:
             for path, folder in _candidates(raw, pattern):
                 called[path].add(folder)
-        for path in sorted(called):
+        for path in sorted(called.keys() | {each.path for each in further}):
             if path not in files:
                 status = (raw / path).stat()
                 files[path] = File(Path(path).name, status.st_size, status.st_mtime_ns)
@@ -105,14 +108,25 @@ class Inside:
 def _candidates(raw: Path, pattern: str) -> Iterator[tuple[str, str]]:
     """Archives that may hold what lies in the folders that a pattern begins with, each with the
     folder that it would be unpacked to."""
-    folders = pattern.partition("{")[0].split("/")[:-1]
-    names = ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
+    above = PurePosixPath()
+    for name in pattern.split("/")[:-1]:
+        called = re.compile(".+".join(map(re.escape, re.split(r"\{\w+\}", name))), re.DOTALL)
+        is_any = called.pattern == ".+"
+        for archive, stem in _archives(raw, above.as_posix()) if above.parts or not is_any else ():
+            if called.fullmatch(stem):
+                yield (above / archive).as_posix(), (above / stem).as_posix()
+            if above.parts:
+                yield (above / archive).as_posix(), above.as_posix()
+        if "{" in name:
+            return
+        above /= name
+
+
+def _archives(raw: Path, folder: str) -> Iterator[tuple[str, str]]:
+    """The names of archives right in a folder, as they are and without their suffix."""
     root = raw.resolve()
-    for name in names:
-        paths = {raw / f"{name}{suffix}": name for suffix in READ}
-        if (raw / name).is_dir():
-            paths |= {each: name for each in (raw / name).iterdir()}
-        for path, folder in paths.items():
-            is_here = path.is_file() and path.resolve().is_relative_to(root)
-            if is_here and path.name.lower().endswith(READ) and not is_system(path.name):
-                yield path.relative_to(raw).as_posix(), folder
+    for path in sorted((raw / folder).iterdir()) if (raw / folder).is_dir() else ():
+        suffix = next((each for each in READ if path.name.lower().endswith(each)), "")
+        is_here = path.is_file() and path.resolve().is_relative_to(root)
+        if suffix and is_here and not is_system(path.name):
+            yield path.name, path.name[: -len(suffix)]

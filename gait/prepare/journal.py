@@ -21,6 +21,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.manifest import (
     COLUMNS,
+    NEEDED,
     ManifestRow,
     pkl_name,
     read_table,
@@ -119,7 +120,7 @@ class Journal:
         # A journal that is missing or unusable costs time, nothing else.
         entries: dict[SequenceKey, _Entry] = {}
         with suppress(DataError, ValueError):
-            for line in read_table(self._path(name), (*COLUMNS, "state", "pkl_state")):
+            for line in read_table(self._path(name), (*NEEDED, "state", "pkl_state")):
                 row = row_of(line)
                 known = entries.get(row.key, _Entry((), line["state"], ()))
                 entries[row.key] = _Entry(

@@ -21,11 +21,12 @@ COLUMNS = (
     "frames_read",
     "frames_kept",
     "dropped",
+    "guessed",
     "fingerprint",
     "sha256",
 )
-# Manifests of former versions know silhouettes only.
-_NEEDED = tuple(column for column in COLUMNS if column != "modality")
+# Manifests of former versions know silhouettes only, and no guesses.
+NEEDED = tuple(column for column in COLUMNS if column not in ("modality", "guessed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ManifestRow:
         fingerprint: digest of the sources; empty when they are unknown.
         sha256: digest of the frames, see `gait.prepare.pkl.digest_of`; empty without a pkl.
         modality: what the pkl holds, a name in `gait.modalities`.
+        guessed: number of the sequence's frames in which something had to be guessed, by what.
     """
 
     key: SequenceKey
@@ -51,6 +53,7 @@ class ManifestRow:
     fingerprint: str = ""
     sha256: str = ""
     modality: str = SILHOUETTES
+    guessed: dict[str, int] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -60,7 +63,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         DataError: the file is missing, or is not such a table.
     """
     rows = []
-    for number, line in enumerate(read_table(path, _NEEDED), start=2):
+    for number, line in enumerate(read_table(path, NEEDED), start=2):
         try:
             rows.append(row_of(line))
         except ValueError as error:
@@ -86,6 +89,7 @@ def row_of(line: Mapping[str, str]) -> ManifestRow:
         line["fingerprint"],
         line["sha256"],
         modality,
+        parse_drops(line.get("guessed", "")),
     )
 
 
@@ -100,6 +104,7 @@ def texts_of(row: ManifestRow) -> dict[str, str]:
         "frames_read": str(row.frames_read),
         "frames_kept": str(row.frames_kept),
         "dropped": format_drops(row.dropped),
+        "guessed": format_drops(row.guessed),
         "fingerprint": row.fingerprint,
         "sha256": row.sha256,
     }

@@ -37,6 +37,7 @@ class PackSummary:
         left_out: sequences without a pkl.
         left_out_frames: their frames, by the reason each was dropped for.
         dropped: frames dropped from all sequences, by reason.
+        guessed: frames in which something had to be guessed, by what.
         others: the modalities besides.
     """
 
@@ -47,6 +48,7 @@ class PackSummary:
     left_out: int
     left_out_frames: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    guessed: Counter[str] = field(default_factory=Counter)
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -59,6 +61,8 @@ class PackSummary:
         ]
         if self.dropped:
             parts.append(f"frames dropped before: {told(self.dropped)}")
+        if self.guessed:
+            parts.append(f"guessed in frames: {told(self.guessed)}")
         if self.left_out:
             parts.append(
                 f"{self.left_out:,} sequences left out without a usable frame"
@@ -141,6 +145,7 @@ def pack(
         left_out=len(empty),
         left_out_frames=_drops(empty),
         dropped=_drops(rows),
+        guessed=sum((Counter(row.guessed) for row in rows), Counter()),
         others=tuple(modalities[1:]),
     )
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
@@ -17,6 +17,7 @@ ALGORITHM = "pose-files-1"
 
 UNREADABLE = "unreadable pose"
 NOBODY = "nobody in the frame"
+GUESSED = "walker of several people"
 
 # The size of the image comes before the joints of COCO, each as x, y and confidence.
 _TEXT_LEADS = 2
@@ -34,11 +35,13 @@ class Poses:
         keys: what each frame is called in all modalities, [m].
         pose: float64 [m, v, 3]: x and y in pixels, confidence.
         problems: the reason for each of the other frames, by its key.
+        guessed: what had to be guessed in a usable frame, by its key.
     """
 
     keys: list[str]
     pose: NDArray[np.float64]
     problems: dict[str, str]
+    guessed: dict[str, str] = field(default_factory=dict)
 
 
 def poses_of_texts(files: Iterable[tuple[str, bytes]]) -> Poses:
@@ -65,12 +68,15 @@ def poses_of_json(
     Of several people in a frame the walker is who lies most on the silhouette: whose joints, each
     in the pixel it lies in, have the largest sum of gray values. Somebody with a joint outside the
     image comes after all others, and the first of equals is taken; so is the first person of a
-    frame without a silhouette. This is the published choice, which published poses depend on.
+    frame without a silhouette, which is a guess. This is the published choice, which published
+    poses depend on.
 
     Args:
         files: name and content of each, in the order of frames.
-        silhouettes: uint8 [h, w] by the key of the frame, see `json_key`.
+        silhouettes: uint8 [h, w] by the key of the frame, see `json_key`; asked for only where
+            there are several people.
     """
+    guessed: dict[str, str] = {}
 
     def read(name: str, data: bytes) -> Joints | str:
         listed = json.loads(data)["people"]
@@ -78,10 +84,15 @@ def poses_of_json(
             return NOBODY
         people = np.array([each["pose_keypoints_2d"] for each in listed], np.float64)
         people = people.reshape(len(people), -1, 3)
-        silhouette = silhouettes.get(json_key(name)) if len(people) > 1 else None
-        return np.asarray(people[0 if silhouette is None else walker(people, silhouette)])
+        if len(people) == 1:
+            return np.asarray(people[0])
+        silhouette = silhouettes.get(json_key(name))
+        if silhouette is None:
+            guessed[json_key(name)] = GUESSED
+            return np.asarray(people[0])
+        return np.asarray(people[walker(people, silhouette)])
 
-    return _poses(files, json_key, read)
+    return replace(_poses(files, json_key, read), guessed=guessed)
 
 
 def text_key(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import MODALITIES, POSE
+from gait.types import SequenceKey
+
+OTHER_LENGTH = "pose of another length than the video"
+BROKEN = "unusable pose file"
+PROBLEMS = (OTHER_LENGTH, BROKEN)
 
 _UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 _EXPECTED = "float32 [frames, joints, 3] named 'pose' in a .npz file"
@@ -67,3 +73,29 @@ def load_pose(path: Path) -> NDArray[np.float32]:
             "found as 0, 0 with confidence 0"
         )
     return joints
+
+
+def pose_of_frames(
+    path: Path, key: SequenceKey, frames_read: int, numbers: NDArray[np.integer]
+) -> tuple[NDArray[np.float32] | None, str]:
+    """The joints in some frames of a video, or none and the reason, which is reported on stderr.
+
+    Args:
+        path: the video's file of joints.
+        key: its sequence.
+        frames_read: how many frames it has.
+        numbers: which of them are wanted, from 0.
+    """
+    try:
+        pose = load_pose(path)
+    except DataError as error:
+        print(f"{key}: {error}", file=sys.stderr)
+        return None, BROKEN
+    if len(pose) != frames_read or numbers.max() >= len(pose):
+        print(
+            f"{key}: {path}: expected the joints in each of the {frames_read} frames of the "
+            f"video, got those in {len(pose)}; estimate them from that video, or remove the file",
+            file=sys.stderr,
+        )
+        return None, OTHER_LENGTH
+    return pose[numbers], ""

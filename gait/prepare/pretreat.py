@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,11 +18,12 @@ from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import skeleton_maps, tracks
+from gait.prepare import poses, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.frames import Frame, natural
+from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import (
     ManifestRow,
@@ -35,7 +35,6 @@ from gait.prepare.manifest import (
 )
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import digest_of, write_pkl
-from gait.prepare.poses import load_pose
 from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
@@ -69,8 +68,16 @@ _MASK_COLUMNS = (
     "fingerprint",
 )
 
-_OTHER_LENGTH = "pose of another length than the video"
-_BROKEN_POSE = "unusable pose file"
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What a dataset wants of its sequences, see `pretreat_shard`."""
+
+    size_px: int
+    align: Callable[[Frames, int], Aligned]
+    least_frames: int
+    order: Callable[[str], Any]
+    joints: Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,7 @@ def pretreat_shard(
     kind: str = "normalise",
     least_frames: int = 1,
     frame_order: str = "lexical",
+    joints: str | None = None,
 ) -> ShardSummary:
     """Align every sequence of a shard and write its pkl files and, last, the shard's manifest.
 
@@ -167,7 +175,8 @@ def pretreat_shard(
         size_px: height and width of the aligned frames.
         kind: how frames are aligned, a name in `KINDS`.
         least_frames: nothing is kept of a sequence with fewer usable frames.
-        frame_order: how images are sorted by name, a name in `ORDERS`.
+        frame_order: how images, or poses without any, are sorted by name, a name in `ORDERS`.
+        joints: which joints poses keep, a name in `gait.prepare.joints`.
 
     Raises:
         DataError: a table, a source or a file of masks cannot be used, or a file not be written.
@@ -179,17 +188,20 @@ def pretreat_shard(
     # As journals of former versions have it, where there was no choice.
     if (kind, least_frames, frame_order) != ("normalise", 1, "lexical"):
         settings += f" {kind}, {least_frames} frames, {frame_order}"
+    if joints:
+        settings += f" {joints}"
+    rules = _Rules(size_px, KINDS[kind], least_frames, ORDERS[frame_order], JOINTS[joints])
     tasks = _tasks(shard, raw, root, settings)
     journal = Journal(root, "pretreat", {task.key: task.archive for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(journal.name(task.key) for task in waiting)
-    for task, frames, beside in _sources(waiting, raw, root, ORDERS[frame_order]):
+    for task, frames, beside in _sources(waiting, raw, root, rules.order):
         journal.make_room(task.key, task.modalities)
-        rows = _pretreat(task, frames, beside, root, size_px, KINDS[kind], least_frames)
+        rows = _pretreat(task, frames, beside, root, rules)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
-        has_bad_pose = any(reason in rows[0].dropped for reason in (_OTHER_LENGTH, _BROKEN_POSE))
+        has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
         journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
         summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
@@ -202,6 +214,7 @@ def pretreat_shard(
     write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
     for row, *_ in done.values():
         summary.add(row.frames_read, row.frames_kept, row.dropped)
+        summary.guessed.update(row.guessed)
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -288,9 +301,7 @@ def _pretreat(
     blocks: Iterator[_Block],
     beside: dict[str, Files],
     root: Path,
-    size_px: int,
-    kind: Callable[[Frames, int], Aligned],
-    least_frames: int,
+    rules: _Rules,
 ) -> tuple[ManifestRow, ...]:
     """Align one sequence and write its pkl files, or remove those of a former run.
 
@@ -305,7 +316,7 @@ def _pretreat(
     images: dict[str, NDArray[np.uint8]] = {}
     frames_seen = 0
     for block in blocks:
-        aligned = kind(block.frames, size_px)
+        aligned = rules.align(block.frames, rules.size_px)
         kept.append(aligned.frames)
         numbers.append(block.numbers[aligned.kept])
         dropped.update(aligned.dropped)
@@ -319,14 +330,17 @@ def _pretreat(
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, ragged.Frames] = {}
+    guessed: dict[str, int] = {}
     if task.is_without_silhouettes:
-        joined = _joined(task, {}, {}, beside, size_px)
-        found, dropped = joined.frames, Counter(joined.dropped)
+        joined = _joined(task, {}, {}, beside, rules)
+        found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
         frames_read = joined.number + dropped.total()
     elif any(map(len, kept)):
         found[SILHOUETTES] = np.concatenate(kept)
         if task.pose is not None:
-            pose, problem = _joints(task.pose, task.key, frames_read, np.concatenate(numbers))
+            pose, problem = poses.pose_of_frames(
+                task.pose, task.key, frames_read, np.concatenate(numbers)
+            )
             if pose is None:
                 # Whatever else the sequence has, nobody knows that it is of the same walk.
                 dropped[problem] += len(found.pop(SILHOUETTES))
@@ -334,19 +348,21 @@ def _pretreat(
                 found[POSE] = pose
         elif task.beside:
             silhouettes = {SILHOUETTES: tracks.Track(keys, found[SILHOUETTES], problems)}
-            joined = _joined(task, silhouettes, images, beside, size_px)
-            found, dropped = joined.frames, Counter(joined.dropped)
+            joined = _joined(task, silhouettes, images, beside, rules)
+            found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
             frames_read = joined.number + dropped.total()
     usable = min(map(len, found.values()), default=0)
-    if 0 < usable < least_frames:
-        dropped[f"sequence of fewer than {least_frames} frames"] += usable
-        found = {}
-    if SKELETON_MAPS not in found and isinstance(joints := found.get(POSE), np.ndarray):
-        found[SKELETON_MAPS] = skeleton_maps.skeleton_maps(joints, size_px)
+    if 0 < usable < rules.least_frames:
+        dropped[f"sequence of fewer than {rules.least_frames} frames"] += usable
+        found, guessed = {}, {}
+    if isinstance(joints := found.get(POSE), np.ndarray):
+        found = found | _with_maps(task, joints, SKELETON_MAPS not in found, rules)
     for modality in task.modalities:
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
-    row = ManifestRow(task.key, "", frames_read, 0, dict(dropped), task.fingerprint)
+    row = ManifestRow(
+        task.key, "", frames_read, 0, dict(dropped), task.fingerprint, guessed=guessed
+    )
     if not found:
         # The modality that the others of the dataset are counted by.
         has_none = task.is_without_silhouettes and SILHOUETTES not in task.made
@@ -362,32 +378,26 @@ def _joined(
     silhouettes: dict[str, tracks.Track],
     images: tracks.Silhouettes,
     beside: dict[str, Files],
-    size_px: int,
+    rules: _Rules,
 ) -> tracks.Joined:
     """The silhouettes, if there are any, with what lies beside them."""
     try:
-        return tracks.join(silhouettes | tracks.read_tracks(beside, size_px, images))
+        return tracks.join(silhouettes | tracks.read_tracks(beside, rules.size_px, images))
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
 
 
-def _joints(
-    path: Path, key: SequenceKey, frames_read: int, numbers: NDArray[np.integer]
-) -> tuple[NDArray[np.float32] | None, str]:
-    """The joints in the frames of these numbers, or none and the reason, which is reported."""
+def _with_maps(
+    task: _Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
+) -> dict[str, ragged.Frames]:
+    """The pose with the joints that are wanted, and skeleton maps drawn from it."""
     try:
-        pose = load_pose(path)
+        made: dict[str, ragged.Frames] = {POSE: rules.joints(pose)}
+        if are_maps_wanted:
+            made[SKELETON_MAPS] = skeleton_maps.skeleton_maps(rules.joints(pose), rules.size_px)
     except DataError as error:
-        print(f"{key}: {error}", file=sys.stderr)
-        return None, _BROKEN_POSE
-    if len(pose) != frames_read or numbers.max() >= len(pose):
-        print(
-            f"{key}: {path}: expected the joints in each of the {frames_read} frames of the "
-            f"video, got those in {len(pose)}; estimate them from that video, or remove the file",
-            file=sys.stderr,
-        )
-        return None, _OTHER_LENGTH
-    return pose[numbers], ""
+        raise DataError(f"sequence {task.key}: {error}") from None
+    return made
 
 
 def _written(row: ManifestRow, frames: ragged.Frames, root: Path) -> ManifestRow:

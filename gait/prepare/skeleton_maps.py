@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.prepare.joints import to_coco
+
 # Raised when the same poses would give other maps than before.
 ALGORITHM = "skeleton-1"
 
@@ -19,8 +21,6 @@ LIMBS = (
     (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16), (11, 12),
 )  # fmt: skip
 HIPS = (11, 12)
-# The joints of OpenPose's 18 that are COCO's 17, in COCO's order; the neck is left out.
-OPENPOSE_TO_COCO = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
 
 # Widths in pixels of the canvas that is drawn on.
 _CANVAS_PX = 128
@@ -61,6 +61,9 @@ def skeleton_maps(pose: NDArray[np.floating], size_px: int) -> NDArray[np.uint8]
     Returns:
         uint8 [s, 2, size, size]: limbs, joints.
 
+    Raises:
+        DataError: poses have other joints.
+
     Source: Fan et al., "SkeletonGait: Gait Recognition Using Skeleton Maps", AAAI 2024,
     arXiv 2311.13444.
     """
@@ -81,8 +84,7 @@ def skeleton_maps(pose: NDArray[np.floating], size_px: int) -> NDArray[np.uint8]
 
 def normalised(pose: Floats) -> Floats:
     """The pose in COCO's order, completed, scaled to one height and centred, [s, 17, 3]."""
-    if pose.shape[1] == len(OPENPOSE_TO_COCO) + 1:
-        pose = pose[:, OPENPOSE_TO_COCO]
+    pose = to_coco(pose)
     points = _completed(pose[..., :2])
     centre = points[:, HIPS].mean(axis=1, keepdims=True)
     height = np.ptp(points[..., 1], axis=1)[:, None, None]

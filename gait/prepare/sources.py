@@ -66,7 +66,8 @@ def read_material(
     root: Path | None = None,
     order: Callable[[str], Any] = str,
 ) -> Iterator[Material]:
-    """What each row is made from, its frames in an order of their names.
+    """What each row is made from, its frames in an order of their names; where it has no
+    silhouettes, all of its files are.
 
     Each row comes exactly once: those of folders in the order given, then archive by archive those
     of archives, each as soon as the last of its files has passed, so that an archive is read
@@ -202,14 +203,16 @@ class _Reader:
         taken: dict[str, dict[str, Read]] = {}
         for unpacking in archives.values():
             taken |= unpacking.take(row.key)
+        # With silhouettes, the order is theirs, or that of clouds, whose names are times.
+        order = self._order if row.kind in WITHOUT_SILHOUETTES else str
         beside: dict[str, Files] = {}
         for kind, pattern in patterns_of(row).items():
             if _archive(pattern):
                 above = pattern.rpartition("/")[0]
-                files = taken.get(kind, {})
-                beside[kind] = [(f"{above}/{name}", data) for name, (data, _) in files.items()]
+                files = sorted(taken.get(kind, {}).items(), key=lambda each: order(each[0]))
+                beside[kind] = [(f"{above}/{name}", data) for name, (data, _) in files]
             else:
-                entries = matching(self._raw, pattern)
+                entries = sorted(matching(self._raw, pattern), key=lambda each: order(each.name))
                 beside[kind] = ((entry.path, _content(entry.path)) for entry in entries)
         if row.kind in WITHOUT_SILHOUETTES:
             return Material(row, iter(()), beside)

@@ -25,6 +25,7 @@ class ShardSummary:
         frames_read: frames of the sources.
         frames_kept: frames with a silhouette.
         dropped: number of the other frames, by reason; 1 for a video without any frame.
+        guessed: number of the frames in which something had to be guessed, by what.
         frames_done: frames worked on in this run.
         seconds: time this run took.
     """
@@ -37,6 +38,7 @@ class ShardSummary:
     frames_read: int = 0
     frames_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    guessed: Counter[str] = field(default_factory=Counter)
     frames_done: int = 0
     seconds: float = 0.0
 
@@ -55,6 +57,8 @@ class ShardSummary:
         ]
         if self.dropped:
             parts.append(f"dropped: {told(self.dropped)}")
+        if self.guessed:
+            parts.append(f"guessed: {told(self.guessed)}")
         if self.empty:
             parts.append(f"{self.empty:,} sequences without a usable frame")
         if self.broken:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePath
 from tempfile import NamedTemporaryFile
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES, POINTS, POSE, RGB
+from gait.modalities import MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.pkl import frames_of
@@ -54,6 +55,7 @@ class Track:
             of other tracks instead of the one of the same key.
         length: where the track comes as one file, in which a frame is known by its place only,
             which is its key: how many frames that file has.
+        guessed: what had to be guessed in a frame that is there, by its key.
     """
 
     keys: list[str]
@@ -61,6 +63,7 @@ class Track:
     problems: dict[str, str]
     by_time: bool = False
     length: int | None = None
+    guessed: Mapping[str, str] = field(default_factory=dict)
 
 
 # Files, the size of aligned silhouettes in pixels, and the silhouettes, to tracks by modality.
@@ -75,11 +78,13 @@ class Joined:
         frames: of each modality, of one length; none where no frame has them all.
         number: that length.
         dropped: number of the frames that are not there, by reason.
+        guessed: number of the frames in which something had to be guessed, by what.
     """
 
     frames: dict[str, Frames]
     number: int
     dropped: dict[str, int]
+    guessed: dict[str, int] = field(default_factory=dict)
 
 
 def join(tracks: Mapping[str, Track]) -> Joined:
@@ -113,7 +118,14 @@ def join(tracks: Mapping[str, Track]) -> Joined:
         for modality, track in tracks.items()
         if number
     }
-    return Joined(frames, number, dict(sorted(dropped.items())))
+    guessed = Counter(
+        track.guessed[key]
+        for modality, track in tracks.items()
+        if track.guessed
+        for key in (track.keys[position] for position in positions[modality])
+        if key in track.guessed
+    )
+    return Joined(frames, number, dict(sorted(dropped.items())), dict(guessed))
 
 
 def _chosen(frames: Frames, positions: NDArray[np.int64]) -> Frames:
@@ -146,15 +158,47 @@ def read_tracks(
     Args:
         beside: the files of each kind, see `gait.prepare.beside`.
         size_px: height and width that silhouettes are aligned to.
-        silhouettes: needed for `pose_json`, to choose the walker of several people.
+        silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
+            `walker_silhouettes` are there, these are used instead.
 
     Raises:
         DataError: a file cannot be read, or there are several where one is wanted.
     """
     tracks: dict[str, Track] = {}
+    if WALKER_SILHOUETTES in beside:
+        silhouettes = _Unread(beside[WALKER_SILHOUETTES])
     for kind, files in beside.items():
-        tracks |= KINDS[kind](files, size_px, silhouettes)
+        if kind != WALKER_SILHOUETTES:
+            tracks |= KINDS[kind](files, size_px, silhouettes)
     return tracks
+
+
+class _Unread(Silhouettes):
+    """Images by the key of their frame, read when one is asked for, decoded when it is that one.
+
+    Few frames show several people, and silhouettes are asked for in these only. A broken one is
+    not there.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[str, bytes]]:
+        return {PurePath(name).stem: (name, data) for name, data in self._files}
+
+    def __getitem__(self, key: str) -> NDArray[np.uint8]:
+        name, data = self._read[key]
+        try:
+            return _decoded(data, name, cv2.IMREAD_GRAYSCALE)
+        except (DataError, cv2.error):
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
@@ -175,7 +219,7 @@ def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
 
 def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
     poses = pose_files.poses_of_json(files, silhouettes)
-    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+    return {POSE: Track(poses.keys, poses.pose, poses.problems, guessed=poses.guessed)}
 
 
 def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
@@ -272,7 +316,7 @@ def _places(frames: int) -> list[str]:
     return [str(place) for place in range(frames)]
 
 
-# How each kind in `gait.modalities.BESIDE` is read.
+# How each kind in `gait.modalities.BESIDE` is read of which something is made.
 KINDS: dict[str, Reader] = {
     "video_unpadded": _video_unpadded,
     **{f"pkl_{modality}": _array(modality) for modality in MODALITIES},
@@ -293,14 +337,14 @@ KINDS: dict[str, Reader] = {
 
 def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
     """The keys of decoded images, these images, and what is wrong with the others."""
+    return _readable(files, lambda data, name: _decoded(data, name, flags), UNREADABLE)
 
-    def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-        if image is None:
-            raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
-        return np.asarray(image, np.uint8)
 
-    return _readable(files, decoded, UNREADABLE)
+def _decoded(data: bytes, name: str, flags: int) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
+    return np.asarray(image, np.uint8)
 
 
 def _readable(

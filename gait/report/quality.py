@@ -21,6 +21,8 @@ NO_FRAME = "no frame to begin with"
 
 _BLOCK_FRAMES = 8192
 _MANIFEST = ("subject", "condition", "view", "pkl", "frames_read", "frames_kept", "dropped")
+# Columns that manifests of former versions lack.
+_ADDED = {"modality": "str", "guessed": "str"}
 _INDEX = ("subject", "condition", "view", "start", "frames")
 
 
@@ -29,9 +31,10 @@ class Line:
     """A row of `quality.csv`.
 
     Attributes:
-        what: 'kept', 'dropped' (frames, by reason), 'left out' (sequences, by their commonest
-            reason), 'view' or 'condition' (what is kept), 'length' (kept sequences by length).
-        name: the reason, view, condition or length; empty for what is kept in all.
+        what: 'kept', 'dropped' (frames, by reason), 'guessed' (kept frames, by what had to be
+            guessed), 'left out' (sequences, by their commonest reason), 'view' or 'condition'
+            (what is kept), 'length' (kept sequences by length).
+        name: the reason, guess, view, condition or length; empty for what is kept in all.
         sequences: how many it concerns.
         frames: how many frames.
     """
@@ -123,7 +126,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     numbers = ("start", "frames", "frames_read", "frames_kept")
     kinds = {name: "int64" if name in numbers else "str" for name in columns}
     try:
-        table = pd.read_csv(path, dtype=kinds | {"modality": "str"}, na_filter=False)
+        table = pd.read_csv(path, dtype=kinds | _ADDED, na_filter=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: expected a table of sequences ({error}); run again") from None
     if missing := [name for name in columns if name not in table]:
@@ -140,14 +143,19 @@ def _lines(table: pd.DataFrame) -> Iterator[Line]:
     for text, read, number in zip(
         table["dropped"], table["frames_read"], table["frames_kept"], strict=True
     ):
-        dropped = _dropped(text)
+        dropped = _counts(text)
         sequences.update(dropped.keys())
         frames.update(dropped)
         if not number:
             reason = max(sorted(dropped), key=lambda each: dropped[each], default=NO_FRAME)
             left_out[reason].append(read)
-    for reason, count in sorted(frames.items(), key=lambda each: (-each[1], each[0])):
-        yield Line("dropped", reason, sequences[reason], count)
+    yield from _by_frames("dropped", sequences, frames)
+    guessed = [_counts(text) for text in table.get("guessed", ())]
+    yield from _by_frames(
+        "guessed",
+        Counter(what for each in guessed for what in each),
+        sum(map(Counter, guessed), Counter[str]()),
+    )
     for reason, numbers in sorted(left_out.items()):
         yield Line("left out", reason, len(numbers), sum(numbers))
     for what in ("view", "condition"):
@@ -170,7 +178,13 @@ def length_edges(lengths: NDArray[np.int64]) -> list[int]:
     return list(range(0, longest + width, width))
 
 
-def _dropped(text: str) -> dict[str, int]:
+def _by_frames(what: str, sequences: Counter[str], frames: Counter[str]) -> Iterator[Line]:
+    """Lines of one kind, the one of most frames first."""
+    for name, count in sorted(frames.items(), key=lambda each: (-each[1], each[0])):
+        yield Line(what, name, sequences[name], count)
+
+
+def _counts(text: str) -> dict[str, int]:
     """Frames by reason, from `reason:count;reason:count`."""
     parts = [item.rpartition(":") for item in text.split(";") if item]
     return {reason: int(count) for reason, _, count in parts}

@@ -62,12 +62,15 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    parts = {what: _of(quality, what) for what in ("kept", "dropped", "left out", "view")}
+    parts = {
+        what: _of(quality, what) for what in ("kept", "dropped", "guessed", "left out", "view")
+    }
     text = environment.get_template("quality.html.j2").render(
         dataset=dataset,
         modality=quality.modality,
         kept=parts["kept"][0],
         dropped=parts["dropped"],
+        guessed=parts["guessed"],
         left_out=parts["left out"],
         views=parts["view"],
         conditions=_of(quality, "condition"),

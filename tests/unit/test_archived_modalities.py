@@ -194,12 +194,8 @@ def test_ccpg_in_any_archive(tmp_path: Path) -> None:
 
 
 def test_poses_beside_silhouettes_as_deep_as_grew_has_them(tmp_path: Path) -> None:
-    whole = {
-        name.replace("_2d_pose.txt", ".txt"): data
-        for name, data in raw_trees.grew().items()
-        if "3d_pose" not in name
-    }
-    del whole["test/probe/m0N1o2P3/00002.txt"]
+    whole = raw_trees.grew()
+    del whole["test/probe/m0N1o2P3/00002_2d_pose.txt"]
     root, ignored = same_from(
         tmp_path,
         "GREW",
@@ -207,10 +203,10 @@ def test_poses_beside_silhouettes_as_deep_as_grew_has_them(tmp_path: Path) -> No
         lambda raw: secret(raw, raw_trees.grew_archives(whole)),
         lambda raw: lay(raw / "a", raw_trees.grew_tgz(whole)),
         lambda raw: lay(raw, raw_trees.grew_subjects(whole)),
-        beside={"pose_text": "{folder}/*.txt"},
+        beside=dataset("GREW").beside,
     )
-    gei = sum("gei" in name for name in whole)
-    assert ignored[1:] == [{"archive member that is no image file": gei}] * 3
+    unused = sum("_gei" in name or "_3d_" in name for name in whole)
+    assert ignored[1:] == [{"archive member that is no image file": unused}] * 3
     manifest = read_manifest(root / "manifest.csv")
     kept = {row.frames_kept for row in manifest if str(row.key) == "probe/03/m0N1o2P3"}
     assert kept == {5} and {row.modality for row in manifest} >= {"pose", "skeleton_maps"}
@@ -242,8 +238,8 @@ def without_silhouettes(root: Path) -> None:
 
     listings = Listings(raw, root, {each.rpartition("/")[2] for each in patterns.values()})
     found = completed(scan_folders(raw, key_of, re.compile(r"all\..*"), kind="pkl"), listings)
-    inside = Inside(raw, found.archives, patterns.values(), listings)
-    rows, ignored = with_files_beside(raw, found.rows, found.ignored, patterns, inside)
+    inside = Inside(raw, found.archives, [], patterns.values(), listings)
+    rows, ignored = with_files_beside(raw, found.rows, found.ignored, patterns, inside, {})
     assert ignored == {}
     assert modalities_of_raw(rows) == {"silhouettes", "pose", "ratio", "skeleton_maps"}
     shard = root / "shards/1-of-1.csv"

@@ -28,6 +28,7 @@ NAMES = dataset_names(REPOSITORY)
 SIZES: dict[str, tuple[int, int | None]] = {
     "CASIA-B": (74, 50),
     "CASIA-B-128": (74, 50),
+    "CASIA-B-Pose": (74, 50),
     "CASIA-B-star": (74, 50),
     "CASIA-E": (200, 814),
     "CCGR": (571, 400),
@@ -121,6 +122,7 @@ def test_partitions_by_rule() -> None:
 
 def test_datasets_of_the_same_subjects_are_cut_alike() -> None:
     for one, other in (
+        ("CASIA-B", "CASIA-B-Pose"),
         ("CASIA-B", "CASIA-B-star"),
         ("OUMVLP", "OUMVLP-Pose"),
         ("OUMVLP", "OUMVLP-Pose17"),

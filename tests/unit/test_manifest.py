@@ -29,6 +29,7 @@ ROWS = [
         dropped={"too few pixels": 1, "no walker": 3},
         fingerprint="00ff",
         sha256="ab",
+        guessed={"walker of several people": 2},
     ),
     ManifestRow(SequenceKey("002", 'a "b", c', "é"), "", 0, 0),
 ]
@@ -41,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     lines = path.read_bytes().decode().split("\n")
     assert lines[2] == (
         "010,nm-01,090,silhouettes,pkl/010/nm-01/090/090.pkl,9,5,"
-        "no walker:3;too few pixels:1,00ff,ab"
+        "no walker:3;too few pixels:1,walker of several people:2,00ff,ab"
     )
 
 
@@ -79,7 +80,7 @@ def test_reasons_survive_as_text() -> None:
         (manifest_text(ROWS).replace(",9,5,", ",nine,5,"), "line 3: .*nine"),
         (manifest_text(ROWS).replace("no walker:3", "no walker"), "line 3: .*'no walker'"),
         (manifest_text(ROWS).replace("silhouettes", "silhouetes"), "line 2: .*'silhouettes'"),
-        (manifest_text(ROWS).replace(",00ff,ab", ""), "line 3: expected 10 columns"),
+        (manifest_text(ROWS).replace(",00ff,ab", ""), "line 3: expected 11 columns"),
     ],
 )
 def test_a_damaged_manifest_is_told(tmp_path: Path, text: str, complaint: str) -> None:

@@ -101,6 +101,7 @@ def test_json_files_of_any_kind_are_counted() -> None:
     ]
     poses = poses_of_json(files, {})
     assert poses.keys == ["0001", "0008"]
+    assert poses.guessed == {"0008": "walker of several people"}
     assert poses.pose.shape == (2, 18, 3)
     assert poses.problems.pop("0002") == "nobody in the frame"
     assert poses.problems == {f"000{number}": "unreadable pose" for number in range(3, 8)}

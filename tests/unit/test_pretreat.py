@@ -18,12 +18,13 @@ import pytest
 from numpy.typing import NDArray
 
 import gait.prepare.pretreat as subject_under_test
-from gait.cli.prepare import Kind
+from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
-from gait.prepare.manifest import ManifestRow, read_manifest
+from gait.prepare.joints import JOINTS
+from gait.prepare.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
 from gait.prepare.poses import save_pose
@@ -209,6 +210,9 @@ def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
 def test_a_kind_has_one_name_everywhere() -> None:
     in_datasets = get_args(Pretreat.model_fields["kind"].annotation)
     assert set(in_datasets) == set(Kind) == set(subject_under_test.KINDS)
+    joints, without = get_args(Pretreat.model_fields["joints"].annotation)
+    assert {*get_args(joints), None} == {*Joints, None} == set(JOINTS)
+    assert without is type(None)
 
 
 def test_silhouettes_of_ccpg_are_aligned_as_published() -> None:
@@ -270,6 +274,17 @@ def test_a_damaged_journal_costs_time_only(shard: Shard) -> None:
     (shard.root / "journal/pretreat/001.csv").write_bytes(b"subject\n\xff")
     assert shard.run().unchanged == 1
     assert shard.output.read_bytes() == before
+
+
+def test_a_journal_of_a_former_version_is_taken(shard: Shard) -> None:
+    shard.run()
+    for path in (shard.root / "journal/pretreat").iterdir():
+        lines = read_table(path, ["guessed"])
+        former = [name for name in lines[0] if name != "guessed"]
+        path.write_text(
+            table_text(former, ({name: line[name] for name in former} for line in lines))
+        )
+    assert shard.run().unchanged == 3
 
 
 def test_nothing_stale_stays_in_the_tree(shard: Shard) -> None:

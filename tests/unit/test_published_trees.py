@@ -40,12 +40,16 @@ def dataset(name: str) -> Dataset:
 
 
 def prepared(
-    root: Path, name: str, shards: int = 2, beside: Mapping[str, str] | None = None
+    root: Path,
+    name: str,
+    shards: int = 2,
+    beside: Mapping[str, str] | None = None,
+    lead: str = SILHOUETTES,
 ) -> tuple[Sequences, dict[str, ManifestRow]]:
     """The raw data below `root`, taken as far as the packed store.
 
     Returns:
-        What was found, and the manifest's rows of silhouettes by key.
+        What was found, and the manifest's rows of the modality `lead` by key.
     """
     definition = dataset(name)
     tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
@@ -57,7 +61,7 @@ def prepared(
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     manifest = read_manifest(root / "manifest.csv")
-    rows = {str(row.key): row for row in manifest if row.modality == SILHOUETTES}
+    rows = {str(row.key): row for row in manifest if row.modality == lead}
     assert rows.keys() == {str(row.key) for row in found.rows}
     return found, rows
 

@@ -46,7 +46,8 @@ def data(tmp_path: Path) -> Path:
         start += length
         dropped = {"too few pixels": 4, "unreadable": 1} if key.subject == "001" else {}
         read = length + sum(dropped.values())
-        rows.append(ManifestRow(key, f"pkl/{key}.pkl", read, length, dropped))
+        guessed = {"walker of several people": 2} if key.view == "090" else {}
+        rows.append(ManifestRow(key, f"pkl/{key}.pkl", read, length, dropped, guessed=guessed))
     lost = SequenceKey("003", "nm-01", "090")
     rows.append(ManifestRow(lost, "", 9, 0, {"no walker": 8, "unreadable": 1}))
     rows.append(ManifestRow(SequenceKey("003", "nm-02", "000"), "", 0, 0))
@@ -73,6 +74,7 @@ def test_frames_and_sequences_are_counted_by_reason_view_and_length(data: Path) 
         ("dropped", "no walker", "1", "8"),
         ("dropped", "too few pixels", "2", "8"),
         ("dropped", "unreadable", "3", "3"),
+        ("guessed", "walker of several people", "2", "4"),
         ("left out", "no frame to begin with", "1", "0"),
         ("left out", "no walker", "1", "9"),
         ("view", "000", "3", "95"),

@@ -7,6 +7,7 @@ import torch
 
 from gait.errors import DataError
 from gait.layers.graph import hop_adjacency
+from gait.prepare.joints import OPENPOSE_TO_COCO
 from gait.skeleton import derived, graph_streams, skeleton_of
 
 
@@ -28,6 +29,11 @@ def test_skeleton_without_head_is_part_of_the_whole() -> None:
     kept = [(first - 5, second - 5) for first, second in whole.edges if min(first, second) >= 5]
     assert {frozenset(each) for each in kept} == {frozenset(each) for each in part.edges}
     assert part.connected[2:] == tuple(each - 5 for each in whole.connected[7:])
+
+
+def test_joints_picked_of_openpose_are_those_of_coco_by_name() -> None:
+    openpose, coco = skeleton_of(18), skeleton_of(17)
+    assert tuple(openpose.joints.index(each) for each in coco.joints) == OPENPOSE_TO_COCO
 
 
 def test_unknown_skeleton() -> None:

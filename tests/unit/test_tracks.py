@@ -93,7 +93,8 @@ ARRAYS = [kind for kind in KINDS if kind.startswith("pkl_")]
 
 
 def test_every_kind_is_tested() -> None:
-    assert set(KINDS) == set(BESIDE)
+    # Silhouettes of the walker serve poses, and are no track.
+    assert KINDS.keys() == BESIDE.keys() - {"walker_silhouettes"}
     assert MAKERS.keys() | set(ARRAYS) == KINDS.keys() - {"video_unpadded"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from tests import raw_trees
@@ -146,6 +147,43 @@ def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace])
     assert {(each["frames_kept"], each["dropped"]) for each in manifest} == {
         ("3", "no depth within 20 ms:6")
     }
+
+
+def test_oumvlp_pose_from_its_json_files_to_a_table(fresh: Callable[[], Workspace]) -> None:
+    workspace = fresh()
+    workspace.edit("config/config.yaml", shards=1)
+    tiny = {
+        "model": {"channels": [10, 32, 32], "embedding_channels": 8},
+        "iterations": 2,
+        "scheduler": {"total_steps": 2},
+        "sampler": {"subjects": 2, "sequences": 2},
+        "frames": {"count": 4},
+        "evaluation": {"bootstrap": 20},
+    }
+    workspace.write("config/experiments/OUMVLP-Pose/GaitTR/tiny.yaml", tiny)
+    data = workspace.root / "data"
+    raw_trees.lay(data / "OUMVLP-Pose/raw", raw_trees.oumvlp_pose(range(1, 9)))
+    (data / "OUMVLP-Pose17").mkdir()
+    (data / "OUMVLP-Pose17/raw").symlink_to("../OUMVLP-Pose/raw")
+    table = "results/OUMVLP-Pose/GaitTR/report.csv"
+    other = "data/OUMVLP-Pose17/packed/index.csv"
+    workspace.made(table, other)
+    row = rows_of(workspace, table)["single_view", "NM"]
+    # Subjects 00002, 00004, 00006 and 00008, two views.
+    assert (row["n_probe"], row["n_gallery"], row["iterations"]) == ("8", "8", "2")
+    for name, joints in (("OUMVLP-Pose", 18), ("OUMVLP-Pose17", 17)):
+        assert np.load(data / name / "packed/pose.npy").shape[1:] == (joints, 3)
+        with (data / name / "manifest.csv").open(encoding="utf-8") as file:
+            manifest = list(csv.DictReader(file))
+        assert {each["modality"] for each in manifest} == {"pose", "skeleton_maps"}
+        assert {each["guessed"] for each in manifest} == {"walker of several people:1"}
+        assert "without a silhouette that tells the walker" in (
+            (data / name / "check.csv").read_text(encoding="utf-8")
+        )
+    assert workspace.planned(table, other) == set()
+    # Silhouettes that tell the walker are looked for once they are there.
+    raw_trees.lay(data / "OUMVLP-Pose/raw", raw_trees.oumvlp((2,)))
+    assert {job.split()[0] for job in workspace.planned(table)} >= {"pretreat", "pack"}
 
 
 def test_freegait_from_its_clouds_to_its_table(fresh: Callable[[], Workspace]) -> None:

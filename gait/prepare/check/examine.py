@@ -8,7 +8,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.prepare.catalogue import Sequences, scan
-from gait.prepare.check import pkl_tree, raw
+from gait.prepare.check import pkl_tree, poses, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered
 from gait.prepare.check.keys import compare
 from gait.types import SequenceKey
@@ -46,6 +46,7 @@ def _raw(folder: Path, definition: Dataset) -> Report:
     findings = [
         *compare(keys, definition),
         *raw.look_at(folder, sequences.rows, sequences.frames),
+        *poses.look_at(folder, sequences.rows),
         *_unused(sequences),
     ]
     return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))

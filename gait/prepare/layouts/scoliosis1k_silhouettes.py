@@ -31,6 +31,11 @@ class Scoliosis1kSilhouettes:
         return scan_folders(raw, _key_of, _ARCHIVE)
 
 
-def _key_of(folder: str) -> SequenceKey | None:
+def key_of(folder: str) -> SequenceKey | None:
+    """The sequence of a folder, of silhouettes or of poses."""
     found = _FOLDER.fullmatch(folder)
     return SequenceKey(found[1], found[2].lower(), found[3]) if found else None
+
+
+def _key_of(folder: str) -> SequenceKey | None:
+    return None if "Scoliosis1K-pose-raw" in folder.split("/") else key_of(folder)

@@ -17,29 +17,20 @@ from numpy.typing import NDArray
 from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
-from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
-from gait.prepare.journal import Journal, remove_pkl, state_of
-from gait.prepare.manifest import (
-    ManifestRow,
-    below,
-    manifest_text,
-    parse_drops,
-    pkl_name,
-    read_table,
-)
+from gait.prepare.journal import Journal, remove_pkl
+from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import digest_of, write_pkl
-from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
-from gait.prepare.tree import WITHOUT_SILHOUETTES
-from gait.types import CatalogueRow, SequenceKey
+from gait.prepare.tasks import Task, tasks_of
+from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-1"
@@ -57,16 +48,6 @@ ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
-
-_MASK_COLUMNS = (
-    "subject",
-    "condition",
-    "view",
-    "silhouettes",
-    "frames_read",
-    "dropped",
-    "fingerprint",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,49 +78,6 @@ class _Block:
     keys: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A sequence to align.
-
-    Attributes:
-        key: subject, condition and view.
-        fingerprint: of the sources, as the manifest tells it.
-        state: changes whenever the aligned frames could.
-        source: catalogue row of the images, or the file of masks; None when there are no masks.
-        frames_read: frames of the video that the masks come from; 0 for images.
-        dropped: frames dropped before, by reason.
-        pose: file of the joints in each frame of the source; None where there is none.
-        beside: where files of further modalities lie, by their kind.
-        archive: the one that shards may be cut by; empty for none.
-    """
-
-    key: SequenceKey
-    fingerprint: str
-    state: str
-    source: CatalogueRow | Path | None
-    frames_read: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    pose: Path | None = None
-    beside: dict[str, str] = field(default_factory=dict)
-    archive: str = ""
-
-    @property
-    def is_without_silhouettes(self) -> bool:
-        """Whether all that the sequence has lies beside it."""
-        source = self.source
-        return isinstance(source, CatalogueRow) and source.kind in WITHOUT_SILHOUETTES
-
-    @property
-    def made(self) -> list[str]:
-        """What is made of what lies beside it, as far as files name it."""
-        return sorted(each for kind in self.beside for each in BESIDE[kind])
-
-    @property
-    def modalities(self) -> set[str]:
-        """All that can be made of the sequence."""
-        return {SILHOUETTES, POSE, SKELETON_MAPS, *self.made}
 
 
 def pretreat_shard(
@@ -191,7 +129,7 @@ def pretreat_shard(
     if joints:
         settings += f" {joints}"
     rules = _Rules(size_px, KINDS[kind], least_frames, ORDERS[frame_order], JOINTS[joints])
-    tasks = _tasks(shard, raw, root, settings)
+    tasks = tasks_of(shard, raw, root, settings)
     journal = Journal(root, "pretreat", {task.key: task.archive for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
@@ -219,48 +157,9 @@ def pretreat_shard(
     return summary
 
 
-def _tasks(shard: Path, raw: Path, root: Path, settings: str) -> list[_Task]:
-    header = read_table(shard, ("subject", "condition", "view", "fingerprint"))
-    if not header:
-        return []
-    if "silhouettes" not in header[0]:
-        return [_image_task(row, settings, shard) for row in read_rows(shard)]
-    lines = read_table(shard, _MASK_COLUMNS)
-    return [_mask_task(line, raw, root, settings, shard) for line in lines]
-
-
-def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
-    if row.kind == "video":
-        raise DataError(
-            f"{shard}: expected silhouette images, got the video {row.source}; extract its "
-            "silhouettes first and give their table (<shard>.silhouettes.csv)"
-        )
-    state = f"{settings} {row.fingerprint}"
-    if row.beside:
-        state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
-    archive = archive_in_one_go(row)
-    return _Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
-
-
-def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> _Task:
-    key = SequenceKey(line["subject"], line["condition"], line["view"])
-    try:
-        frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
-    except ValueError as error:
-        raise DataError(f"{shard}, sequence {key}: {error}; delete it and run again") from None
-    masks = below(root, line["silhouettes"], shard) if line["silhouettes"] else None
-    # The file's own state as well, so that masks replaced by hand count as changed.
-    state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
-    # Tables of former versions have no such column.
-    pose = below(raw, line["pose"], shard) if line.get("pose") else None
-    if pose:
-        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
-    return _Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)
-
-
 def _sources(
-    tasks: list[_Task], raw: Path, root: Path, order: Callable[[str], Any]
-) -> Iterator[tuple[_Task, Iterator[_Block], dict[str, Files]]]:
+    tasks: list[Task], raw: Path, root: Path, order: Callable[[str], Any]
+) -> Iterator[tuple[Task, Iterator[_Block], dict[str, Files]]]:
     """The frames of each task, and what lies beside them; an archive is read in one pass."""
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
@@ -297,7 +196,7 @@ def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
 
 
 def _pretreat(
-    task: _Task,
+    task: Task,
     blocks: Iterator[_Block],
     beside: dict[str, Files],
     root: Path,
@@ -374,7 +273,7 @@ def _pretreat(
 
 
 def _joined(
-    task: _Task,
+    task: Task,
     silhouettes: dict[str, tracks.Track],
     images: tracks.Silhouettes,
     beside: dict[str, Files],
@@ -388,7 +287,7 @@ def _joined(
 
 
 def _with_maps(
-    task: _Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
+    task: Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
 ) -> dict[str, ragged.Frames]:
     """The pose with the joints that are wanted, and skeleton maps drawn from it."""
     try:

@@ -65,45 +65,57 @@ def with_files_beside(
     images = [row for row in rows if row.kind != "video"]
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
     for pattern in dict.fromkeys(patterns.values()):
+        kinds = [kind for kind, each in patterns.items() if each == pattern]
         filled = {
             row.key: _filled(pattern, row.key, folders.get(row.key, row.source)) for row in images
         }
-        files = {key: matching(raw, each) for key, each in filled.items()}
-        packed = {key: inside.matching(each) for key, each in filled.items()}
-        if not any(files.values()) and not any(packed.values()):
-            continue
-        kinds = [kind for kind, each in patterns.items() if each == pattern]
-        for row in images:
-            entries, places = files[row.key], packed[row.key]
-            if len(places) + bool(entries) > 1:
-                _refuse_two_places(raw, row, kinds[0], filled[row.key], places)
-            # The layout did not know what they are for, unless they are its frames themselves.
-            is_silhouette = row.kind not in WITHOUT_SILHOUETTES
-            if places:
-                listed = (places[0].pattern, places[0].digest)
-                found[row.key] |= dict.fromkeys(kinds, listed)
-                is_own = is_silhouette and places[0].source == row.source
-                if not (is_own and is_frame(filled[row.key], row.kind)):
-                    left[MISPLACED] -= places[0].images
-                left[NO_IMAGE] -= places[0].others
-                continue
+        _take(raw, images, kinds, filled, inside, found, left)
+    if rows:
+        _refuse(raw, rows, found)
+    return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+
+
+def _take(
+    raw: Path,
+    rows: list[CatalogueRow],
+    kinds: list[str],
+    filled: dict[SequenceKey, str],
+    inside: Inside,
+    found: dict[SequenceKey, dict[str, tuple[str, str]]],
+    left: Counter[str],
+) -> None:
+    """Move files, of one kind or several, from what is left to what was found."""
+    files = {key: matching(raw, each) for key, each in filled.items()}
+    packed = {key: inside.matching(each) for key, each in filled.items()}
+    if not any(files.values()) and not any(packed.values()):
+        return
+    for row in rows:
+        entries, places = files[row.key], packed[row.key]
+        if len(places) + bool(entries) > 1:
+            _refuse_two_places(raw, row, kinds[0], filled[row.key], places)
+        # The layout did not know what they are for, unless they are its frames themselves.
+        is_silhouette = row.kind not in WITHOUT_SILHOUETTES
+        if places:
+            listed = (places[0].pattern, places[0].digest)
+            is_own = is_silhouette and places[0].source == row.source
+            if not (is_own and is_frame(filled[row.key], row.kind)):
+                left[MISPLACED] -= places[0].images
+            left[NO_IMAGE] -= places[0].others
+        else:
             listed = (filled[row.key], fingerprint(map(state_of, entries)))
-            found[row.key] |= dict.fromkeys(kinds, listed)
             is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
             left.subtract(
                 MISPLACED if is_frame(each.name) else not_looked_for(each.name)
                 for each in entries
                 if not (is_own and is_frame(each.name, row.kind))
             )
-    if rows:
-        _refuse(raw, rows, found)
-    return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
+        found[row.key] |= dict.fromkeys(kinds, listed)
 
 
 def _refuse_two_places(
     raw: Path, row: CatalogueRow, kind: str, pattern: str, places: list[Found]
 ) -> None:
-    first, second, *_ = *(each.pattern for each in places), pattern
+    first, second, *_ = [*(each.pattern for each in places), pattern]
     raise DataError(
         f"{raw}: files of {kind} of {row.key} lie in {first} and in {second}, expected one place; "
         "move one of them out of that folder"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gait.config.dataset import NAME
-from gait.prepare.archives import SEPARATOR
 from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import (
     MISPLACED,
+    NO_SILHOUETTES,
     WITHOUT_SILHOUETTES,
     ArchiveFile,
     Folder,
@@ -26,8 +26,6 @@ from gait.types import CatalogueRow, SequenceKey
 
 # The sequence that a folder of some path stands for; None for any other folder.
 KeyOf = Callable[[str], SequenceKey | None]
-
-_NO_SILHOUETTES = "image in a folder without silhouettes"
 
 
 def scan_folders(
@@ -53,8 +51,8 @@ def scan_folders(
             continue
         for file in folder.files:
             path = folder.path_of(file.name)
-            if archive and archive.fullmatch(path) and SEPARATOR not in path:
-                archives.append(ArchiveFile(path, state_of(file), key_of))
+            if archive and archive.fullmatch(path):
+                archives.append(ArchiveFile(path, state_of(file), key_of, kind))
             elif is_frame(file.name):
                 ignored[MISPLACED] += 1
             elif not is_password_file(file.name):
@@ -104,7 +102,7 @@ def folder_row(
         else:
             ignored[not_looked_for(file.name)] += 1
     if others:
-        ignored[MISPLACED if frames else _NO_SILHOUETTES] += others
+        ignored[MISPLACED if frames else NO_SILHOUETTES] += others
     if not frames and (folder.files or folder.has_folders):
         return None
     return CatalogueRow(key, kind, "/".join(folder.parts), "", fingerprint(frames))

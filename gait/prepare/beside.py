@@ -110,27 +110,26 @@ def _take(
         is_silhouette = row.kind not in WITHOUT_SILHOUETTES
         if places:
             listed = (places[0].pattern, places[0].digest)
-            found[row.key] |= dict.fromkeys(kinds, listed)
             is_own = is_silhouette and places[0].source == row.source
             if not (is_own and is_frame(filled[row.key], row.kind)):
                 left[MISPLACED] -= places[0].images
             left[NO_IMAGE] -= places[0].others
-            continue
-        listed = (filled[row.key], fingerprint(map(state_of, entries)))
+        else:
+            listed = (filled[row.key], fingerprint(map(state_of, entries)))
+            is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
+            left.subtract(
+                MISPLACED if is_frame(each.name) else not_looked_for(each.name)
+                for each in entries
+                if not (is_own and is_frame(each.name, row.kind))
+            )
         found[row.key] |= dict.fromkeys(kinds, listed)
-        is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
-        left.subtract(
-            MISPLACED if is_frame(each.name) else not_looked_for(each.name)
-            for each in entries
-            if not (is_own and is_frame(each.name, row.kind))
-        )
     return True
 
 
 def _refuse_two_places(
     raw: Path, row: CatalogueRow, kind: str, pattern: str, places: list[Found]
 ) -> None:
-    first, second, *_ = *(each.pattern for each in places), pattern
+    first, second, *_ = [*(each.pattern for each in places), pattern]
     raise DataError(
         f"{raw}: files of {kind} of {row.key} lie in {first} and in {second}, expected one place; "
         "move one of them out of that folder"

@@ -47,13 +47,20 @@ class Listings:
         self._raw = raw
         self._folder = None if root is None else root / "journal" / "archives"
         self._patterns = set(patterns)
+        self._known: dict[str, Contents] = {}
 
     def of(self, archive: str) -> Contents:
-        """What the archive of this path below the raw folder holds, as it lies there now.
+        """What the archive of this path below the raw folder holds, as it lies there when it is
+        first asked for.
 
         Raises:
             DataError: as `contents_of`.
         """
+        if archive not in self._known:
+            self._known[archive] = self._listed(archive)
+        return self._known[archive]
+
+    def _listed(self, archive: str) -> Contents:
         path = self._raw / archive
         if self._folder is None:
             return contents_of(path, self._patterns)

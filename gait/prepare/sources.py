@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,7 +186,7 @@ class _Reader:
         self._raw = raw
         self._root = root
         self._order = order
-        self._contents = cache(listings.of)
+        self._contents = listings.of
 
     def unpacking(self, archive: str, places: dict[SequenceKey, list[_Place]]) -> Unpacking:
         """An archive, for what of sequences lies in it."""

@@ -285,6 +285,9 @@ def test_each_archive_is_gone_through_once_a_shard(
         return contents_of(path, patterns)
 
     monkeypatch.setattr("gait.prepare.listing.contents_of", listing)
+    scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+    assert set(listed.values()) == {1}
+    listed.clear()
     prepared(tmp_path, "Gait3D", shards=2, beside=GAIT3D)
     names = {"2D_Silhouettes.tgz", "2D_Poses.7z", "3D_SMPLs.tar", "2D_Parsings.zip"}
     assert listed == dict.fromkeys(names, 1)

@@ -1,4 +1,4 @@
-"""The schema of an experiment, and the parts of it that each stage depends on."""
+"""The schema of an experiment: the model, its inputs, how it is trained and tested."""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ WALKER_SILHOUETTES = "walker_silhouettes"
 
 # What files of further modalities beside silhouettes can be, and what is made of them. An array
 # that is there already is taken as it is, silhouettes as well.
-BESIDE: dict[str, tuple[str, ...]] = {f"pkl_{name}": (name,) for name in MODALITIES} | {
+ARRAYS = "pkl_"
+BESIDE: dict[str, tuple[str, ...]] = {f"{ARRAYS}{name}": (name,) for name in MODALITIES} | {
     "parsing": ("parsing",),
     "pose_text": (POSE,),
     "pose_json": (POSE,),

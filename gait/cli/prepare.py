@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from gait.cli.app import Root, app
-from gait.errors import ConfigError, nearest
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.errors import ConfigError
+from gait.modalities import SILHOUETTES
 
 
 class How(StrEnum):
@@ -112,8 +112,8 @@ def rearrange(
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
     definition, _ = load_dataset(Path(), dataset)
     number, of = int(match[1]), int(match[2])
-    obtain, beside = definition.obtain, definition.beside
-    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside))
+    obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
+    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))
     if materialise is not None:
         count = catalogue.materialise(output, raw, tree, materialise.value)
         print(f"{count} sequences in {tree}")
@@ -197,17 +197,20 @@ def adopt(
     root: Root,
     output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],
     pkl: Annotated[
-        str, typer.Option(help="What files <view>.pkl hold, as `pkl` in dataset.yaml.")
+        str, typer.Option(help="Which files hold what, as `pkl` in dataset.yaml.")
     ] = SILHOUETTES,
 ) -> None:
     """Take over a pkl tree that OpenGait, or anything else, has written."""
+    from gait.config.patterns import check_pkl
     from gait.files import write_if_changed
     from gait.prepare.adopt import manifest_of_tree
     from gait.prepare.manifest import manifest_text
 
-    if pkl not in MODALITIES:
-        raise ConfigError(f"--pkl {pkl}: is no modality; {nearest(pkl, MODALITIES)}")
-    tree = manifest_of_tree(root, pkl)
+    try:
+        known = check_pkl(_mapping(pkl, "--pkl") if pkl.startswith("{") else pkl)
+    except ValueError as error:
+        raise ConfigError(f"--pkl {pkl}: {error}") from None
+    tree = manifest_of_tree(root, known)
     write_if_changed(output, manifest_text(tree.rows))
     for modality, number in sorted(Counter(row.modality for row in tree.rows).items()):
         print(f"{number} sequences of {modality}")

@@ -70,7 +70,8 @@ _ELSEWHERE = {
         "experiment takes another"
     ),
     "data_cfg.test_dataset_name": _PROTOCOL,
-    "data_cfg.data_in_use": "an experiment names its modalities under inputs",
+    "data_cfg.data_in_use": "an experiment names its modalities under inputs, and pkl in "
+    "dataset.yaml the files that hold them",
     "data_cfg.self_supervised": "contrastive losses take no labels",
     "data_cfg.num_workers": "the number of loading processes is in config/config.yaml",
     "data_cfg.cache": "the packed store is memory-mapped",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from gait.config.expected import Expected
+from gait.config.patterns import check_beside, check_pkl
 from gait.config.protocol import (
     Classification,
     Keys,
@@ -30,7 +30,7 @@ from gait.config.protocol import (
 )
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
-from gait.modalities import BESIDE, MODALITIES, SILHOUETTES
+from gait.modalities import SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
@@ -142,10 +142,12 @@ class Dataset(Strict):
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
         beside: files of further modalities, or of all where there are no silhouette images, by
             what they are: a path below the raw folder with `{subject}`, `{condition}`, `{view}`,
-            or `{folder}` for that of the sequence, and a file name in which `*` stands for
-            anything. Where one layout finds silhouettes and another poses, `{folder}` is that of
-            the poses.
-        pkl: the modality in files of such a tree whose name does not say it, as `<view>.pkl`.
+            `{folder}` for that of the sequence, or `{place}` for the last three folders of that,
+            and a file name in which `*` stands for anything. Where one layout finds silhouettes
+            and another poses, `{folder}` is that of the poses.
+        pkl: what the pkl files in a sequence's folder hold: the names of files by modality, with
+            `{subject}`, `{condition}` and `{view}`, in which `*` stands for anything; or the
+            modality in files whose name does not say it, as `<view>.pkl`.
         expected: what it holds when nothing is missing; see `whole`.
         protocols: how it is scored; none where what is given out cannot be.
         categories: for classification, the sequences of each class, in the order of the classes.
@@ -157,7 +159,7 @@ class Dataset(Strict):
     obtain: str
     layouts: list[str]
     beside: dict[str, str] = Field(default_factory=dict)
-    pkl: str = SILHOUETTES
+    pkl: str | dict[str, str] = SILHOUETTES
     expected: Expected = Expected()
     pretreat: Pretreat = Pretreat()
     partition: Partition
@@ -179,24 +181,12 @@ class Dataset(Strict):
     @field_validator("beside")
     @classmethod
     def _known_files(cls, value: dict[str, str]) -> dict[str, str]:
-        made: dict[str, str] = {}
-        for kind, pattern in value.items():
-            if kind not in BESIDE:
-                raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, BESIDE)}")
-            _check_pattern(kind, pattern)
-            # Arrays are another form of the same data; which form is there, only the files tell.
-            for modality in () if kind.startswith("pkl_") else BESIDE[kind]:
-                if other := made.get(modality):
-                    raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
-                made[modality] = kind
-        return value
+        return check_beside(value)
 
     @field_validator("pkl")
     @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in MODALITIES:
-            raise ValueError(f"{value!r} is no modality; {nearest(value, MODALITIES)}")
-        return value
+    def _known_arrays(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        return check_pkl(value)
 
     @field_validator("protocols")
     @classmethod
@@ -275,32 +265,6 @@ class Dataset(Strict):
             sequences=self.population.subjects * sum(walks.values()) * len(views),
             views=views,
             conditions={f"{kind}-*": number * len(views) for kind, number in walks.items()},
-        )
-
-
-_PATTERN_FIELDS = ("folder", "subject", "condition", "view")
-
-
-def _check_pattern(kind: str, pattern: str) -> None:
-    """Refuse a pattern of files that cannot be filled in, or that leads out of the raw folder.
-
-    Raises:
-        ValueError: the message says what is wrong with it.
-    """
-    folder, _, name = pattern.rpartition("/")
-    try:
-        fields = {field for _, field, _, _ in Formatter().parse(folder) if field is not None}
-    except ValueError as error:
-        raise ValueError(f"{kind}: {pattern!r} is no pattern ({error})") from None
-    if unknown := sorted(fields - set(_PATTERN_FIELDS)):
-        raise ValueError(
-            f"{kind}: {{{unknown[0]}}} is unknown; {nearest(unknown[0], _PATTERN_FIELDS)}"
-        )
-    leads_out = pattern.startswith("/") or ".." in folder.split("/")
-    if not fields or not name or "{" in name or leads_out:
-        raise ValueError(
-            f"{kind}: expected a path below the raw folder that depends on the sequence, such as "
-            f"poses/{{subject}}/{{condition}}/{{view}}/*.txt, got {pattern!r}"
         )
 
 

@@ -120,8 +120,8 @@ class DataFlow:
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
         catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        found = scan(raw, definition.layouts, definition.obtain, catalogue, definition.beside)
-        return found.rows
+        beside, pkl = definition.beside, definition.pkl
+        return scan(raw, definition.layouts, definition.obtain, catalogue, beside, pkl).rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)
@@ -166,6 +166,11 @@ class DataFlow:
         folder = self.root / self.folder(dataset)
         rendered = self.dataset(dataset).population is not None
         return (folder / "pkl").is_dir() and not (folder / "raw").exists() and not rendered
+
+    def pkl(self, dataset: str) -> str:
+        """Which pkl files hold what, as `gait adopt` takes it."""
+        pkl = self.dataset(dataset).pkl
+        return pkl if isinstance(pkl, str) else canonical_json(pkl)
 
     def pkl_state(self, dataset: str) -> str:
         """Changes when a file of an adopted pkl tree does."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES, SILHOUETTES
+from gait.modalities import SILHOUETTES
+from gait.prepare.array_names import Pkl, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
 from gait.ragged import Frames
@@ -32,26 +34,25 @@ class Tree:
     ignored: dict[str, int] = field(default_factory=dict)
 
 
-def manifest_of_tree(root: Path, unnamed: str = SILHOUETTES) -> Tree:
+def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES) -> Tree:
     """The manifest of the tree `root/pkl/<subject>/<condition>/<view>/*.pkl`, each pkl checked.
 
-    The file `<view>-<modality>.pkl` holds that modality of a sequence, and `<view>.pkl` what
-    `unnamed` says, or its silhouettes where there is a file of that name besides. A file of
-    another name is taken for the same where it is the only one left and may hold it; if not, for
-    the one modality that its type and shape fit. Other files beside these are ignored.
+    What a file holds is told by its name, see `named_files`. Where `pkl` is a modality, or no name
+    tells anything, a single file of another name is taken for the main modality where it may hold
+    it; if not, for the one modality that its type and shape fit. Other files are ignored.
 
     Args:
         root: the dataset's folder.
-        unnamed: the modality in pkl files whose name does not say it.
+        pkl: which files hold what, as in the dataset.yaml.
 
     Raises:
-        DataError: there is no such tree, a pkl does not hold what its name says, or it is not
-            clear what those of a sequence hold.
+        DataError: there is no such tree, a pkl does not hold what its name says, it is not clear
+            what those of a sequence hold, or they have different numbers of frames.
     """
     ignored: Counter[str] = Counter()
     rows = []
     for leaf in leaves(root / "pkl", ignored):
-        for modality, file, frames in arrays_of(leaf, unnamed, ignored):
+        for modality, file, frames in arrays_of(leaf, pkl, ignored):
             rows.append(
                 ManifestRow(
                     key=SequenceKey(*leaf.parts[-3:]),
@@ -88,47 +89,71 @@ def leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
     yield from sorted(folders, key=lambda folder: folder.parts)
 
 
-def arrays_of(leaf: Path, unnamed: str, ignored: Counter[str]) -> list[Found]:
+def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
     """What a sequence has, sorted by modality; nothing where there is no pkl.
 
     Raises:
-        DataError: a pkl does not hold what its name says, or it is not clear what it holds.
+        DataError: a pkl does not hold what its name says, it is not clear what it holds, or it has
+            other frames than the others.
     """
     inside = sorted(leaf.iterdir())
-    pkl = {path.stem: path for path in inside if path.suffix == ".pkl" and path.is_file()}
-    if len(inside) > len(pkl):
-        ignored["no pkl"] += len(inside) - len(pkl)
-    if not pkl:
+    files = {path.name: path for path in inside if path.suffix == ".pkl" and path.is_file()}
+    if len(inside) > len(files):
+        ignored["no pkl"] += len(inside) - len(files)
+    if not files:
         ignored["sequence folder without a pkl"] += 1
         return []
-    named = {
-        each: pkl.pop(f"{leaf.name}-{each}") for each in MODALITIES if f"{leaf.name}-{each}" in pkl
-    }
-    if unnamed in named:
-        unnamed = SILHOUETTES
+    named = named_files(leaf, files, pkl)
+    main = main_modality(pkl)
+    others = [path for name, path in files.items() if name not in named.values()]
     told_by_shape = None
-    if leaf.name in pkl:
-        ignored[OTHER] += unnamed in named
-        named[unnamed] = pkl.pop(leaf.name)
-    elif len(pkl) == 1 and unnamed not in named:
-        told_by_shape = _told_by_shape(next(iter(pkl.values())), unnamed, named)
+    if len(others) == 1 and (not named or (isinstance(pkl, str) and _may_be(main, named))):
+        told_by_shape = _told_by_shape(others[0], main, named)
     elif not named:
         raise DataError(
             f"{leaf}: expected one pkl, or one named {leaf.name}.pkl among several, found "
-            f"{', '.join(path.name for path in pkl.values())}; name the one that holds {unnamed} "
-            f"{leaf.name}.pkl, and others to be used {leaf.name}-<modality>.pkl"
+            f"{', '.join(files)}; say by `pkl` in dataset.yaml which of them holds what, or name "
+            f"the one that holds {main} {leaf.name}.pkl, and others to be used "
+            f"{leaf.name}-<modality>.pkl"
         )
-    arrays = [(each, path, read_pkl(path, each)) for each, path in named.items()]
+    arrays = [(each, files[name], _read(files[name], each, pkl)) for each, name in named.items()]
     if told_by_shape is not None:
-        pkl.clear()
+        others.clear()
         arrays.append(told_by_shape)
-    ignored[OTHER] += len(pkl)
+    ignored[OTHER] += len(others)
+    _refuse_other_lengths(arrays)
     return sorted(arrays, key=lambda each: each[0])
 
 
-def _told_by_shape(path: Path, expected: str, named: dict[str, Path]) -> Found | None:
+def _read(path: Path, modality: str, pkl: Pkl) -> Frames:
+    try:
+        return read_pkl(path, modality)
+    except DataError as error:
+        if isinstance(pkl, str) or modality not in pkl or modality == main_modality(pkl):
+            raise
+        raise DataError(
+            f"{error}; where no model reads {modality}, take it out of `pkl` in dataset.yaml"
+        ) from None
+
+
+def _may_be(main: str, named: dict[str, str]) -> bool:
+    """Whether a file without a name may add something to those that have one."""
+    return (SILHOUETTES if main in named else main) not in named
+
+
+def _refuse_other_lengths(arrays: list[Found]) -> None:
+    for (_, one, frames), (_, other, others) in pairwise(arrays):
+        if len(frames) != len(others):
+            raise DataError(
+                f"{other}: expected the {len(frames)} frames of {one.name}, got {len(others)}; a "
+                "frame of one has to be the same moment as in the others: name files of one "
+                "length under `pkl` in dataset.yaml, or move those of the other away"
+            )
+
+
+def _told_by_shape(path: Path, expected: str, named: dict[str, str]) -> Found | None:
     """The one pkl without a name; None where others have one and this adds nothing to them."""
-    told = read_unnamed(path, expected, alone=not named)
+    told = read_unnamed(path, SILHOUETTES if expected in named else expected, alone=not named)
     if told is None or told[0] in named:
         return None
     modality, frames = told

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.modalities import BESIDE
+from gait.modalities import ARRAYS, BESIDE
 from gait.prepare.archives import NO_IMAGE, unpacked_path
+from gait.prepare.array_names import Pkl, any_name, filled_name, places_of_arrays
 from gait.prepare.inside import Found, Inside
 from gait.prepare.tree import (
     MISPLACED,
@@ -40,12 +41,14 @@ def with_files_beside(
     patterns: Mapping[str, str],
     inside: Inside,
     folders: Mapping[SequenceKey, str],
+    pkl: Pkl | None = None,
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
     """The rows with what lies beside their silhouettes, and what is still not used.
 
     A kind of which no sequence has any file is not there. Of one that is, each row has an entry:
     a sequence without a file of it lacks it in every frame. Rows of videos are left alone. Rows
-    without silhouettes have nothing else, so that there has to be some kind.
+    without silhouettes have nothing else, so that there has to be some kind. Where there is no
+    array anywhere that `patterns` says, those in the sequences' own folders are known by `pkl`.
 
     Args:
         raw: the dataset's raw folder.
@@ -54,6 +57,7 @@ def with_files_beside(
         patterns: where the files of each kind lie, as in a dataset.yaml.
         inside: those that lie in archives.
         folders: what `{folder}` stands for, where that is not the folder of the row itself.
+        pkl: which pkl files hold what, as there.
 
     Raises:
         DataError: a folder cannot be listed, a path leads out of the raw folder, files of one kind
@@ -63,13 +67,23 @@ def with_files_beside(
     left = Counter(dict(ignored))
     left.update(inside.counted)
     images = [row for row in rows if row.kind != "video"]
+    own = {row.key: row.source for row in images}
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
-    for pattern in dict.fromkeys(patterns.values()):
-        kinds = [kind for kind, each in patterns.items() if each == pattern]
-        filled = {
-            row.key: _filled(pattern, row.key, folders.get(row.key, row.source)) for row in images
-        }
-        _take(raw, images, kinds, filled, inside, found, left)
+
+    def look(places: Mapping[str, str]) -> bool:
+        """Take what lies in these places; tells whether there are any arrays."""
+        taken: list[str] = []
+        for pattern in dict.fromkeys(places.values()):
+            kinds = [kind for kind, each in places.items() if each == pattern]
+            filled = {key: _filled(pattern, key, folders.get(key, own[key])) for key in own}
+            name = any_name(pattern.rpartition("/")[2])
+            packed = {key: inside.matching(each, name) for key, each in filled.items()}
+            if _take(raw, images, kinds, filled, packed, found, left):
+                taken += kinds
+        return any(kind.startswith(ARRAYS) for kind in taken)
+
+    if not look(patterns) and pkl is not None and rows and rows[0].kind == "pkl":
+        look(places_of_arrays(pkl))
     if rows:
         _refuse(raw, rows, found)
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
@@ -80,15 +94,14 @@ def _take(
     rows: list[CatalogueRow],
     kinds: list[str],
     filled: dict[SequenceKey, str],
-    inside: Inside,
+    packed: dict[SequenceKey, list[Found]],
     found: dict[SequenceKey, dict[str, tuple[str, str]]],
     left: Counter[str],
-) -> None:
-    """Move files, of one kind or several, from what is left to what was found."""
+) -> bool:
+    """Move files, of one kind or several, from what is left to what was found; False if none."""
     files = {key: matching(raw, each) for key, each in filled.items()}
-    packed = {key: inside.matching(each) for key, each in filled.items()}
     if not any(files.values()) and not any(packed.values()):
-        return
+        return False
     for row in rows:
         entries, places = files[row.key], packed[row.key]
         if len(places) + bool(entries) > 1:
@@ -110,6 +123,7 @@ def _take(
                 if not (is_own and is_frame(each.name, row.kind))
             )
         found[row.key] |= dict.fromkeys(kinds, listed)
+    return True
 
 
 def _refuse_two_places(
@@ -139,9 +153,9 @@ def _refuse(
     empty = next((row for row in rows if row.kind in WITHOUT_SILHOUETTES and not made), None)
     if empty:
         raise DataError(
-            f"{raw}: expected files of the kinds under 'beside' in the dataset.yaml, found none "
-            f"for {empty.key} in {empty.source} nor for any other sequence; name there where they "
-            "lie"
+            f"{raw}: expected files of the kinds under 'beside' and 'pkl' in the dataset.yaml, "
+            f"found none for {empty.key} in {empty.source} nor for any other sequence; name there "
+            "what they are called and where they lie"
         )
 
 
@@ -179,7 +193,10 @@ def _text(beside: dict[str, tuple[str, str]]) -> str:
 
 def _filled(pattern: str, key: SequenceKey, own: str) -> str:
     folder, _, name = pattern.rpartition("/")
-    return f"{folder.format(folder=unpacked_path(own), **key._asdict())}/{name}"
+    own = unpacked_path(own)
+    place = "/".join(own.split("/")[-len(key) :])
+    path = folder.format(folder=own, place=place, **key._asdict())
+    return f"{path}/{filled_name(name, key)}"
 
 
 def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:

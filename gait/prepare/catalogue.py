@@ -11,6 +11,7 @@ from pathlib import Path
 from gait import registry
 from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
+from gait.prepare.array_names import Pkl, any_name, places_of_arrays
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
 from gait.prepare.inside import Inside
@@ -66,6 +67,7 @@ def rearrange(
     of: int,
     obtain: str = "",
     beside: Mapping[str, str] | None = None,
+    pkl: Pkl | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` and writes those of one shard, sorted by key.
 
@@ -79,6 +81,7 @@ def rearrange(
         of: how many shards there are.
         obtain: how the data can be had, for messages.
         beside: patterns of files of further modalities, as in a dataset.yaml.
+        pkl: which pkl files in the folders of sequences hold what, as there.
 
     Returns:
         All sequences, not only those of the shard.
@@ -87,7 +90,7 @@ def rearrange(
         DataError, ConfigError: as `scan`.
     """
     catalogue = shard.absolute().parent.with_name("sequences.csv")
-    sequences = scan(raw, layouts, obtain, catalogue, beside)
+    sequences = scan(raw, layouts, obtain, catalogue, beside, pkl)
     write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 
@@ -105,6 +108,7 @@ def scan(
     obtain: str = "",
     catalogue: Path | None = None,
     beside: Mapping[str, str] | None = None,
+    pkl: Pkl | None = None,
 ) -> Sequences:
     """Finds the sequences below `raw` with the one of `layouts` that finds any.
 
@@ -119,6 +123,7 @@ def scan(
         catalogue: the table that the sequences are for, whether it is there or not. What archives
             hold is remembered beside it, in `journal/archives/`, as listing them takes long.
         beside: patterns of files of further modalities, as in a dataset.yaml.
+        pkl: which pkl files in the folders of sequences hold what, as there.
 
     Raises:
         DataError: the folder is missing, holds no sequence in any of the layouts, holds sequences
@@ -135,7 +140,9 @@ def scan(
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
     patterns = beside or {}
-    names = {each.rpartition("/")[2] for each in patterns.values()}
+    arrays = {} if pkl is None else places_of_arrays(pkl)
+    places = [*patterns.values(), *arrays.values()]
+    names = {any_name(each.rpartition("/")[2]) for each in places}
     listings = Listings(raw, None if catalogue is None else catalogue.parent, names)
     scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
@@ -164,7 +171,7 @@ def scan(
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
     inside = Inside(raw, only.archives, further, patterns.values(), listings)
-    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside, folders)
+    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside, folders, pkl)
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 

@@ -93,13 +93,18 @@ class Inside:
                 for place in {unpacked_path(source)} | named:
                     self._folders[place].append((source, file, matches))
 
-    def matching(self, pattern: str) -> list[Found]:
-        """Where files of a pattern without fields lie."""
+    def matching(self, pattern: str, listed: str) -> list[Found]:
+        """Where files of a pattern without fields lie.
+
+        Args:
+            pattern: the folder, and the pattern of their names.
+            listed: what the listings know of such names, a pattern for those of all sequences.
+        """
         folder, _, name = pattern.rpartition("/")
         found = []
         for source, file, matches in self._folders.get(folder, ()):
-            if name in matches:
-                images, others = matches[name]
+            if listed in matches:
+                images, others = matches[listed]
                 digest = member_digest(file, source, name, f"{images + others}")
                 found.append(Found(source, f"{source}/{name}", digest, images, others))
         return found

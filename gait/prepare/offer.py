@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gait.modalities import BESIDE, MODALITIES, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.prepare.array_names import Pkl, named_files
 from gait.prepare.beside import patterns_of
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
@@ -24,19 +25,20 @@ def modalities_of_raw(rows: Iterable[CatalogueRow]) -> set[str]:
     return made | {SKELETON_MAPS} if POSE in made else made
 
 
-def modalities_of_tree(pkl: Path, unnamed: str) -> set[str] | None:
+def modalities_of_tree(tree: Path, pkl: Pkl) -> set[str] | None:
     """What a pkl tree holds, by the file names of one of its sequences.
 
     Args:
-        pkl: the tree `<subject>/<condition>/<view>/*.pkl`.
-        unnamed: the modality in files `<view>.pkl`.
+        tree: `<subject>/<condition>/<view>/*.pkl`.
+        pkl: which files hold what, as in the dataset.yaml.
 
     Returns:
         None where the names do not tell.
     """
-    leaf = next((path.parent for path in pkl.glob("*/*/*/*.pkl")), None)
+    leaf = next((path.parent for path in tree.glob("*/*/*/*.pkl")), None)
     if leaf is None:
         return None
-    named = {leaf.name: unnamed} | {f"{leaf.name}-{each}": each for each in MODALITIES}
-    stems = {path.stem for path in leaf.glob("*.pkl")}
-    return {named[stem] for stem in stems} if stems <= named.keys() else None
+    names = {path.name for path in leaf.glob("*.pkl")}
+    named = named_files(leaf, names, pkl)
+    are_told = names == set(named.values()) or not isinstance(pkl, str)
+    return set(named) if named and are_told else None

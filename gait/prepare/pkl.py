@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
+from gait.prepare.foreign import as_here
 from gait.prepare.unpickle import unpickled
 from gait.ragged import Frames, Ragged
 
@@ -135,7 +136,7 @@ def _content(path: Path, modality: str) -> bytes:
 def _unpickled(data: bytes, source: Path, modality: str) -> object:
     """What a pkl holds, arrays or what Python's literals can say."""
     try:
-        return unpickled(data, source)
+        return as_here(unpickled(data, source), modality)
     except DataError:
         raise
     except ValueError as error:

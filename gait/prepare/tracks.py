@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
+from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
 from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.pkl import frames_of
@@ -54,7 +54,7 @@ class Track:
         by_time: whether keys are times of another sensor, so that a frame goes with the nearest
             of other tracks instead of the one of the same key.
         length: where the track comes as one file, in which a frame is known by its place only,
-            which is its key: how many frames that file has.
+            which is its key: how many frames that file has, 0 where it cannot be used.
         guessed: what had to be guessed in a frame that is there, by its key.
     """
 
@@ -92,13 +92,16 @@ def join(tracks: Mapping[str, Track]) -> Joined:
 
     Tracks by time are joined among themselves, as are the others. Then each row of theirs gets the
     nearest row of the others, which may serve several; the order is that of the tracks by time.
-    Of whole tracks of different lengths nobody knows which frames belong together: nothing is
-    kept.
+    Of whole tracks of different lengths nobody knows which frames belong together, and where one
+    cannot be used, none of its frames is there: nothing is kept.
 
     Raises:
         DataError: a track has two frames of one key, or a key that should be a time is none.
     """
     lengths = {track.length for track in tracks.values() if track.length is not None}
+    if 0 in lengths:
+        broken = next(track for track in tracks.values() if track.length == 0)
+        return Joined({}, 0, {next(iter(broken.problems.values())): max(lengths) or 1})
     if len(lengths) > 1:
         return Joined({}, 0, {OTHER_LENGTHS: max(lengths)})
     positions: dict[str, NDArray[np.int64]] = {}
@@ -274,7 +277,8 @@ def _video_unpadded(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     made = crops.unpadded(images, _SQUARE_PX)
     return {
         modality: replace(
-            _track(keys, frames, made.kept, made.problems, problems), length=len(images) or None
+            _track(keys, frames, made.kept, made.problems, problems),
+            length=_length(images, problems),
         )
         for modality, frames in ((RGB, made.frames), ("ratio", made.ratio))
     }
@@ -304,11 +308,15 @@ def _array(modality: str) -> Reader:
                 "name one of them in 'beside' in the dataset.yaml"
             )
         frames: Frames = arrays[0] if arrays else np.zeros(0)
-        return {
-            modality: Track(_places(len(frames)), frames, problems, length=len(frames) or None)
-        }
+        length = _length(frames, problems)
+        return {modality: Track(_places(len(frames)), frames, problems, length=length)}
 
     return read
+
+
+def _length(frames: Sized, problems: Mapping[str, str]) -> int | None:
+    """How many frames a whole file has; None where there is no file."""
+    return len(frames) if len(frames) or problems else None
 
 
 def _places(frames: int) -> list[str]:
@@ -319,7 +327,7 @@ def _places(frames: int) -> list[str]:
 # How each kind in `gait.modalities.BESIDE` is read of which something is made.
 KINDS: dict[str, Reader] = {
     "video_unpadded": _video_unpadded,
-    **{f"pkl_{modality}": _array(modality) for modality in MODALITIES},
+    **{f"{ARRAYS}{modality}": _array(modality) for modality in MODALITIES},
     "parsing": _parsing,
     "pose_text": _pose_text,
     "pose_json": _pose_json,

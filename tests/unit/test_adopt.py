@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gait.config.patterns import check_pkl
 from gait.errors import DataError
 from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.manifest import manifest_text
+from gait.prepare.offer import modalities_of_tree
 from gait.prepare.pack import pack
 
 
@@ -215,3 +217,133 @@ def test_no_tree_is_told(tmp_path: Path, name: str | None) -> None:
         put(tmp_path, name, None)
     with pytest.raises(DataError, match=r"<subject>/<condition>/<view>/<view>.pkl, found no"):
         manifest_of_tree(tmp_path)
+
+
+# Trees whose dataset says what files are called.
+
+SUSTECH1K = {
+    "silhouettes": "06-{view}-Camera-Sils_aligned.pkl",
+    "pose": "03-{view}-*.pkl",
+    "rgb": "05-*RGB_raw.pkl",
+    "ratio": "04-*.pkl",
+}
+
+
+def sustech(root: Path, key: str, count: int = 5) -> None:
+    view = key.rpartition("/")[2]
+    put(root, f"{key}/00-{view}-LiDAR-PCDs.pkl", [np.ones((7, 3))] * (count // 3))
+    put(root, f"{key}/03-{view}-Camera-Pose.pkl", np.ones((count, 17, 3)).tolist())
+    put(root, f"{key}/04-{view}-Camera-Ratios-HW.pkl", np.tile([200, 80], (count, 1)))
+    colours = np.arange(count * 2 * 4 * 3, dtype=np.uint8).reshape(count, 2, 4, 3)
+    put(root, f"{key}/05-{view}-Camera-RGB_raw.pkl", colours)
+    put(root, f"{key}/06-{view}-Camera-Sils_aligned.pkl", frames(count))
+    put(root, f"{key}/14-sync-{view}-Camera-Sils_aligned.pkl", frames(count // 3))
+
+
+def test_a_mapping_says_what_files_hold(tmp_path: Path) -> None:
+    for key in ("0000/00-nm/000-far", "0001/01-bg/090"):
+        sustech(tmp_path, key)
+    tree = manifest_of_tree(tmp_path, SUSTECH1K)
+    assert [row.modality for row in tree.rows] == ["pose", "ratio", "rgb", "silhouettes"] * 2
+    assert tree.ignored == {"pkl of something else beside those used": 4}
+    assert modalities_of_tree(tmp_path / "pkl", SUSTECH1K) == set(SUSTECH1K)
+    manifest = tmp_path / "shards/adopted.pkl.csv"
+    manifest.parent.mkdir()
+    manifest.write_text(manifest_text(tree.rows))
+    pack([manifest], tmp_path, tmp_path / "manifest.csv", tmp_path / "packed")
+    # Height and width become the ratio that is used here, and channels come first.
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "packed/ratio.npy"), np.full(10, 0.4, np.float32)
+    )
+    colours = np.load(tmp_path / "packed/rgb.npy")
+    assert colours.shape == (10, 3, 2, 4)
+    np.testing.assert_array_equal(colours[0, 2], np.arange(24).reshape(2, 4, 3)[..., 2])
+    assert np.load(tmp_path / "packed/pose.npy").shape == (10, 17, 3)
+
+
+def test_a_modality_of_which_no_sequence_has_a_file_is_not_there(tmp_path: Path) -> None:
+    sustech(tmp_path, "0000/00-nm/000")
+    mapping = SUSTECH1K | {"parsing": "{view}-par.pkl"}
+    assert {row.modality for row in manifest_of_tree(tmp_path, mapping).rows} == set(SUSTECH1K)
+
+
+def test_our_own_names_stand_beside_a_mapping(tmp_path: Path) -> None:
+    put(tmp_path, "1/nm/0/0.pkl", frames(5))
+    put(tmp_path, "1/nm/0/0-pose.pkl", np.ones((5, 17, 3)))
+    put(tmp_path, "1/nm/0/x.pkl", np.ones((5, 85)))
+    assert [row.modality for row in manifest_of_tree(tmp_path, SUSTECH1K).rows] == [
+        "pose",
+        "silhouettes",
+    ]
+    # A mapping's first modality is what <view>.pkl holds, where it has no file besides.
+    tree = {"points": "lidar.pkl"}
+    put(tmp_path, "1/nm/0/0.pkl", np.ones((5, 9, 3)))
+    found = [row.modality for row in manifest_of_tree(tmp_path, tree).rows]
+    assert found == ["points", "pose"]
+
+
+@pytest.mark.parametrize("pkl", ["silhouettes", SUSTECH1K])
+def test_what_tools_of_opengait_write_is_known(tmp_path: Path, pkl: Any) -> None:
+    put(tmp_path, "1/nm/0/0_heatmap.pkl", ARRAYS["skeleton_maps"])
+    put(tmp_path, "1/nm/0/1_sil.pkl", frames(5))
+    rows = manifest_of_tree(tmp_path, pkl).rows
+    assert [row.modality for row in rows] == ["silhouettes", "skeleton_maps"]
+    other = tmp_path / "other"
+    put(other, "1/nm/0/00-DenoisingFea_96x48.pkl", np.ones((5, 4, 96, 48), np.float16))
+    put(other, "1/nm/0/01-Sils_96x48.pkl", np.ones((5, 96, 48), np.uint8))
+    assert [row.modality for row in manifest_of_tree(other, pkl).rows] == ["latent", "masks"]
+    assert modalities_of_tree(other / "pkl", pkl) == {"latent", "masks"}
+
+
+def test_names_with_signs_of_patterns_stand_for_themselves(tmp_path: Path) -> None:
+    put(tmp_path, "1/nm/[ab]/[ab]-sils.pkl", frames(5))
+    put(tmp_path, "1/nm/[ab]/a-sils.pkl", frames(5))
+    rows = manifest_of_tree(tmp_path, {"silhouettes": "{view}-sils.pkl"}).rows
+    assert [Path(row.pkl).name for row in rows] == ["[ab]-sils.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("pkl", "sentence"),
+    [
+        ({"silhouettes": "*sils.pkl"}, r"one file of silhouettes, \*sils.pkl, got 0-aligned-sil"),
+        ({"silhouettes": "0-sils.pkl", "masks": "*-sils.pkl"}, r"one file of masks.*0-aligned"),
+        (
+            {"silhouettes": "0-sils.pkl", "masks": "{view}-sils.pkl"},
+            r"0-sils.pkl: expected to be of one modality, got silhouettes and masks; name it once",
+        ),
+        ({"silhouettes": "a.pkl"}, r"expected one pkl.*say by `pkl` in dataset.yaml which of the"),
+        ({"pose": "0-sils.pkl"}, r"0-sils.pkl: expected pose float32"),
+        (
+            {"silhouettes": "0-aligned-sils.pkl", "pose": "0-sils.pkl"},
+            r"0-sils.pkl: expected pose.*; where no model reads pose, take it out of `pkl` in dat",
+        ),
+        (
+            {"silhouettes": "0-aligned-sils.pkl", "masks": "0-sils.pkl"},
+            r"0-sils.pkl: expected the 5 frames of 0-aligned-sils.pkl, got 6; .*`pkl` in datase",
+        ),
+    ],
+)
+def test_a_mapping_that_does_not_fit_its_tree(
+    tmp_path: Path, pkl: dict[str, str], sentence: str
+) -> None:
+    put(tmp_path, "1/nm/0/0-aligned-sils.pkl", frames(5))
+    put(tmp_path, "1/nm/0/0-sils.pkl", frames(6))
+    with pytest.raises(DataError, match=sentence):
+        manifest_of_tree(tmp_path, pkl)
+
+
+@pytest.mark.parametrize(
+    ("pkl", "message"),
+    [
+        ("hair", "'hair' is no modality"),
+        ({"hair": "a.pkl"}, "'hair' is no modality"),
+        ({}, "it names no modality"),
+        ({"pose": "poses/a.pkl"}, "pose: expected the name of a pkl file in a sequence's folder"),
+        ({"pose": "a.npy"}, "pose: expected the name of a pkl file"),
+        ({"pose": "{sequence}.pkl"}, "pose: {sequence} is unknown"),
+        ({"pose": "{view.pkl"}, "is no pattern"),
+    ],
+)
+def test_a_mapping_that_cannot_be(pkl: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_pkl(pkl)

@@ -378,6 +378,18 @@ def test_a_pkl_tree_with_short_sequences_and_without_a_modality(tree: Path) -> N
     assert report.errors == []
 
 
+def test_a_pkl_tree_whose_files_are_named_for_their_sequences(tree: Path) -> None:
+    for path in (tree / "pkl").glob("*/*/*/*.pkl"):
+        if path.stem == path.parent.name:
+            path.rename(path.with_name("_".join(path.parts[-4:-1]) + ".pkl"))
+        else:
+            path.unlink()
+    named = definition(pkl={"silhouettes": "{subject}_{condition}_{view}.pkl"}, expected={})
+    assert check(tree, named).findings == []
+    (tree / "pkl/001/nm-01/000/001_nm-01_000.pkl").write_bytes(b"torn")
+    assert [each.kind for each in check(tree, named).errors] == ["pkl files cut short"]
+
+
 def test_an_empty_pkl_tree(tmp_path: Path) -> None:
     (tmp_path / "pkl/001").mkdir(parents=True)
     [error] = check(tmp_path, definition()).errors

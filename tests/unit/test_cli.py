@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import pickle
 import shutil
 import subprocess
@@ -322,6 +323,23 @@ def test_adopt_lists_a_pkl_tree(root: Path) -> None:
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["view"], row["frames_kept"]) for row in rows] == [("000", "3"), ("090", "3")]
+
+
+def test_adopt_is_told_what_files_are_called(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = root / "data/CASIA-B-star"
+    folder = dataset / "pkl/001/nm-01/090"
+    folder.mkdir(parents=True)
+    (folder / "090-aligned-sils.pkl").write_bytes(pickle.dumps(np.zeros((3, 64, 44), np.uint8)))
+    (folder / "090-rgbs.pkl").write_bytes(pickle.dumps(np.zeros((3, 3, 128, 128), np.uint8)))
+    table = dataset / "shards/adopted.pkl.csv"
+    mapping = json.dumps({"silhouettes": "{view}-aligned-sils.pkl", "rgb": "*-rgbs.pkl"})
+    printed = said("adopt", "--root", dataset, "--output", table, "--pkl", mapping)
+    assert printed.splitlines() == ["1 sequences of rgb", "1 sequences of silhouettes"]
+    arguments = ("adopt", "--root", str(dataset), "--output", str(table), "--pkl")
+    last = refused(monkeypatch, capsys, *arguments, "sils")[-1]
+    assert last.startswith("gait: error: --pkl sils: 'sils' is no modality; ")
 
 
 # OpenGait's YAML.

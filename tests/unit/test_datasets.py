@@ -49,6 +49,7 @@ SIZES: dict[str, tuple[int, int | None]] = {
     "OUMVLP-Pose17": (5153, 5154),
     "RAGAR": (250, 283),
     "SUSTech1K": (250, 800),
+    "SUSTech1K-sync": (250, 800),
     "Scoliosis1K": (745, 748),
     "SynthGait": (20, 12),
 }
@@ -127,6 +128,7 @@ def test_datasets_of_the_same_subjects_are_cut_alike() -> None:
         ("OUMVLP", "OUMVLP-Pose"),
         ("OUMVLP", "OUMVLP-Pose17"),
         ("Gait3D", "Gait3D-Parsing"),
+        ("SUSTech1K", "SUSTech1K-sync"),
     ):
         assert dataset(one).partition == dataset(other).partition
         scored = {name: dataset(other).protocols[name] for name in dataset(one).protocols}

@@ -112,7 +112,7 @@ def test_an_array_is_a_track_as_it_is(kind: str) -> None:
 def test_an_array_of_something_else_is_no_track(capsys: pytest.CaptureFixture[str]) -> None:
     data = pickle.dumps(array("silhouettes", 4))
     track = KINDS["pkl_pose"]([("a/x.pkl", data)], 64, {})["pose"]
-    assert (track.keys, track.length) == ([], None)
+    assert (track.keys, track.length) == ([], 0)
     assert track.problems == {"x": "no usable pkl of pose"}
     assert "a/x.pkl: expected pose" in capsys.readouterr().err
 

@@ -95,7 +95,7 @@ def get_pretreatment(wildcards):
 
 
 def get_pkl(wildcards):
-    return told(flow.dataset, wildcards.dataset).pkl
+    return told(flow.pkl, wildcards.dataset)
 
 
 # Videos are segmented first; silhouettes are aligned as they come.

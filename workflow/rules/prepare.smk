@@ -154,7 +154,7 @@ rule adopt:
         pkl=get_pkl,
         pkl_state=get_pkl_state,
     shell:
-        "gait adopt --root {params.root} --output {output.pkl} --pkl {params.pkl} > {log} 2>&1"
+        "gait adopt --root {params.root} --output {output.pkl} --pkl {params.pkl:q} > {log} 2>&1"
 
 
 # One array a modality lies beside the index, undeclared, as which ones is up to the data; whenever

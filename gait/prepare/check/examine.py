@@ -41,7 +41,8 @@ def check(root: Path, definition: Dataset) -> Report:
 
 def _raw(folder: Path, definition: Dataset) -> Report:
     catalogue = folder.with_name("sequences.csv")
-    sequences = scan(folder, definition.layouts, definition.obtain, catalogue, definition.beside)
+    beside, pkl = definition.beside, definition.pkl
+    sequences = scan(folder, definition.layouts, definition.obtain, catalogue, beside, pkl)
     keys = [row.key for row in sequences.rows]
     findings = [
         *compare(keys, definition),
@@ -53,7 +54,7 @@ def _raw(folder: Path, definition: Dataset) -> Report:
 
 
 def _tree(folder: Path, definition: Dataset) -> Report:
-    tree = pkl_tree.list_tree(folder)
+    tree = pkl_tree.list_tree(folder, definition.pkl)
     keys = list(tree.files)
     if not keys:
         raise DataError(

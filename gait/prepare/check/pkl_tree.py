@@ -10,6 +10,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.prepare.adopt import OTHER, arrays_of, leaves
+from gait.prepare.array_names import Pkl, named_files, patterns_of_arrays
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
 from gait.ragged import Ragged
@@ -27,7 +28,7 @@ class PklTree:
     """What the names in a pkl tree tell.
 
     Attributes:
-        files: the pkl files of each sequence, by their name with `<view>` for the view.
+        files: the pkl files of each sequence, each by the name or the pattern that others share.
         ignored: files and folders that are no part of it, by kind.
     """
 
@@ -35,21 +36,25 @@ class PklTree:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def list_tree(tree: Path) -> PklTree:
+def list_tree(tree: Path, pkl: Pkl) -> PklTree:
     """The sequences of the tree `<subject>/<condition>/<view>/*.pkl` that have a pkl.
 
+    Args:
+        tree: the folder.
+        pkl: which files hold what, as in the dataset.yaml.
+
     Raises:
-        DataError: there is no such tree.
+        DataError: there is no such tree, or a sequence has several files of one name.
     """
     ignored: Counter[str] = Counter()
     files: dict[SequenceKey, dict[str, Path]] = {}
     for leaf in leaves(tree, ignored):
         inside = sorted(leaf.iterdir())
-        pkl = {_form(path): path for path in inside if path.suffix == ".pkl"}
-        if len(inside) > len(pkl):
-            ignored["files that are no pkl"] += len(inside) - len(pkl)
-        if pkl:
-            files[SequenceKey(*leaf.parts[-3:])] = pkl
+        found = [path for path in inside if path.suffix == ".pkl"]
+        if len(inside) > len(found):
+            ignored["files that are no pkl"] += len(inside) - len(found)
+        if found:
+            files[SequenceKey(*leaf.parts[-3:])] = _forms(leaf, found, pkl)
         else:
             ignored["sequence folders without a pkl"] += 1
     return PklTree(files, ignored)
@@ -69,11 +74,12 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
         files = tree.files[keys[index]]
         if any(path in torn for path in files.values()):
             continue
+        forms = {path: form for form, path in files.items()}
         try:
             for modality, path, frames in arrays_of(_leaf(files), definition.pkl, Counter()):
-                modalities[_form(path)] = modality
+                modalities[forms[path]] = modality
                 # Of ragged frames, a file's size does not tell how many there are.
-                frame_bytes[_form(path)] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
+                frame_bytes[forms[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
         except DataError as error:
             what, _, fix = str(error).partition("; ")
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)
@@ -98,7 +104,8 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
                 "modalities that the dataset has and this tree has not",
                 len(absent),
                 such_as(absent),
-                "models that read them cannot run; name their files <view>-<modality>.pkl",
+                "models that read them cannot run; name their files <view>-<modality>.pkl, or say "
+                "by `pkl` in dataset.yaml what they are called",
             )
     for kind, number in sorted((+ignored).items()):
         yield Finding(Severity.note, kind, number, "", "they are not used; nothing has to be done")
@@ -127,9 +134,18 @@ def _has_end(path: Path) -> bool:
         return False
 
 
-def _form(path: Path) -> str:
-    """The file's name with `<view>` for the name of its folder."""
-    return path.name.replace(path.parent.name, "<view>", 1)
+def _forms(leaf: Path, files: list[Path], pkl: Pkl) -> dict[str, Path]:
+    """The files by what they are called in every sequence."""
+    named = named_files(leaf, [path.name for path in files], pkl)
+    patterns = patterns_of_arrays(pkl)
+    forms = {
+        name: patterns[each].replace("{", "<").replace("}", ">")
+        for each, name in named.items()
+        if each in patterns
+    }
+    return {
+        forms.get(path.name, path.name.replace(leaf.name, "<view>", 1)): path for path in files
+    }
 
 
 def _leaf(files: dict[str, Path]) -> Path:

@@ -81,6 +81,45 @@ def scan_three_levels(raw: Path, kind: str) -> Scan:
     return Scan(some_have_frames(rows, ignored), dict(ignored))
 
 
+def scan_trees(
+    raw: Path,
+    key_of: KeyOf,
+    archive: re.Pattern[str] | None = None,
+    key_inside: KeyOf | None = None,
+) -> Scan:
+    """Sequences of which a folder in each of several trees, or archives, holds something.
+
+    A sequence has one row, of the first of its folders; all it has lies `beside`, so that it does
+    not matter which.
+
+    Args:
+        raw: the dataset's raw folder.
+        key_of: tells the sequence by a folder's path below `raw`.
+        archive: matches the paths below `raw` of archives of such trees.
+        key_inside: tells the sequence by a folder's path in one.
+    """
+    ignored: Counter[str] = Counter()
+    rows: list[CatalogueRow] = []
+    archives: list[ArchiveFile] = []
+    for folder in walk(raw, ignored):
+        for file in folder.files:
+            path = folder.path_of(file.name)
+            if archive and key_inside and archive.fullmatch(path):
+                archives.append(ArchiveFile(path, state_of(file), key_inside, "pkl"))
+            elif not is_password_file(file.name):
+                ignored[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] += 1
+        path = "/".join(folder.parts)
+        if folder.files and (key := key_of(path)):
+            digest = fingerprint(map(state_of, folder.files))
+            rows.append(CatalogueRow(key, "pkl", path, "", digest))
+    return Scan(_one_of_each(rows), dict(ignored), archives, _one_of_each)
+
+
+def _one_of_each(rows: list[CatalogueRow]) -> list[CatalogueRow]:
+    """The first row of each sequence."""
+    return list({row.key: row for row in reversed(rows)}.values())[::-1]
+
+
 def folder_row(
     folder: Folder, key: SequenceKey, ignored: Counter[str], kind: str = "images"
 ) -> CatalogueRow | None:

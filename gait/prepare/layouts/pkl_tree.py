@@ -12,7 +12,7 @@ from gait.prepare.tree import Scan
 class PklTree:
     """Folders `<subject>/<condition>/<view>/` right below the raw folder.
 
-    What the files in them are, the dataset says under `beside`.
+    What the files in them are, the dataset says under `pkl`.
     """
 
     looked_for: ClassVar[str] = "<subject>/<condition>/<view>/ folders of pkl files"

@@ -1,0 +1,47 @@
+"""Arrays as others write them, to arrays as a modality has them here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gait.modalities import POSE, RGB
+
+_CHANNELS = 3
+
+
+def as_here(content: object, modality: str) -> object:
+    """What a pkl of some modality holds, in the form that it has here; anything else as it is.
+
+    Joints in lists, as JSON has them, become an array if there are as many in each frame; colours
+    come before rows and columns instead of after them; and of height and width of a person's box
+    there remains the ratio.
+
+    Args:
+        content: an array, or anything else.
+        modality: what it is expected to be, a name in `gait.modalities`.
+    """
+    if modality == POSE and _is_nested(content):
+        content = _stacked(content)
+    if not isinstance(content, np.ndarray):
+        return content
+    shape = content.shape
+    if modality == RGB and len(shape) == 4 and shape[1] != _CHANNELS == shape[3]:
+        return content.transpose(0, 3, 1, 2)
+    if modality == "ratio" and len(shape) == 2 and shape[1] == 2 and content.dtype.kind in "iuf":
+        # A box without a height is reported as a number that is not finite.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return content[:, 1] / content[:, 0].astype(np.float64)
+    return content
+
+
+def _is_nested(content: object) -> bool:
+    return isinstance(content, list) and bool(content) and isinstance(content[0], list)
+
+
+def _stacked(frames: Any) -> object:
+    try:
+        return np.asarray(frames)
+    except ValueError:
+        return frames

@@ -34,7 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -85,6 +85,14 @@ def confined(root: Path, relative: str) -> Path:
             "table, or make the table again"
         )
     return path
+
+
+def _make(folder: Path) -> None:
+    # Another process may just be removing a folder above, as long as that is empty.
+    for _ in range(9):
+        with suppress(FileNotFoundError):
+            return folder.mkdir(parents=True, exist_ok=True)
+    return folder.mkdir(parents=True, exist_ok=True)
 
 
 def _discard(temporary: Path) -> None:

@@ -27,10 +27,9 @@ class CatalogueRow:
     Attributes:
         key: subject, condition and view.
         kind: 'video', 'images' (a folder of silhouettes), 'masks' (one in which only png files
-            are silhouettes), 'archive' (a folder of silhouettes in an archive), or a folder
-            without silhouettes, of which all that is known lies `beside`: 'poses' (a file a
-            frame) or 'pkl' (arrays).
-        source: path below the raw folder; for an archive `<archive>::<folder inside>`.
+            are silhouettes), or a folder without silhouettes, of which all that is known lies
+            `beside`: 'poses' (a file a frame) or 'pkl' (arrays).
+        source: path below the raw folder; in an archive `<archive>::<folder inside>`.
         background: path of the background clip of the same camera, empty where there is none.
         fingerprint: digest of the names, sizes and modification times of the sources.
         pose: path of the file of joints that belongs to the video, empty where there is none.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.config.yaml import write_yaml
 
 SUBJECTS = [f"{number:03d}" for number in range(1, 9)]

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from gait import registry
-from gait.config.experiment import Augmentation, Experiment, Resolved
+from gait.config.experiment import Augmentation, Experiment
 from gait.config.load import merge
+from gait.config.resolved import Resolved
 from gait.config.yaml import read_yaml
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore

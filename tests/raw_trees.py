@@ -42,6 +42,16 @@ def encoded(frame: NDArray[np.uint8], suffix: str = ".png") -> bytes:
     return bytes(cv2.imencode(suffix, frame)[1])
 
 
+def body_model(who: int, step: int) -> bytes:
+    """The parameters of a body in a frame, as an npz file."""
+    rng = np.random.default_rng([who, step])
+    sizes = {"cam": 3, "poses": 72, "betas": 10}
+    person = {part: rng.random(size, np.float32) for part, size in sizes.items()}
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=True, results={0: person})  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
 def joints(who: int, step: int, number: int = 17) -> Joints:
     """Joints [number, 3] on `figure`, none of them twice: x, y, confidence."""
     place = np.arange(number)
@@ -158,7 +168,7 @@ def gait3d(frames: int = 6) -> Tree:
                 image = encoded(figure(who, step))
                 tree[f"2D_Silhouettes/{stem}.png"] = image
                 tree[f"2D_Parsings/{stem}.png"] = image
-                tree[f"2D_Poses/{stem}.txt"] = b"1,2,3"
+                tree[f"2D_Poses/{stem}.txt"] = pose_text(joints(who, step))
     return tree
 
 

@@ -11,7 +11,7 @@ from gait.cli.app import ExperimentName, Packed, Workers, app
 from gait.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gait.config.experiment import Resolved
+    from gait.config.resolved import Resolved
 
 
 @app.command()

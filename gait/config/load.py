@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from gait import registry
 from gait.config.components import component_problems
 from gait.config.dataset import NAME, Dataset
-from gait.config.experiment import SCORED, Experiment, Resolved
+from gait.config.experiment import SCORED, Experiment
 from gait.config.partition import is_json, read_partition
+from gait.config.resolved import Resolved
 from gait.config.schema import problems_of
 from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest

@@ -17,7 +17,7 @@ import pandas as pd
 
 from gait import __version__
 from gait.config.dataset import Dataset, matching_subjects
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from gait.config.dataset import absence, matching_subjects
-from gait.config.experiment import Embedding, Precision, Resolved
+from gait.config.experiment import Embedding, Precision
+from gait.config.resolved import Resolved
 from gait.data.dataset import TestSet
 from gait.data.inputs import derived_sizes, model_inputs
 from gait.data.loader import test_loader

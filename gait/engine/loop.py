@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gait import __version__, registry
-from gait.config.experiment import Resolved
 from gait.config.protocol import WATCHED
+from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
 from gait.data.loader import training_loader

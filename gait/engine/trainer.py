@@ -9,7 +9,8 @@ import torch
 
 from gait import __version__, registry
 from gait.config.dataset import Dataset, absence, matching_subjects, surplus
-from gait.config.experiment import Experiment, Resolved
+from gait.config.experiment import Experiment
+from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from gait.config.experiment import Resolved
 from gait.config.protocol import WATCHED
+from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine.distributed import World
 from gait.engine.embed import test_set, write_embeddings

@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from gait import registry
-from gait.config.experiment import Experiment, Init, InitFrom, Resolved
+from gait.config.experiment import Experiment, Init, InitFrom
+from gait.config.resolved import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.errors import CheckpointError
 

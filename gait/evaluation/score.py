@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.config.experiment import Resolved
 from gait.config.protocol import (
     Classification,
     Protocol,
@@ -22,6 +21,7 @@ from gait.config.protocol import (
     Submission,
     Verification,
 )
+from gait.config.resolved import Resolved
 from gait.errors import DataError
 from gait.evaluation.classification import (
     ClassificationScore,

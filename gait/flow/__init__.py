@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gait import registry
-from gait.config.experiment import Resolved
 from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
+from gait.config.resolved import Resolved
 from gait.errors import ConfigError, nearest
 from gait.flow.data import DataFlow, canonical_json
 

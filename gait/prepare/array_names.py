@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from fnmatch import filter as matching_names
 from glob import escape
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.modalities import LATENT, MODALITIES, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import ARRAYS, LATENT, MODALITIES, SILHOUETTES, SKELETON_MAPS
 from gait.types import SequenceKey
 
 # As `pkl` in a dataset.yaml.
@@ -26,6 +27,17 @@ _OF_TOOLS = {
 def main_modality(pkl: Pkl) -> str:
     """What a file holds whose name does not say it: what `pkl` is, or names first."""
     return pkl if isinstance(pkl, str) else next(iter(pkl))
+
+
+def places_of_arrays(pkl: Pkl) -> dict[str, str]:
+    """Where arrays lie in a sequence's own folder, by their kind, as under `beside`."""
+    names = patterns_of_arrays(pkl).items()
+    return {f"{ARRAYS}{modality}": f"{{folder}}/{name}" for modality, name in names}
+
+
+def any_name(pattern: str) -> str:
+    """A pattern of names for those of any sequence."""
+    return re.sub(r"\{\w+\}", "*", pattern)
 
 
 def patterns_of_arrays(pkl: Pkl) -> dict[str, str]:

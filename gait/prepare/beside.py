@@ -1,7 +1,8 @@
 """Finds files of further modalities that lie beside a sequence's silhouettes, or without any.
 
 A catalogue's column `beside` names them, as JSON: by kind, the pattern of their paths below the
-raw folder, and a digest of what matches it. A pattern's last part may hold `*`.
+raw folder, and a digest of what matches it. A pattern's last part may hold `*`. Where they lie in
+an archive, the pattern is `<archive>::<path inside>`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from operator import attrgetter
@@ -18,7 +19,9 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.modalities import ARRAYS, BESIDE
-from gait.prepare.array_names import Pkl, filled_name, patterns_of_arrays
+from gait.prepare.archives import NO_IMAGE, unpacked_path
+from gait.prepare.array_names import Pkl, any_name, filled_name, places_of_arrays
+from gait.prepare.inside import Found, Inside
 from gait.prepare.tree import (
     MISPLACED,
     WITHOUT_SILHOUETTES,
@@ -36,6 +39,7 @@ def with_files_beside(
     rows: list[CatalogueRow],
     ignored: Mapping[str, int],
     patterns: Mapping[str, str],
+    inside: Inside,
     folders: Mapping[SequenceKey, str],
     pkl: Pkl | None = None,
 ) -> tuple[list[CatalogueRow], dict[str, int]]:
@@ -51,14 +55,17 @@ def with_files_beside(
         rows: the sequences that a layout found.
         ignored: how many files that layout did not use, by reason.
         patterns: where the files of each kind lie, as in a dataset.yaml.
+        inside: those that lie in archives.
         folders: what `{folder}` stands for, where that is not the folder of the row itself.
         pkl: which pkl files hold what, as there.
 
     Raises:
-        DataError: a folder cannot be listed, a path leads out of the raw folder, two kinds give
-            one modality, or rows without silhouettes have nothing beside them.
+        DataError: a folder cannot be listed, a path leads out of the raw folder, files of one kind
+            lie in two places, two kinds give one modality, or rows without silhouettes have
+            nothing beside them.
     """
     left = Counter(dict(ignored))
+    left.update(inside.counted)
     images = [row for row in rows if row.kind != "video"]
     own = {row.key: row.source for row in images}
     found: dict[SequenceKey, dict[str, tuple[str, str]]] = {row.key: {} for row in rows}
@@ -69,13 +76,14 @@ def with_files_beside(
         for pattern in dict.fromkeys(places.values()):
             kinds = [kind for kind, each in places.items() if each == pattern]
             filled = {key: _filled(pattern, key, folders.get(key, own[key])) for key in own}
-            if _take(raw, images, kinds, filled, found, left):
+            name = any_name(pattern.rpartition("/")[2])
+            packed = {key: inside.matching(each, name) for key, each in filled.items()}
+            if _take(raw, images, kinds, filled, packed, found, left):
                 taken += kinds
         return any(kind.startswith(ARRAYS) for kind in taken)
 
     if not look(patterns) and pkl is not None and rows and rows[0].kind == "pkl":
-        names = patterns_of_arrays(pkl).items()
-        look({f"{ARRAYS}{modality}": f"{{folder}}/{name}" for modality, name in names})
+        look(places_of_arrays(pkl))
     if rows:
         _refuse(raw, rows, found)
     return [replace(row, beside=_text(found[row.key])) for row in rows], dict(+left)
@@ -86,26 +94,46 @@ def _take(
     rows: list[CatalogueRow],
     kinds: list[str],
     filled: dict[SequenceKey, str],
+    packed: dict[SequenceKey, list[Found]],
     found: dict[SequenceKey, dict[str, tuple[str, str]]],
     left: Counter[str],
 ) -> bool:
     """Move files, of one kind or several, from what is left to what was found; False if none."""
     files = {key: matching(raw, each) for key, each in filled.items()}
-    if not any(files.values()):
+    if not any(files.values()) and not any(packed.values()):
         return False
-    for key, entries in files.items():
-        listed = (filled[key], fingerprint(map(state_of, entries)))
-        found[key] |= dict.fromkeys(kinds, listed)
     for row in rows:
+        entries, places = files[row.key], packed[row.key]
+        if len(places) + bool(entries) > 1:
+            _refuse_two_places(raw, row, kinds[0], filled[row.key], places)
         # The layout did not know what they are for, unless they are its frames themselves.
-        folder = filled[row.key].rpartition("/")[0]
-        is_own = folder == row.source and row.kind not in WITHOUT_SILHOUETTES
-        left.subtract(
-            MISPLACED if is_frame(each.name) else not_looked_for(each.name)
-            for each in files[row.key]
-            if not (is_own and is_frame(each.name, row.kind))
-        )
+        is_silhouette = row.kind not in WITHOUT_SILHOUETTES
+        if places:
+            listed = (places[0].pattern, places[0].digest)
+            is_own = is_silhouette and places[0].source == row.source
+            if not (is_own and is_frame(filled[row.key], row.kind)):
+                left[MISPLACED] -= places[0].images
+            left[NO_IMAGE] -= places[0].others
+        else:
+            listed = (filled[row.key], fingerprint(map(state_of, entries)))
+            is_own = is_silhouette and filled[row.key].rpartition("/")[0] == row.source
+            left.subtract(
+                MISPLACED if is_frame(each.name) else not_looked_for(each.name)
+                for each in entries
+                if not (is_own and is_frame(each.name, row.kind))
+            )
+        found[row.key] |= dict.fromkeys(kinds, listed)
     return True
+
+
+def _refuse_two_places(
+    raw: Path, row: CatalogueRow, kind: str, pattern: str, places: list[Found]
+) -> None:
+    first, second, *_ = [*(each.pattern for each in places), pattern]
+    raise DataError(
+        f"{raw}: files of {kind} of {row.key} lie in {first} and in {second}, expected one place; "
+        "move one of them out of that folder"
+    )
 
 
 def _refuse(
@@ -152,12 +180,20 @@ def patterns_of(row: CatalogueRow) -> dict[str, str]:
     return listed
 
 
+def with_kinds(row: CatalogueRow, kinds: Collection[str]) -> CatalogueRow:
+    """The row with no other kinds of files beside it than these."""
+    listed = patterns_of(row).keys() & kinds
+    text = _text({kind: each for kind, each in json.loads(row.beside).items() if kind in listed})
+    return replace(row, beside=text)
+
+
 def _text(beside: dict[str, tuple[str, str]]) -> str:
     return json.dumps(beside, sort_keys=True) if beside else ""
 
 
 def _filled(pattern: str, key: SequenceKey, own: str) -> str:
     folder, _, name = pattern.rpartition("/")
+    own = unpacked_path(own)
     place = "/".join(own.split("/")[-len(key) :])
     path = folder.format(folder=own, place=place, **key._asdict())
     return f"{path}/{filled_name(name, key)}"

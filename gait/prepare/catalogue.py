@@ -11,13 +11,14 @@ from pathlib import Path
 from gait import registry
 from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
-from gait.prepare.array_names import Pkl
+from gait.prepare.array_names import Pkl, any_name, places_of_arrays
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
+from gait.prepare.inside import Inside
 from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
-from gait.prepare.tree import WITHOUT_SILHOUETTES, Layout, Scan, walk
+from gait.prepare.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
 from gait.types import CatalogueRow, SequenceKey
 
 __all__ = [
@@ -138,7 +139,11 @@ def scan(
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
         raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
-    listings = Listings(raw, None if catalogue is None else catalogue.parent)
+    patterns = beside or {}
+    arrays = {} if pkl is None else places_of_arrays(pkl)
+    places = [*patterns.values(), *arrays.values()]
+    names = {any_name(each.rpartition("/")[2]) for each in places}
+    listings = Listings(raw, None if catalogue is None else catalogue.parent, names)
     scans = {name: completed(layout.scan(raw), listings) for name, layout in known.items()}
     found = [(name, each) for name, each in scans.items() if each.rows]
     if not found:
@@ -146,10 +151,12 @@ def scan(
     # Silhouettes first.
     found.sort(key=lambda each: each[1].rows[0].kind in WITHOUT_SILHOUETTES)
     folders: dict[SequenceKey, str] = {}
+    further: list[ArchiveFile] = []
     if len(found) == 2 and _is_beside(found[1][1], found[0][1]):
         name, other = found.pop()
         _refuse_duplicates(raw, other.rows)
         folders = {row.key: row.source for row in other.rows}
+        further = other.archives
         found = [(f"{found[0][0]} and {name}", found[0][1])]
     if len(found) > 1:
         forms = " and ".join(
@@ -163,8 +170,8 @@ def scan(
     layout, only = found[0]
     rows = sorted(only.rows, key=lambda row: row.key)
     _refuse_duplicates(raw, rows)
-    patterns = beside or {}
-    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, folders, pkl)
+    inside = Inside(raw, only.archives, further, patterns.values(), listings)
+    rows, ignored = with_files_beside(raw, rows, only.ignored, patterns, inside, folders, pkl)
     return Sequences(layout, rows, dict(sorted(ignored.items())), only.frames)
 
 

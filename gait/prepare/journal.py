@@ -1,12 +1,18 @@
 """What a stage has done for each subject, so that a rerun does only what has changed.
 
+Shards are cut by subject or by archive. So that each journal is written by one of them, however
+they are cut and however many they are, what comes from an archive that shards may be cut by has a
+journal for each subject in that archive.
+
 A journal is no result: it lives undeclared beside the results, and without it everything is done
 again, with the same outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +23,7 @@ from gait.prepare.manifest import (
     COLUMNS,
     NEEDED,
     ManifestRow,
+    pkl_name,
     read_table,
     row_of,
     table_text,
@@ -35,74 +42,98 @@ class _Entry:
 
 
 class Journal:
-    """The journals of the subjects of a shard, one file a subject.
+    """The journals of the subjects of a shard, one file a subject and archive.
 
     Args:
-        root: the dataset's folder; the journals lie in `journal/<stage>/<subject>.csv`.
+        root: the dataset's folder; the journals lie in `journal/<stage>/<subject>.csv`, or in
+            `journal/<stage>/<archive>/<subject>.csv` with a digest of the archive's path.
         stage: name of the stage.
-        keys: every sequence of the shard. What a journal knows of other sequences of the same
-            subjects is stale, as a subject is never split over shards.
+        archives: for every sequence of the shard the archive that it comes from, if shards may be
+            cut by that, or nothing. What a journal knows of other sequences is stale, as what has
+            one journal is never split over shards.
     """
 
-    def __init__(self, root: Path, stage: str, keys: Iterable[SequenceKey]) -> None:
+    def __init__(self, root: Path, stage: str, archives: Mapping[SequenceKey, str]) -> None:
         self._root = root
         self._folder = root / "journal" / stage
-        self._keys = set(keys)
-        self._entries: dict[str, dict[SequenceKey, _Entry]] = {}
-        for subject in sorted({key.subject for key in self._keys}):
-            self._entries[subject] = self._load(subject)
+        self._names = {key: _name(key, archive) for key, archive in archives.items()}
+        self._entries = {name: self._load(name) for name in sorted(set(self._names.values()))}
+
+    def name(self, key: SequenceKey) -> str:
+        """The journal that a sequence is in, for `save`."""
+        return self._names[key]
 
     def unchanged(self, key: SequenceKey, state: str) -> tuple[ManifestRow, ...] | None:
         """What a former run made of a sequence, if it was made from `state` and is still there."""
-        entry = self._entries[key.subject].get(key)
+        entry = self._entries[self._names[key]].get(key)
         if entry is None or entry.state != state or entry.pkl_states != self._states(entry.rows):
             return None
         return entry.rows
 
+    def make_room(self, key: SequenceKey, modalities: Iterable[str]) -> None:
+        """Remove what there is of a sequence that is new in its archive.
+
+        Another shard may have made it, from another archive where it is no more: that one removes
+        what it made, unless it has been made anew.
+        """
+        name = self._names[key]
+        if name != key.subject and key not in self._entries[name]:
+            for modality in modalities:
+                remove_pkl(self._root, pkl_name(key, modality))
+
     def record(self, rows: tuple[ManifestRow, ...], state: str) -> None:
         """Note what was made of a sequence, one row a modality; kept by `save`."""
         key = rows[0].key
-        self._entries[key.subject][key] = _Entry(rows, state, self._states(rows))
+        self._entries[self._names[key]][key] = _Entry(rows, state, self._states(rows))
 
-    def save(self, subject: str) -> None:
-        """Write the journal of a subject."""
-        entries = self._entries[subject]
+    def save(self, name: str) -> None:
+        """Write the journal of that name."""
+        entries = self._entries[name]
         lines = (
             texts_of(row) | {"state": entry.state, "pkl_state": pkl_state}
             for _, entry in sorted(entries.items())
             for row, pkl_state in zip(entry.rows, entry.pkl_states, strict=True)
         )
         text = table_text((*COLUMNS, "state", "pkl_state"), lines)
-        write_if_changed(self._path(subject), text)
+        write_if_changed(self._path(name), text)
 
     def close(self) -> None:
         """Remove what was made of sequences that are no more, and forget them."""
-        for subject, entries in self._entries.items():
-            stale = [key for key in entries if key not in self._keys]
+        for name, entries in self._entries.items():
+            stale = [key for key in entries if self._names.get(key) != name]
             for key in stale:
-                for row in entries.pop(key).rows:
-                    if row.pkl:
-                        remove_pkl(self._root, row.pkl)
+                entry = entries.pop(key)
+                if key not in self._names:
+                    for row, state in zip(entry.rows, entry.pkl_states, strict=True):
+                        if row.pkl:
+                            remove_pkl(self._root, row.pkl, state)
             if stale:
-                self.save(subject)
+                self.save(name)
 
-    def _path(self, subject: str) -> Path:
-        return self._folder / f"{subject}.csv"
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.csv"
 
     def _states(self, rows: tuple[ManifestRow, ...]) -> tuple[str, ...]:
         return tuple(state_of(self._root / row.pkl) if row.pkl else "" for row in rows)
 
-    def _load(self, subject: str) -> dict[SequenceKey, _Entry]:
+    def _load(self, name: str) -> dict[SequenceKey, _Entry]:
         # A journal that is missing or unusable costs time, nothing else.
         entries: dict[SequenceKey, _Entry] = {}
         with suppress(DataError, ValueError):
-            for line in read_table(self._path(subject), (*NEEDED, "state", "pkl_state")):
+            for line in read_table(self._path(name), (*NEEDED, "state", "pkl_state")):
                 row = row_of(line)
                 known = entries.get(row.key, _Entry((), line["state"], ()))
                 entries[row.key] = _Entry(
                     (*known.rows, row), line["state"], (*known.pkl_states, line["pkl_state"])
                 )
         return entries
+
+
+def _name(key: SequenceKey, archive: str) -> str:
+    """A journal's path without its suffix."""
+    if not archive:
+        return key.subject
+    return f"{hashlib.sha256(archive.encode()).hexdigest()[:16]}/{key.subject}"
 
 
 def state_of(path: Path) -> str:
@@ -114,10 +145,25 @@ def state_of(path: Path) -> str:
     return f"{status.st_size} bytes {status.st_mtime_ns} ns"
 
 
-def remove_pkl(root: Path, pkl: str) -> None:
-    """Remove a pkl, and its folders as far as nothing else is in them."""
+def remove_pkl(root: Path, pkl: str, state: str = "") -> None:
+    """Remove a pkl, and its folders as far as nothing else is in them.
+
+    Args:
+        root: the dataset's folder.
+        pkl: path below it.
+        state: what `state_of` told of it; one in another state stays. Empty for any.
+    """
     path = root / pkl
-    path.unlink(missing_ok=True)
+    # Taken away first, as another process may replace it at any time.
+    taken = path.with_name(f".{path.name}.removed")
+    try:
+        path.replace(taken)
+    except FileNotFoundError:
+        return
+    if state and state_of(taken) != state:
+        with suppress(FileExistsError):
+            os.link(taken, path)
+    taken.unlink()
     for folder in path.relative_to(root).parents[:3]:
         with suppress(OSError):
             (root / folder).rmdir()

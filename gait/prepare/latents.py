@@ -138,7 +138,7 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
     """
     started = time.perf_counter()
     keys = _keys(root)
-    journal = Journal(root, "latents", keys)
+    journal = Journal(root, "latents", dict.fromkeys(keys, ""))
     states = {key: f"{settings} {state_of(root / pkl_name(key, RGB))}" for key in keys}
     waiting = [key for key in keys if journal.unchanged(key, states[key]) is None]
     summary = ShardSummary(sequences=len(keys), unchanged=len(keys) - len(waiting))
@@ -155,7 +155,7 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
         summary.frames_done += len(frames)
         unfinished[key.subject] -= 1
         if not unfinished[key.subject]:
-            journal.save(key.subject)
+            journal.save(journal.name(key))
     journal.close()
     for key in keys:
         rows = journal.unchanged(key, states[key])

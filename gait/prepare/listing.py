@@ -5,63 +5,87 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.archives import SEPARATOR, Contents, contents_of, unpacked_path
-from gait.prepare.tree import MISPLACED, ArchiveFile, File, Scan, fingerprint
+from gait.prepare.tree import (
+    IMAGES,
+    MISPLACED,
+    NO_SILHOUETTES,
+    SILHOUETTE_FRAMES,
+    ArchiveFile,
+    File,
+    Scan,
+    fingerprint,
+    frames_among,
+)
 from gait.types import CatalogueRow
 
 # Raised when the same archive would be listed otherwise than before.
-_VERSION = 1
+_VERSION = 2
 
 
 class Listings:
     """What archives hold, remembered from run to run, as listing one may take long.
 
-    Without what is remembered everything is listed anew, with the same outcome.
+    Numbers are remembered, not names: an archive may hold a hundred million files. Without what is
+    remembered everything is listed anew, with the same outcome.
 
     Args:
         raw: the dataset's raw folder.
         root: the dataset's folder, which gets `journal/archives/`; None to remember nothing.
+        patterns: of names of files whose number in each folder is asked for.
     """
 
-    def __init__(self, raw: Path, root: Path | None) -> None:
+    def __init__(self, raw: Path, root: Path | None, patterns: Collection[str] = ()) -> None:
         self._raw = raw
         self._folder = None if root is None else root / "journal" / "archives"
+        self._patterns = set(patterns)
+        self._known: dict[str, Contents] = {}
 
     def of(self, archive: str) -> Contents:
-        """What the archive of this path below the raw folder holds, as it lies there now.
+        """What the archive of this path below the raw folder holds, as it lies there when it is
+        first asked for.
 
         Raises:
             DataError: as `contents_of`.
         """
+        if archive not in self._known:
+            self._known[archive] = self._listed(archive)
+        return self._known[archive]
+
+    def _listed(self, archive: str) -> Contents:
         path = self._raw / archive
         if self._folder is None:
-            return contents_of(path)
+            return contents_of(path, self._patterns)
         digest = hashlib.sha256(archive.encode()).hexdigest()[:16]
         journal = self._folder / f"{digest}.json"
         try:
             status = path.stat()
         except OSError:
             # It says why not when it is opened.
-            return contents_of(path)
+            return contents_of(path, self._patterns)
         state = [_VERSION, archive, status.st_size, status.st_mtime_ns]
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        patterns = self._patterns
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             known = json.loads(journal.read_text(encoding="utf-8"))
             if known["state"] == state:
-                return Contents(
-                    Counter(known["folders"]),
-                    known["problems"],
-                    set(known["unfinished"]),
-                    Counter(known["ignored"]),
-                )
-        contents = contents_of(path)
+                if patterns <= set(known["patterns"]):
+                    return _contents(known)
+                # What another user of the listing asks for stays in it.
+                patterns = patterns | set(known["patterns"])
+        contents = contents_of(path, patterns)
         entry = {
             "state": state,
+            "patterns": sorted(patterns),
             "folders": contents.folders,
+            "matches": contents.matches,
             "problems": contents.problems,
             "unfinished": sorted(contents.unfinished),
             "ignored": contents.ignored,
@@ -70,6 +94,17 @@ class Listings:
         with suppress(DataError):
             write_if_changed(journal, json.dumps(entry))
         return contents
+
+
+def _contents(known: dict[str, Any]) -> Contents:
+    contents = Contents(
+        problems=known["problems"],
+        unfinished=set(known["unfinished"]),
+        ignored=Counter(known["ignored"]),
+    )
+    contents.folders.update((name, Counter(each)) for name, each in known["folders"].items())
+    contents.matches.update(known["matches"])
+    return contents
 
 
 def completed(scan: Scan, listings: Listings) -> Scan:
@@ -83,27 +118,41 @@ def completed(scan: Scan, listings: Listings) -> Scan:
     frames: dict[str, int] = {}
     for archive in scan.archives:
         rows += _rows(archive, listings.of(archive.path), ignored, frames)
-    return Scan(scan.named(rows), dict(ignored), frames=frames)
+    return replace(scan, rows=scan.named(rows), ignored=dict(ignored), frames=frames)
+
+
+def count_damage(archive: str, contents: Contents, ignored: Counter[str]) -> None:
+    """Count what of an archive cannot be used, whatever it holds."""
+    for inside, problem in contents.problems.items():
+        path = f"{archive}{SEPARATOR}{inside}" if inside else archive
+        ignored[f"archive {path}, damaged ({problem}), its end"] += 1
+    ignored.update(contents.ignored)
+
+
+def member_digest(archive: File, *what: str) -> str:
+    """Changes when the archive does, or what of it is meant.
+
+    Name, size and time of the archive stand for every member: it is one file on disk.
+    """
+    return fingerprint([archive, *(File(each, 0, 0) for each in what)])
 
 
 def _rows(
     archive: ArchiveFile, contents: Contents, ignored: Counter[str], numbers: dict[str, int]
 ) -> list[CatalogueRow]:
     rows = []
-    for inside, problem in contents.problems.items():
-        path = f"{archive.path}{SEPARATOR}{inside}" if inside else archive.path
-        ignored[f"archive {path}, damaged ({problem}), its end"] += 1
-    ignored.update(contents.ignored)
-    for folder, frames in contents.folders.items():
+    count_damage(archive.path, contents, ignored)
+    for folder, files in contents.folders.items():
         source = f"{archive.path}{SEPARATOR}{folder}"
-        if key := archive.key_of(unpacked_path(source)):
-            rows.append(CatalogueRow(key, "archive", source, "", _digest(archive, folder)))
+        key = archive.key_of(unpacked_path(source))
+        frames = frames_among(files, archive.kind) if key else 0
+        images = sum(files[suffix] for suffix in IMAGES)
+        # As on disk, a folder with nothing in it is a sequence without frames.
+        if key and (frames or not files.total()):
+            digest = member_digest(archive.file, folder)
+            rows.append(CatalogueRow(key, archive.kind, source, "", digest))
             numbers[source] = frames
-        elif frames:
-            ignored[MISPLACED] += frames
+        others = images - (frames if archive.kind in SILHOUETTE_FRAMES else 0)
+        if others:
+            ignored[NO_SILHOUETTES if key and not frames else MISPLACED] += others
     return rows
-
-
-def _digest(archive: ArchiveFile, folder: str) -> str:
-    # Name, size and time of the archive stand for every member: it is one file on disk.
-    return fingerprint([archive.file, File(folder, 0, 0)])

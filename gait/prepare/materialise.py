@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from gait.errors import DataError
 from gait.files import atomic_path, confined
 from gait.prepare.archives import SEPARATOR, read_archive
 from gait.prepare.rows import read_rows
-from gait.prepare.tree import FRAMES, image_files
+from gait.prepare.tree import FRAMES, image_files, is_frame
 from gait.types import CatalogueRow
 
 
@@ -31,8 +32,8 @@ def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink"
     archives: dict[str, dict[str, CatalogueRow]] = {}
     for row in rows:
         place = target.joinpath(*row.key)
-        if row.kind == "archive":
-            archive, _, folder = row.source.partition(SEPARATOR)
+        archive, separator, folder = row.source.partition(SEPARATOR)
+        if separator:
             archives.setdefault(archive, {})[folder] = row
             continue
         source = confined(raw, row.source)
@@ -73,7 +74,8 @@ def _copy(source: Path, place: Path) -> None:
 def _unpack(path: Path, wanted: dict[str, CatalogueRow], target: Path) -> None:
     for row in wanted.values():
         target.joinpath(*row.key).mkdir(parents=True, exist_ok=True)
-    for member in read_archive(path, wanted):
+    names = {folder: partial(is_frame, kind=row.kind) for folder, row in wanted.items()}
+    for member in read_archive(path, names):
         data, problem = member.read()
         if problem:
             raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,28 +17,20 @@ from numpy.typing import NDArray
 from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
-from gait.prepare.beside import patterns_of
 from gait.prepare.fit import as_is, resize, resize_bicubic
+from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
-from gait.prepare.journal import Journal, remove_pkl, state_of
-from gait.prepare.manifest import (
-    ManifestRow,
-    below,
-    manifest_text,
-    parse_drops,
-    pkl_name,
-    read_table,
-)
+from gait.prepare.journal import Journal, remove_pkl
+from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name
 from gait.prepare.masks import load_masks
 from gait.prepare.pkl import digest_of, write_pkl
-from gait.prepare.rows import read_rows
-from gait.prepare.sources import Frame, natural, read_images
+from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
-from gait.prepare.tree import WITHOUT_SILHOUETTES
-from gait.types import CatalogueRow, SequenceKey
+from gait.prepare.tasks import Task, tasks_of
+from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-1"
@@ -56,16 +48,6 @@ ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
 
 # Images are aligned in blocks, so that a long sequence of large images fits in memory.
 BLOCK_BYTES = 64 * 2**20
-
-_MASK_COLUMNS = (
-    "subject",
-    "condition",
-    "view",
-    "silhouettes",
-    "frames_read",
-    "dropped",
-    "fingerprint",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,42 +78,6 @@ class _Block:
     keys: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A sequence to align.
-
-    Attributes:
-        key: subject, condition and view.
-        fingerprint: of the sources, as the manifest tells it.
-        state: changes whenever the aligned frames could.
-        source: catalogue row of the images, or the file of masks; None when there are no masks.
-        frames_read: frames of the video that the masks come from; 0 for images.
-        dropped: frames dropped before, by reason.
-        pose: file of the joints in each frame of the source; None where there is none.
-        beside: where files of further modalities lie, by their kind.
-    """
-
-    key: SequenceKey
-    fingerprint: str
-    state: str
-    source: CatalogueRow | Path | None
-    frames_read: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    pose: Path | None = None
-    beside: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_without_silhouettes(self) -> bool:
-        """Whether all that the sequence has lies beside it."""
-        source = self.source
-        return isinstance(source, CatalogueRow) and source.kind in WITHOUT_SILHOUETTES
-
-    @property
-    def made(self) -> list[str]:
-        """What is made of what lies beside it, as far as files name it."""
-        return sorted(each for kind in self.beside for each in BESIDE[kind])
 
 
 def pretreat_shard(
@@ -183,93 +129,48 @@ def pretreat_shard(
     if joints:
         settings += f" {joints}"
     rules = _Rules(size_px, KINDS[kind], least_frames, ORDERS[frame_order], JOINTS[joints])
-    tasks = _tasks(shard, raw, root, settings)
-    journal = Journal(root, "pretreat", {task.key for task in tasks})
+    tasks = tasks_of(shard, raw, root, settings)
+    journal = Journal(root, "pretreat", {task.key: task.archive for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
-    unfinished = Counter(task.key.subject for task in waiting)
-    for task, frames in _sources(waiting, raw, root, rules.order):
-        rows = _pretreat(task, frames, raw, root, rules)
+    unfinished = Counter(journal.name(task.key) for task in waiting)
+    for task, frames, beside in _sources(waiting, raw, root, rules.order):
+        journal.make_room(task.key, task.modalities)
+        rows = _pretreat(task, frames, beside, root, rules)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
         journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
         summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
-        unfinished[task.key.subject] -= 1
-        if not unfinished[task.key.subject]:
-            journal.save(task.key.subject)
+        name = journal.name(task.key)
+        unfinished[name] -= 1
+        if not unfinished[name]:
+            journal.save(name)
     assert len(done) == len(tasks), f"{shard}: a sequence came twice or not at all"
     journal.close()
     write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
-    _sum_up(done.values(), summary)
+    for row, *_ in done.values():
+        summary.add(row.frames_read, row.frames_kept, row.dropped)
+        summary.guessed.update(row.guessed)
     summary.seconds = time.perf_counter() - started
     return summary
 
 
-def _sum_up(sequences: Iterable[tuple[ManifestRow, ...]], summary: ShardSummary) -> None:
-    for rows in sequences:
-        row = rows[0]
-        summary.add(row.frames_read, row.frames_kept, row.dropped)
-        summary.guessed.update(row.guessed)
-
-
-def _tasks(shard: Path, raw: Path, root: Path, settings: str) -> list[_Task]:
-    header = read_table(shard, ("subject", "condition", "view", "fingerprint"))
-    if not header:
-        return []
-    if "silhouettes" not in header[0]:
-        return [_image_task(row, settings, shard) for row in read_rows(shard)]
-    lines = read_table(shard, _MASK_COLUMNS)
-    return [_mask_task(line, raw, root, settings, shard) for line in lines]
-
-
-def _image_task(row: CatalogueRow, settings: str, shard: Path) -> _Task:
-    if row.kind == "video":
-        raise DataError(
-            f"{shard}: expected silhouette images, got the video {row.source}; extract its "
-            "silhouettes first and give their table (<shard>.silhouettes.csv)"
-        )
-    state = f"{settings} {row.fingerprint}"
-    if row.beside:
-        state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
-    return _Task(row.key, row.fingerprint, state, row, beside=patterns_of(row))
-
-
-def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> _Task:
-    key = SequenceKey(line["subject"], line["condition"], line["view"])
-    try:
-        frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
-    except ValueError as error:
-        raise DataError(f"{shard}, sequence {key}: {error}; delete it and run again") from None
-    masks = below(root, line["silhouettes"], shard) if line["silhouettes"] else None
-    # The file's own state as well, so that masks replaced by hand count as changed.
-    state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
-    # Tables of former versions have no such column.
-    pose = below(raw, line["pose"], shard) if line.get("pose") else None
-    if pose:
-        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
-    return _Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)
-
-
 def _sources(
-    tasks: list[_Task], raw: Path, root: Path, order: Callable[[str], Any]
-) -> Iterator[tuple[_Task, Iterator[_Block]]]:
-    """The frames of each task; those of one archive are read in one pass."""
+    tasks: list[Task], raw: Path, root: Path, order: Callable[[str], Any]
+) -> Iterator[tuple[Task, Iterator[_Block], dict[str, Files]]]:
+    """The frames of each task, and what lies beside them; an archive is read in one pass."""
     by_key = {task.key: task for task in tasks}
-    rows = [
-        task.source
-        for task in tasks
-        if isinstance(task.source, CatalogueRow) and not task.is_without_silhouettes
-    ]
-    for row, frames in read_images(raw, rows, root, order):
-        yield by_key[row.key], _blocks(frames)
+    rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
+    for material in read_material(raw, rows, root, order):
+        yield by_key[material.row.key], _blocks(material.frames), material.beside
     for task in tasks:
-        if task.source is None or task.is_without_silhouettes:
-            yield task, iter(())
+        if task.source is None:
+            yield task, iter(()), {}
         elif isinstance(task.source, Path):
             stored = load_masks(task.source)
-            yield task, iter([_Block(stored.masks, stored.frames)])
+            yield task, iter([_Block(stored.masks, stored.frames)]), {}
 
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
@@ -295,7 +196,11 @@ def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
 
 
 def _pretreat(
-    task: _Task, blocks: Iterator[_Block], raw: Path, root: Path, rules: _Rules
+    task: Task,
+    blocks: Iterator[_Block],
+    beside: dict[str, Files],
+    root: Path,
+    rules: _Rules,
 ) -> tuple[ManifestRow, ...]:
     """Align one sequence and write its pkl files, or remove those of a former run.
 
@@ -326,7 +231,7 @@ def _pretreat(
     found: dict[str, ragged.Frames] = {}
     guessed: dict[str, int] = {}
     if task.is_without_silhouettes:
-        joined = _joined(task, {}, {}, raw, rules)
+        joined = _joined(task, {}, {}, beside, rules)
         found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
         frames_read = joined.number + dropped.total()
     elif any(map(len, kept)):
@@ -342,7 +247,7 @@ def _pretreat(
                 found[POSE] = pose
         elif task.beside:
             silhouettes = {SILHOUETTES: tracks.Track(keys, found[SILHOUETTES], problems)}
-            joined = _joined(task, silhouettes, images, raw, rules)
+            joined = _joined(task, silhouettes, images, beside, rules)
             found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
             frames_read = joined.number + dropped.total()
     usable = min(map(len, found.values()), default=0)
@@ -351,7 +256,7 @@ def _pretreat(
         found, guessed = {}, {}
     if isinstance(joints := found.get(POSE), np.ndarray):
         found = found | _with_maps(task, joints, SKELETON_MAPS not in found, rules)
-    for modality in (SILHOUETTES, POSE, SKELETON_MAPS, *task.made):
+    for modality in task.modalities:
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
     row = ManifestRow(
@@ -368,24 +273,21 @@ def _pretreat(
 
 
 def _joined(
-    task: _Task,
+    task: Task,
     silhouettes: dict[str, tracks.Track],
     images: tracks.Silhouettes,
-    raw: Path,
+    beside: dict[str, Files],
     rules: _Rules,
 ) -> tracks.Joined:
     """The silhouettes, if there are any, with what lies beside them."""
-    # With silhouettes, the order is theirs, or that of clouds, whose names are times.
-    order = rules.order if task.is_without_silhouettes else str
     try:
-        beside = tracks.read_tracks(raw, task.beside, rules.size_px, images, order)
-        return tracks.join(silhouettes | beside)
+        return tracks.join(silhouettes | tracks.read_tracks(beside, rules.size_px, images))
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
 
 
 def _with_maps(
-    task: _Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
+    task: Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
 ) -> dict[str, ragged.Frames]:
     """The pose with the joints that are wanted, and skeleton maps drawn from it."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.errors import DataError
+from gait.prepare.archives import SEPARATOR
 from gait.types import CatalogueRow, SequenceKey
 
 COLUMNS = (
@@ -65,8 +66,48 @@ def rows_digest(rows: Iterable[CatalogueRow]) -> str:
     return hashlib.sha256(rows_text(rows).encode()).hexdigest()[:16]
 
 
+def archive_in_one_go(row: CatalogueRow) -> str:
+    """The archive that a row lies in, of which nothing can be reached but by unpacking all before
+    it; empty where there is none such.
+
+    Of a zip file on disk, and of tar files that are not compressed, what is not wanted is passed
+    over. Any other archive has to be unpacked, as has any that lies in a zip file.
+    """
+    *archives, _ = row.source.split(SEPARATOR)
+    for depth, archive in enumerate(archives):
+        is_tar_on_disk = all(each.lower().endswith(".tar") for each in archives[: depth + 1])
+        is_zip_on_disk = depth == 0 and archive.lower().endswith(".zip")
+        if not (is_tar_on_disk or is_zip_on_disk):
+            return SEPARATOR.join(archives[: depth + 1])
+    return ""
+
+
 def deal(rows: Iterable[CatalogueRow], shards: int) -> list[list[CatalogueRow]]:
-    """Cuts rows by subject into `shards` lists, none with more than its share of subjects.
+    """Cuts rows into `shards` lists: by archive where that spares unpacking, else by subject.
+
+    Where several subjects lie in an archive that is unpacked in one go, such archives are dealt
+    whole, so that each is unpacked for one shard only: the largest first, each to the shard with
+    the fewest such rows. With fewer archives than shards, some shards would have nothing to do;
+    then, as for all other rows, subjects count.
+    """
+    listed = list(rows)
+    archives: dict[str, list[CatalogueRow]] = {}
+    for row in listed:
+        archives.setdefault(archive_in_one_go(row), []).append(row)
+    others = archives.pop("", [])
+    is_shared = any(len({row.key.subject for row in each}) > 1 for each in archives.values())
+    if len(archives) < shards or not is_shared:
+        return _deal_subjects(listed, shards)
+    dealt: list[list[CatalogueRow]] = [[] for _ in range(shards)]
+    for archive in sorted(archives, key=lambda name: (-len(archives[name]), name)):
+        min(dealt, key=len).extend(archives[archive])
+    for shard, further in zip(dealt, _deal_subjects(others, shards), strict=True):
+        shard += further
+    return [sorted(shard, key=lambda row: row.key) for shard in dealt]
+
+
+def _deal_subjects(rows: list[CatalogueRow], shards: int) -> list[list[CatalogueRow]]:
+    """Cuts rows by subject into lists, none with more than its share of subjects.
 
     Each subject has a shard of its own choice, from a digest of its name; in the order of their
     names, subjects take that shard or, where it is full, the next one with room. So the fullest

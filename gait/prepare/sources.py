@@ -1,48 +1,51 @@
-"""Reads the silhouette images of catalogue rows, from folders and from archives alike."""
+"""Reads what catalogue rows are made from, from folders and from archives alike."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, NamedTuple
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.prepare.archives import SEPARATOR, Contents, read_archive
+from gait.prepare.archives import SEPARATOR, Contents, Names
+from gait.prepare.beside import matching, patterns_of
+from gait.prepare.frames import Frame, frames_of_files, frames_unpacked
+from gait.prepare.held import Read
 from gait.prepare.listing import Listings
-from gait.prepare.tree import SILHOUETTE_FRAMES, image_files
-from gait.types import CatalogueRow
+from gait.prepare.tree import (
+    FRAMES,
+    SILHOUETTE_FRAMES,
+    WITHOUT_SILHOUETTES,
+    frames_among,
+    image_files,
+    is_frame,
+)
+from gait.prepare.unpacking import Unpacking, Wish
+from gait.types import CatalogueRow, SequenceKey
 
-UNREADABLE = "unreadable"
-UNFINISHED = "archive cut short"
+# Path and content of each file, in the order of their names.
+Files = Iterable[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One image of a sequence.
+class Material:
+    """What a sequence is made from.
 
     Attributes:
-        name: its file name.
-        image: gray values, uint8 [h, w]; None when there is a problem.
-        problem: what is wrong with it, in a few words; empty for a good image.
+        row: of the catalogue.
+        frames: its silhouettes, decoded one by one.
+        beside: the files of further modalities, by kind; read one by one.
     """
 
-    name: str
-    image: NDArray[np.uint8] | None
-    problem: str
-
-
-def natural(name: str) -> tuple[list[str | int], str]:
-    """By what to sort file names so that numbers in them count as numbers: f9 before f10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
+    row: CatalogueRow
+    frames: Iterator[Frame]
+    beside: dict[str, Files]
 
 
 def read_images(
@@ -51,17 +54,30 @@ def read_images(
     root: Path | None = None,
     order: Callable[[str], Any] = str,
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    """The frames of each row, decoded one by one, in an order of their names.
+    """The silhouettes of each row, and nothing beside them; see `read_material`."""
+    given = {row.key: row for row in rows}
+    for material in read_material(raw, [replace(row, beside="") for row in rows], root, order):
+        yield given[material.row.key], material.frames
 
-    Each row comes exactly once: those of image folders in the order given, then archive by
-    archive those of archives, each as soon as its last frame has passed, so that an archive is
-    read through once and, however its members are mixed, only unfinished sequences are held, as
-    compressed bytes. A sequence that an archive's early end may have robbed of frames ends with
-    a frame of the problem 'archive cut short'.
+
+def read_material(
+    raw: Path,
+    rows: list[CatalogueRow],
+    root: Path | None = None,
+    order: Callable[[str], Any] = str,
+) -> Iterator[Material]:
+    """What each row is made from, its frames in an order of their names; where it has no
+    silhouettes, all of its files are.
+
+    Each row comes exactly once: those of folders in the order given, then archive by archive those
+    of archives, each as soon as the last of its files has passed, so that an archive is read
+    through once, see `Unpacking`. What lies beside in another archive than the frames has been
+    taken out of that one before. A sequence that an archive's early end may have robbed of frames
+    ends with a frame of the problem 'archive cut short'.
 
     Args:
         raw: the dataset's raw folder.
-        rows: rows of the kinds 'images', 'masks' and 'archive'.
+        rows: rows of any kind but videos.
         root: the dataset's folder, where it is remembered what archives hold; without it, each is
             listed before it is read.
         order: by what to sort file names; `natural` or, as published, the names themselves.
@@ -70,22 +86,160 @@ def read_images(
         DataError: a row is a video, its folder or archive is gone, its path leaves `raw`, or the
             password of its archive is missing or wrong.
     """
-    archives: dict[str, dict[str, CatalogueRow]] = defaultdict(dict)
     for row in rows:
-        if row.kind in SILHOUETTE_FRAMES:
-            files = image_files(raw, _existing(raw, row.source), row.kind)
-            yield row, _file_frames(files, order)
-        elif row.kind == "archive":
-            archive, _, folder = row.source.partition(SEPARATOR)
-            archives[archive][folder] = row
-        else:
+        if row.kind not in FRAMES:
             raise DataError(
                 f"{row.key}: expected images or an archive of images, got {row.kind} "
                 f"{row.source}; extract its silhouettes with gait segment"
             )
-    listings = Listings(raw, root)
-    for source, wanted in archives.items():
-        yield from _archive_frames(_existing(raw, source), listings.of(source), wanted, order)
+    places = {row.key: _places(row) for row in rows}
+    names = {each.glob for several in places.values() for each in several if each.glob}
+    reader = _Reader(raw, root, order, Listings(raw, root, names))
+    at_home: dict[str, dict[SequenceKey, list[_Place]]] = defaultdict(dict)
+    aside: dict[str, dict[SequenceKey, list[_Place]]] = defaultdict(dict)
+    for row in rows:
+        home = _archive(row.source)
+        at_home[home][row.key] = [each for each in places[row.key] if each.archive == home]
+        for each in places[row.key]:
+            if each.archive != home:
+                aside[each.archive].setdefault(row.key, []).append(each)
+    given = {row.key: row for row in rows}
+    with ExitStack() as stack:
+        others = {
+            archive: stack.enter_context(reader.unpacking(archive, wanted))
+            for archive, wanted in aside.items()
+        }
+        for other in others.values():
+            other.wait()
+        for key in at_home.pop("", {}):
+            yield reader.material(given[key], others)
+        for archive, wanted in at_home.items():
+            with reader.unpacking(archive, wanted) as unpacking:
+                for key in unpacking.ready():
+                    yield reader.material(given[key], others | {archive: unpacking})
+
+
+class _Place(NamedTuple):
+    """Files of a sequence in a folder of an archive.
+
+    Attributes:
+        kind: what lies beside; empty for the silhouettes themselves.
+        archive: its path below the raw folder.
+        folder: as `Contents.folders` names it.
+        names: which files of that folder.
+        glob: the pattern of their names; empty for silhouettes.
+        frames: the kind of these, a key of `gait.prepare.tree.FRAMES`.
+    """
+
+    kind: str
+    archive: str
+    folder: str
+    names: Names
+    glob: str = ""
+    frames: str = ""
+
+    def number(self, contents: Contents) -> int:
+        """How many files these are, as the archive was listed."""
+        if self.glob:
+            return sum(contents.matches.get(self.folder, {}).get(self.glob, ()))
+        return frames_among(contents.folders.get(self.folder, {}), self.frames)
+
+
+def _archive(source: str) -> str:
+    """The archive on disk that a source lies in; empty for one that lies in none."""
+    archive, separator, _ = source.partition(SEPARATOR)
+    return archive if separator else ""
+
+
+def _places(row: CatalogueRow) -> list[_Place]:
+    """What of a sequence lies in archives."""
+    places = []
+    if _archive(row.source) and row.kind in SILHOUETTE_FRAMES:
+        archive, _, folder = row.source.partition(SEPARATOR)
+        names = partial(is_frame, kind=row.kind)
+        places.append(_Place("", archive, folder, names, frames=row.kind))
+    for kind, pattern in patterns_of(row).items():
+        if _archive(pattern):
+            archive, _, inside = pattern.partition(SEPARATOR)
+            folder, _, glob = inside.rpartition("/")
+            places.append(_Place(kind, archive, folder, partial(_fits, glob), glob))
+    return places
+
+
+def _fits(glob: str, name: str) -> bool:
+    return fnmatchcase(name, glob)
+
+
+class _Reader:
+    """Makes the material of sequences.
+
+    Args:
+        raw: the dataset's raw folder.
+        root: the dataset's folder.
+        order: by what to sort the names of frames.
+        listings: tells what archives hold.
+    """
+
+    def __init__(
+        self, raw: Path, root: Path | None, order: Callable[[str], Any], listings: Listings
+    ) -> None:
+        self._raw = raw
+        self._root = root
+        self._order = order
+        self._contents = listings.of
+
+    def unpacking(self, archive: str, places: dict[SequenceKey, list[_Place]]) -> Unpacking:
+        """An archive, for what of sequences lies in it."""
+        path = _existing(self._raw, archive)
+        contents = self._contents(archive)
+        wishes = {
+            key: [Wish(each.kind, each.folder, each.names, each.number(contents)) for each in some]
+            for key, some in places.items()
+        }
+        return Unpacking(path, wishes, self._root)
+
+    def material(self, row: CatalogueRow, archives: dict[str, Unpacking]) -> Material:
+        """What a sequence is made from, once the archives have all of it."""
+        taken: dict[str, dict[str, Read]] = {}
+        for unpacking in archives.values():
+            taken |= unpacking.take(row.key)
+        # With silhouettes, the order is theirs, or that of clouds, whose names are times.
+        order = self._order if row.kind in WITHOUT_SILHOUETTES else str
+        beside: dict[str, Files] = {}
+        for kind, pattern in patterns_of(row).items():
+            if _archive(pattern):
+                above = pattern.rpartition("/")[0]
+                files = sorted(taken.get(kind, {}).items(), key=lambda each: order(each[0]))
+                beside[kind] = [(f"{above}/{name}", data) for name, (data, _) in files]
+            else:
+                entries = sorted(matching(self._raw, pattern), key=lambda each: order(each.name))
+                beside[kind] = ((entry.path, _content(entry.path)) for entry in entries)
+        if row.kind in WITHOUT_SILHOUETTES:
+            return Material(row, iter(()), beside)
+        if archive := _archive(row.source):
+            is_complete = row.key not in archives[archive].incomplete
+            return Material(row, self._unpacked(row, taken[""], is_complete), beside)
+        images = image_files(self._raw, _existing(self._raw, row.source), row.kind)
+        return Material(row, frames_of_files(images, self._order), beside)
+
+    def _unpacked(
+        self, row: CatalogueRow, files: dict[str, Read], is_complete: bool
+    ) -> Iterator[Frame]:
+        """The frames of a sequence in an archive."""
+        (place, *_) = _places(row)
+        contents = self._contents(place.archive)
+        if place.folder not in contents.folders and not contents.problems:
+            raise DataError(
+                f"{self._raw / place.archive}: has no folder {place.folder} any more; run gait "
+                "rearrange again"
+            )
+        number = place.number(contents)
+        is_cut = (
+            place.folder in contents.unfinished
+            or (not is_complete and len(files) < number)
+            or (not number and bool(contents.problems))
+        )
+        return frames_unpacked(files, is_cut, self._order)
 
 
 def _existing(raw: Path, source: str) -> Path:
@@ -98,63 +252,10 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
-def _file_frames(files: list[Path], order: Callable[[str], Any]) -> Iterator[Frame]:
-    for path in sorted(files, key=lambda path: order(path.name)):
-        try:
-            data = path.read_bytes()
-        except OSError:
-            yield Frame(path.name, None, UNREADABLE)
-        else:
-            yield _decoded(path.name, data)
-
-
-def _archive_frames(
-    path: Path,
-    contents: Contents,
-    wanted: dict[str, CatalogueRow],
-    order: Callable[[str], Any],
-) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    waiting = {folder: contents.folders[folder] for folder in wanted if contents.folders[folder]}
-    for folder, row in wanted.items():
-        if folder not in waiting:
-            if folder not in contents.folders and not contents.problems:
-                raise DataError(
-                    f"{path}: has no folder {folder} any more; run gait rearrange again"
-                )
-            yield row, _held_frames({}, bool(contents.problems), order)
-    held: dict[str, dict[str, tuple[bytes, str]]] = defaultdict(dict)
-    for member in read_archive(path, waiting) if waiting else ():
-        # An archive that was appended to holds a name twice; the later one is meant.
-        held[member.folder][member.name] = member.read()
-        waiting[member.folder] -= 1
-        if waiting[member.folder] == 0:
-            del waiting[member.folder]
-            frames = held.pop(member.folder)
-            is_unfinished = member.folder in contents.unfinished
-            yield wanted[member.folder], _held_frames(frames, is_unfinished, order)
-        if not waiting:
-            break
-    for folder in waiting:
-        yield wanted[folder], _held_frames(held[folder], True, order)
-
-
-def _held_frames(
-    frames: dict[str, tuple[bytes, str]], is_unfinished: bool, order: Callable[[str], Any]
-) -> Iterator[Frame]:
-    for name in sorted(frames, key=order):
-        data, problem = frames[name]
-        yield Frame(name, None, problem) if problem else _decoded(name, data)
-    if is_unfinished:
-        yield Frame("", None, UNFINISHED)
-
-
-def _decoded(name: str, data: bytes) -> Frame:
-    if not data:
-        return Frame(name, None, UNREADABLE)
+def _content(path: str) -> bytes:
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except cv2.error:
-        image = None
-    if image is None:
-        return Frame(name, None, UNREADABLE)
-    return Frame(name, np.asarray(image, dtype=np.uint8), "")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); make the file readable"
+        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
-from gait.prepare.beside import matching
 from gait.prepare.pairing import Paired, pair, pair_by_time
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.sources import Files
 from gait.prepare.video import VideoError, read_video
 from gait.ragged import Frames, Ragged
 
@@ -39,8 +39,6 @@ _UPRIGHT_PX = (256, 128)
 
 _Item = TypeVar("_Item")
 
-# Path and content of each file, in the order of frames.
-Files = Iterable[tuple[str, bytes]]
 # A decoded silhouette as it lies in its image, uint8 [h, w], by the key of its frame.
 Silhouettes = Mapping[str, NDArray[np.uint8]]
 
@@ -156,34 +154,25 @@ def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
 
 
 def read_tracks(
-    raw: Path,
-    patterns: Mapping[str, str],
-    size_px: int,
-    silhouettes: Silhouettes,
-    order: Callable[[str], Any] = str,
+    beside: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
 ) -> dict[str, Track]:
     """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
     Args:
-        raw: the dataset's raw folder.
-        patterns: where the files of each kind lie, see `gait.prepare.beside`.
+        beside: the files of each kind, see `gait.prepare.beside`.
         size_px: height and width that silhouettes are aligned to.
         silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
             `walker_silhouettes` are there, these are used instead.
-        order: by what to sort file names.
 
     Raises:
-        DataError: a folder or a file cannot be read, or a path leads out of the raw folder.
+        DataError: a file cannot be read, or there are several where one is wanted.
     """
     tracks: dict[str, Track] = {}
-    files: dict[str, Files] = {}
-    for kind, pattern in patterns.items():
-        entries = sorted(matching(raw, pattern), key=lambda entry: order(entry.name))
-        files[kind] = ((entry.path, _content(entry.path)) for entry in entries)
-    if WALKER_SILHOUETTES in files:
-        silhouettes = _Unread(files.pop(WALKER_SILHOUETTES))
-    for kind, each in files.items():
-        tracks |= KINDS[kind](each, size_px, silhouettes)
+    if WALKER_SILHOUETTES in beside:
+        silhouettes = _Unread(beside[WALKER_SILHOUETTES])
+    for kind, files in beside.items():
+        if kind != WALKER_SILHOUETTES:
+            tracks |= KINDS[kind](files, size_px, silhouettes)
     return tracks
 
 
@@ -213,15 +202,6 @@ class _Unread(Silhouettes):
 
     def __len__(self) -> int:
         return len(self._read)
-
-
-def _content(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); make the file readable"
-        ) from None
 
 
 def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:

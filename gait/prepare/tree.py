@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -29,8 +29,13 @@ VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 # What the name of a pose file has in the place of its video's suffix.
 POSES = ".pose.npz"
 
-# The reason by which an image that belongs to no sequence is counted.
+# Between an archive's path and what is inside it, in a catalogue's `source`.
+SEPARATOR = "::"
+
+# The reasons by which an image is counted that belongs to no sequence, and one in the folder of a
+# sequence that has nothing else.
 MISPLACED = "image outside <subject>/<condition>/<view>/"
+NO_SILHOUETTES = "image in a folder without silhouettes"
 
 _SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -53,11 +58,13 @@ class ArchiveFile:
         key_of: the sequence that a folder stands for, given the path below the raw folder that it
             would have if the archive, and any inside it, were unpacked where they lie; None for
             any other folder.
+        kind: what these folders hold, a key of `FRAMES`.
     """
 
     path: str
     file: File
     key_of: Callable[[str], SequenceKey | None]
+    kind: str = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Scan:
     Attributes:
         rows: the sequences, in any order.
         ignored: how many files and folders were not used, by reason.
-        archives: archives that hold further sequences.
+        archives: archives that hold further sequences, or what belongs to them.
         named: gives rows the keys that depend on which others there are, once all are known.
         frames: number of frames by a row's source, of archives that were listed.
     """
@@ -134,6 +141,11 @@ def is_frame(name: str, kind: str = "images") -> bool:
     return suffix_of(name) in FRAMES[kind] and not name.endswith("gei.png")
 
 
+def frames_among(files: Mapping[str, int], kind: str) -> int:
+    """How many frames a folder of some kind has, given its number of files by suffix."""
+    return sum(number for suffix, number in files.items() if suffix in FRAMES[kind])
+
+
 def suffix_of(name: str) -> str:
     """The suffix in lower case, with its dot; empty where there is none."""
     stem, dot, suffix = name.rpartition(".")
@@ -167,6 +179,8 @@ def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
                 ignored["system file"] += 1
             elif not is_text(name):
                 ignored["name that is not UTF-8"] += 1
+            elif SEPARATOR in name:
+                ignored[f"name with {SEPARATOR}"] += 1
             elif entry.is_symlink() and (reason := _refused(entry, root, above)):
                 ignored[reason] += 1
             elif entry.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.errors import DataError
 from gait.report.figures import draw
 from gait.report.metrics import read_metrics

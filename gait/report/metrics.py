@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Tag, ValidationError
 
-from gait.config.experiment import identity
 from gait.config.protocol import kind_of
+from gait.config.resolved import identity
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
 

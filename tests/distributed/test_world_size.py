@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.engine.embed import embed
 from gait.engine.history import read_history
 from gait.engine.trainer import train

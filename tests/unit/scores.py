@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gait.config.dataset import Dataset
-from gait.config.experiment import Experiment, Resolved
+from gait.config.experiment import Experiment
 from gait.config.protocol import Retrieval
+from gait.config.resolved import Resolved
 from gait.report.metrics import Metrics
 from gait.report.tables import Row, report_rows, write_table
 

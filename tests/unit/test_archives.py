@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import sys
 import threading
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import py7zr
 import pytest
 
 from gait.errors import DataError, MissingExtraError
-from gait.prepare.archives import contents_of, part, read_archive, unpacked_path
+from gait.prepare.archives import (
+    Contents,
+    Names,
+    contents_of,
+    part,
+    read_archive,
+    unpacked_path,
+)
+from gait.prepare.archives.spool import Spool
+from gait.prepare.tree import is_frame
 from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
 
 TREE: Tree = {
@@ -38,9 +50,19 @@ MAKERS = {
 }
 
 
+def images(folders: Iterable[str]) -> dict[str, Names]:
+    return dict.fromkeys(folders, is_frame)
+
+
+def images_of(contents: Contents) -> dict[str, int]:
+    """The number of images in each folder."""
+    return {name: counts[".png"] for name, counts in contents.folders.items()}
+
+
 def read(path: Path, folders: set[str]) -> dict[str, tuple[bytes, str]]:
     return {
-        f"{member.folder}/{member.name}": member.read() for member in read_archive(path, folders)
+        f"{member.folder}/{member.name}": member.read()
+        for member in read_archive(path, images(folders))
     }
 
 
@@ -60,16 +82,16 @@ def test_every_kind_is_listed_and_read(
         "a/b::c/1.png": b"x",
         "a/x/notes.txt": b"x",
         "a/x/.DS_Store": b"x",
-        "a/x/inner.zip": zipped({}),
+        "a/x/inner.rar": b"Rar!",
     }
     if name != "1.7z":
         hostile["/etc/1.png"] = b"x"
     (tmp_path / name).write_bytes(MAKERS[name](TREE | hostile))
     contents = contents_of(tmp_path / name)
-    assert contents.folders == {"a/x": 4, "a/y": 4, "a/z": 4}
+    assert images_of(contents) == {"a/x": 4, "a/y": 4, "a/z": 4}
     assert (contents.problems, contents.unfinished) == ({}, set())
     assert contents.ignored == {
-        "archive inside an archive (.zip)": 1,
+        "archive inside an archive (.rar)": 1,
         "archive member that is no image file": 1,
         "archive member with a path that leads out of it": len(hostile) - 3,
         "system file": 1,
@@ -82,7 +104,7 @@ def test_every_kind_is_listed_and_read(
 def test_what_is_left_half_read_is_let_go(tmp_path: Path, name: str) -> None:
     many = {f"a/x/{number:04d}.png": b"x" * 1000 for number in range(300)}
     (tmp_path / name).write_bytes(MAKERS[name](many))
-    members = read_archive(tmp_path / name, {"a/x"})
+    members = read_archive(tmp_path / name, images({"a/x"}))
     assert next(members).read() == (b"x" * 1000, "")
     members.close()  # type: ignore[attr-defined]
     assert threading.active_count() == 1
@@ -113,7 +135,7 @@ def test_archives_in_archives(tmp_path: Path) -> None:
     path = tmp_path / "all.zip"
     path.write_bytes(nested())
     contents = contents_of(path)
-    assert contents.folders == {
+    assert images_of(contents) == {
         "outer.tgz::b": 1,
         **{f"outer.tgz::b/c.tgz::a/{folder}": 4 for folder in "xyz"},
         **{f"1.tar::a/{folder}": 4 for folder in "xyz"},
@@ -126,6 +148,70 @@ def test_archives_in_archives(tmp_path: Path) -> None:
     }
     assert unpacked_path("d/all.zip::outer.tgz::b/c.tgz::a/y") == "d/b/a/y"
     assert unpacked_path("a/y") == "a/y"
+
+
+@pytest.mark.parametrize("inner", MAKERS)
+@pytest.mark.parametrize("outer", MAKERS)
+def test_any_archive_in_any_other(tmp_path: Path, outer: str, inner: str) -> None:
+    path = tmp_path / outer
+    tree = {"b/0.png": b"0", f"b/{inner}": MAKERS[inner](TREE), "c/9.png": b"9" * 500}
+    path.write_bytes(MAKERS[outer](tree | {f"c/{inner}": MAKERS[inner]({"d/1.png": b"1"})}))
+    contents = contents_of(path)
+    assert images_of(contents) == {
+        "b": 1,
+        "c": 1,
+        **{f"b/{inner}::a/{folder}": 4 for folder in "xyz"},
+        f"c/{inner}::d": 1,
+    }
+    assert not contents.ignored and not contents.problems
+    assert read(path, {"c", f"b/{inner}::a/y", f"c/{inner}::d"}) == {
+        "c/9.png": (b"9" * 500, ""),
+        **{f"b/{inner}::{name}": each for name, each in whole(TREE, "a/y").items()},
+        f"c/{inner}::d/1.png": (b"1", ""),
+    }
+    assert read(path, {f"c/{inner}::d"}) == {f"c/{inner}::d/1.png": (b"1", "")}
+
+
+@pytest.mark.parametrize("outer", MAKERS)
+@pytest.mark.parametrize("inner", ["1.zip", "1.7z"])
+def test_an_archive_inside_is_laid_to_no_named_file(
+    tmp_path: Path, outer: str, inner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    path = tmp_path / outer
+    tree = {f"{number}/{inner}": MAKERS[inner](TREE) for number in range(4)}
+    path.write_bytes(MAKERS[outer](tree))
+    members = read_archive(path, images(f"{number}/{inner}::a/x" for number in range(4)))
+    next(members)
+    # The reader of 7z files makes a folder, and may just be removing it.
+    assert not [each for each in (tmp_path / "temporary").iterdir() if each.is_file()]
+    members.close()  # type: ignore[attr-defined]
+    assert not list((tmp_path / "temporary").iterdir())
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("outer", MAKERS)
+def test_no_room_for_an_archive_inside_is_one_sentence(
+    tmp_path: Path, outer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / outer
+    path.write_bytes(MAKERS[outer]({"b/1.zip": zipped(TREE)}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(DataError, match=r"b/1\.zip: expected room .* set TMPDIR to a folder"):
+        contents_of(path)
+    assert threading.active_count() == 1
+
+
+def test_a_full_disk_is_no_damage() -> None:
+    with Spool("1.zip::2.zip", 10) as spool:
+        spool.write(b"0123456789")
+        with pytest.raises(OSError, match="larger than the archive around it tells"):
+            spool.write(b"x")
+    with Path("/dev/full").open("wb") as device, Spool("1.zip::2.zip", 10) as spool:
+        os.dup2(device.fileno(), spool.fileno())
+        with pytest.raises(DataError, match=r"2\.zip: .*No space left on device; set TMPDIR"):
+            spool.write(b"x")
 
 
 def test_an_archive_without_end_is_not_followed(tmp_path: Path) -> None:
@@ -146,7 +232,7 @@ def test_only_the_inner_archive_is_damaged(tmp_path: Path) -> None:
     assert contents.problems.keys() == {"1.tar", "3.tgz"}
     assert contents.problems["1.tar"] == "unexpected end of data"
     assert contents.unfinished == {"1.tar::a/y"}
-    assert [contents.folders[f"2.tar::a/{folder}"] for folder in "xyz"] == [4, 4, 4]
+    assert [images_of(contents)[f"2.tar::a/{folder}"] for folder in "xyz"] == [4, 4, 4]
 
 
 def test_an_inner_archive_that_the_outer_one_has_damaged(tmp_path: Path) -> None:
@@ -156,7 +242,31 @@ def test_an_inner_archive_that_the_outer_one_has_damaged(tmp_path: Path) -> None
     (tmp_path / "1.zip").write_bytes(data)
     contents = contents_of(tmp_path / "1.zip")
     assert contents.problems.keys() == {"1.tar"}
-    assert contents.folders["2.tar::a/z"] == 4
+    assert contents.folders["2.tar::a/z"] == {".png": 4}
+
+
+@pytest.mark.parametrize("outer", MAKERS)
+@pytest.mark.parametrize("inner", ["1.zip", "1.7z"])
+def test_an_inner_archive_that_is_cut(tmp_path: Path, outer: str, inner: str) -> None:
+    path = tmp_path / outer
+    data = MAKERS[inner](TREE)
+    tree = {f"a/{inner}": data[: len(data) // 2], f"b/{inner}": data}
+    path.write_bytes(MAKERS[outer](tree))
+    contents = contents_of(path)
+    assert contents.problems.keys() == {f"a/{inner}"}
+    assert images_of(contents) == {f"b/{inner}::a/{folder}": 4 for folder in "xyz"}
+    assert len(read(path, {f"b/{inner}::a/x"})) == 4
+
+
+def test_damage_in_a_7z_file_costs_the_archives_behind_it(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    tree = {f"{name}.tar": tar({"a/1.png": noise.bytes(3000)}) for name in "xyz"}
+    data = bytearray(seven(tree))
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "1.7z").write_bytes(data)
+    contents = contents_of(tmp_path / "1.7z")
+    assert contents.folders["x.tar::a"] == {".png": 1}
+    assert contents.problems["z.tar"] == "the archive around it is damaged before its end"
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.7])
@@ -190,7 +300,7 @@ def test_a_7z_file_of_several_blocks_with_empty_files_between(
     with py7zr.SevenZipFile(path, "a", password=password or None) as archive:
         for name, data in more.items():
             archive.writestr(data, name)
-    assert contents_of(path).folders == {"a/x": 7, "a/y": 4, "a/z": 4, "a/w": 1}
+    assert images_of(contents_of(path)) == {"a/x": 7, "a/y": 4, "a/z": 4, "a/w": 1}
     expected = TREE | more | {"a/x/empty.png": b""}
     assert read(path, {"a/x", "a/w"}) == whole(expected, "a/x", "a/w")
     assert read(path, {"a/w"}) == whole(expected, "a/w")
@@ -210,7 +320,7 @@ ENCRYPTED = {
 def test_a_password_is_read_from_a_file_beside(tmp_path: Path, name: str, file: str) -> None:
     (tmp_path / name).write_bytes(ENCRYPTED[name](TREE))
     (tmp_path / file.format(name)).write_text(f"\ufeff {PASSWORD}\r\n", encoding="utf-8")
-    assert contents_of(tmp_path / name).folders == {"a/x": 4, "a/y": 4, "a/z": 4}
+    assert images_of(contents_of(tmp_path / name)) == {"a/x": 4, "a/y": 4, "a/z": 4}
     assert read(tmp_path / name, {"a/y"}) == whole(TREE, "a/y")
 
 
@@ -233,6 +343,40 @@ def test_a_missing_or_wrong_password_is_one_sentence(tmp_path: Path, name: str) 
     (tmp_path / f"{name}.password").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(DataError, match=r"\.password: .*\(it is not UTF-8\)"):
         contents_of(path)
+
+
+@pytest.mark.parametrize("outer", MAKERS)
+@pytest.mark.parametrize("inner", ENCRYPTED)
+def test_an_archive_inside_has_the_password_of_the_outermost(
+    tmp_path: Path, outer: str, inner: str
+) -> None:
+    path = tmp_path / f"outer{outer[1:]}"
+    path.write_bytes(MAKERS[outer]({f"b/{inner}": ENCRYPTED[inner](TREE)}))
+    with pytest.raises(DataError) as raised:
+        contents_of(path)
+    expected = f"{path}::b/{inner}: is encrypted, and neither {path.name}.password nor password"
+    assert str(raised.value).startswith(expected)
+    (tmp_path / "password.txt").write_text("guessed wrong")
+    with pytest.raises(DataError, match=f"::b/{inner}: does not open with the password in passw"):
+        contents_of(path)
+    (tmp_path / f"{path.name}.password").write_text(PASSWORD)
+    assert images_of(contents_of(path)) == {f"b/{inner}::a/{folder}": 4 for folder in "xyz"}
+    assert len(read(path, {f"b/{inner}::a/y"})) == 4
+    assert threading.active_count() == 1
+
+
+def test_the_password_of_a_7z_file_of_large_members_is_tried_by_their_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gait.prepare.archives.sevens._TRIED_BYTES", 1000)
+    noise = np.random.default_rng(0)
+    inner = tar({f"a/{number}.png": noise.bytes(10**6) for number in range(3)})
+    (tmp_path / "1.7z").write_bytes(seven({"1.tar": inner}, PASSWORD))
+    (tmp_path / "password.txt").write_text("wrong")
+    with pytest.raises(DataError, match=r"does not open with the password in password\.txt"):
+        contents_of(tmp_path / "1.7z")
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    assert images_of(contents_of(tmp_path / "1.7z")) == {"1.tar::a": 3}
 
 
 def test_the_older_encryption_of_zip_files(tmp_path: Path) -> None:
@@ -270,7 +414,7 @@ def test_links_of_the_working_folder_do_not_matter(
 def test_a_password_that_is_not_needed_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "1.zip").write_bytes(zipped(TREE))
     (tmp_path / "password.txt").mkdir()
-    assert contents_of(tmp_path / "1.zip").folders
+    assert images_of(contents_of(tmp_path / "1.zip"))
 
 
 def test_one_damaged_member_does_not_speak_against_the_password(tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from gait.prepare import listing
 from gait.prepare.archives import Contents, contents_of
 from gait.prepare.catalogue import Sequences, gather, materialise, read_rows, rearrange, scan
 from gait.prepare.raw_state import altered_files
-from gait.prepare.rows import deal, rows_digest, rows_text
+from gait.prepare.rows import archive_in_one_go, deal, rows_digest, rows_text
 from gait.types import CatalogueRow, SequenceKey
 
 CASIA_B = ["casia_b_videos", "casia_b_silhouettes"]
@@ -176,6 +179,80 @@ def test_a_new_subject_moves_few_others() -> None:
     assert sum(map(changed, without)) / len(without) < 4
 
 
+@pytest.mark.parametrize(
+    ("source", "archive"),
+    [
+        ("a/1.7z::x", "a/1.7z"),
+        ("a/1.tgz::2.tgz::x", "a/1.tgz"),
+        ("a/1.TAR.GZ::x", "a/1.TAR.GZ"),
+        ("a/1.zip::x", ""),
+        ("a/1.tar::x", ""),
+        ("1.tar::b/2.tar::x", ""),
+        ("1.tar::2.tar::3.zip::x", "1.tar::2.tar::3.zip"),
+        ("1.zip::2.tgz::3.tgz::x", "1.zip::2.tgz"),
+        ("1.zip::2.tar::x", "1.zip::2.tar"),
+        ("1.zip::2.zip::x", "1.zip::2.zip"),
+    ],
+)
+def test_archives_that_are_unpacked_in_one_go(source: str, archive: str) -> None:
+    row = CatalogueRow(SequenceKey("1", "2", "3"), "images", source, "", "")
+    assert archive_in_one_go(row) == archive
+    assert archive_in_one_go(replace(row, source="a/x")) == ""
+
+
+def archived(
+    archives: Mapping[str, Iterable[int]], folder: Iterable[int] = ()
+) -> list[CatalogueRow]:
+    """Rows of subjects in archives, and of some on disk."""
+    rows = [
+        CatalogueRow(SequenceKey(f"{who:03d}", "nm", name[:3]), "images", f"{name}::{who}", "", "")
+        for name, subjects in archives.items()
+        for who in subjects
+    ]
+    on_disk = [
+        CatalogueRow(SequenceKey(f"{who:03d}", "nm", "disk"), "images", f"{who}", "", "")
+        for who in folder
+    ]
+    return sorted(rows + on_disk, key=lambda row: row.key)
+
+
+def places(part: Iterable[CatalogueRow]) -> set[str]:
+    return {row.source.partition("::")[0] for row in part if "::" in row.source}
+
+
+def test_an_archive_of_an_archive_is_dealt_by_that() -> None:
+    halves = archived({"train.zip::train.tgz": range(9), "test.zip::test.tgz": range(5)})
+    assert [places(part) for part in deal(halves, 2)] == [{"train.zip"}, {"test.zip"}]
+
+
+def test_archives_that_are_unpacked_in_one_go_are_dealt_whole() -> None:
+    sizes = {f"{view:03d}.7z": range(20 + view) for view in range(9)}
+    rows = archived(sizes, folder=range(50))
+    dealt = deal(rows, 4)
+    assert sorted(map(str, itertools.chain(*dealt))) == sorted(map(str, rows))
+    assert sum(len(places(part)) for part in dealt) == len(sizes)
+    numbers = [sum("::" in row.source for row in part) for part in dealt]
+    assert max(numbers) - min(numbers) <= 28
+    assert all(part == sorted(part, key=lambda row: row.key) for part in dealt)
+    assert deal(reversed(rows), 4) == dealt
+    # What lies on disk is dealt as always.
+    assert max(sum("::" not in row.source for row in part) for part in dealt) == 13
+    # In order of size, the largest beside the smallest.
+    assert places(deal(archived({"a.7z": [1, 2, 3], "b.7z": [1], "c.7z": [2, 3]}), 2)[0]) == {
+        "a.7z"
+    }
+
+
+def test_archives_that_would_not_do_for_all_shards_or_hold_one_subject_are_not() -> None:
+    few = archived({"1.7z": range(40), "2.7z": range(40)})
+    subjects = [{row.key.subject for row in part} for part in deal(few, 3)]
+    assert sum(map(len, subjects)) == 40
+    assert [places(part) for part in deal(few, 2)] == [{"1.7z"}, {"2.7z"}]
+    alone = archived({f"{who:03d}.tgz": [who] for who in range(30)})
+    more = archived({f"{who:03d}.tgz": [who] for who in range(31)})
+    assert sum(a != b for a, b in zip(deal(alone, 8), deal(more, 8), strict=True)) == 1
+
+
 def test_missing_raw_folder_is_one_helpful_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         scan(tmp_path / "raw", CASIA_B, "ask\n  the owner.")
@@ -268,9 +345,9 @@ def test_unchanged_archives_are_not_listed_again(
     rearrange_all(raw, CASIA_B, catalogue, shards)
     opened: list[str] = []
 
-    def noted(path: Path) -> Contents:
+    def noted(path: Path, patterns: Collection[str]) -> Contents:
         opened.append(path.name)
-        return contents_of(path)
+        return contents_of(path, patterns)
 
     monkeypatch.setattr(listing, "contents_of", noted)
     assert scan(raw, CASIA_B, catalogue=catalogue).rows == read_rows(catalogue)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gait.config.dataset import Dataset, Published
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.errors import DataError
 from gait.evaluation import score
 from gait.report import combine, page, show

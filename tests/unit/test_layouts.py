@@ -200,9 +200,9 @@ def test_casia_b_archives(tmp_path: Path, name: str) -> None:
         make_tar(path, {**members, "001/cl-01/180": None})
     found = scan(tmp_path, ["casia_b_silhouettes"])
     assert [(str(row.key), row.kind, row.source) for row in found.rows] == [
-        ("001/bg-01/000", "archive", f"deep/{name}::001/bg-01/000"),
-        ("001/cl-01/180", "archive", f"deep/{name}::001/cl-01/180"),
-        ("001/nm-01/090", "archive", f"deep/{name}::001/nm-01/090"),
+        ("001/bg-01/000", "images", f"deep/{name}::001/bg-01/000"),
+        ("001/cl-01/180", "images", f"deep/{name}::001/cl-01/180"),
+        ("001/nm-01/090", "images", f"deep/{name}::001/nm-01/090"),
     ]
     assert len({row.fingerprint for row in found.rows}) == 3
     assert found.ignored == {

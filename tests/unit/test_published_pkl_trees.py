@@ -26,7 +26,7 @@ from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
 from tests import raw_pkl_trees
-from tests.raw_trees import Tree, lay
+from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
 
 REPOSITORY = Path(__file__).parents[2]
 COLOURS = {"rgb", "ratio"}
@@ -369,3 +369,55 @@ def test_ccpg_as_opengait_aligns_it(tmp_path: Path, colours: str) -> None:
     lay(tmp_path / "pkl", tree)
     assert adopted(tmp_path, "CCPG") == {}
     assert packed(tmp_path).keys() == {"silhouettes", "masks"} | COLOURS
+
+
+@pytest.mark.parametrize("parts", [("sil", "pose"), ("sil",), ("pose",)])
+@pytest.mark.parametrize("are_inside", [False, True])
+def test_scoliosis1k_in_its_archives(
+    tmp_path: Path, parts: tuple[str, ...], are_inside: bool
+) -> None:
+    tree = raw_pkl_trees.scoliosis1k_pkl()
+    for part in parts:
+        top = f"Scoliosis1K-{part}-pkl"
+        own = {path: data for path, data in tree.items() if path.startswith(f"{top}/")}
+        lay(tmp_path / "unpacked/raw", own)
+        if not are_inside:
+            own = {path.removeprefix(f"{top}/"): data for path, data in own.items()}
+        lay(tmp_path / "packed/raw", {f"{top}.zip": zipped(own)})
+    prepared(tmp_path / "unpacked", "Scoliosis1K")
+    found, manifest = prepared(tmp_path / "packed", "Scoliosis1K")
+    assert found.ignored == {}
+    assert not any(row.dropped for row in manifest)
+    one, other = packed(tmp_path / "unpacked"), packed(tmp_path / "packed")
+    assert one.keys() == other.keys()
+    for modality, frames in one.items():
+        np.testing.assert_array_equal(frames, other[modality], modality)
+    assert index(tmp_path / "unpacked") == index(tmp_path / "packed")
+
+
+@pytest.mark.parametrize(
+    ("name", "archive", "tree"),
+    [
+        ("SUSTech1K", "SUSTech1K-pkl.zip", raw_pkl_trees.sustech1k_pkl()),
+        ("SUSTech1K-sync", "SUSTech1K-pkl.tar", raw_pkl_trees.sustech1k_pkl()),
+        ("GaitLU-1M", "GaitLU-1M.zip", raw_pkl_trees.gaitlu_1m()),
+    ],
+)
+def test_an_archive_gives_what_its_tree_does(
+    tmp_path: Path, name: str, archive: str, tree: Tree
+) -> None:
+    lay(tmp_path / "unpacked/raw", tree)
+    is_secret = name == "GaitLU-1M"
+    packed_tree = tar(tree) if archive.endswith("tar") else zipped(tree, PASSWORD * is_secret)
+    lay(tmp_path / "packed/raw", {archive: packed_tree})
+    if is_secret:
+        lay(tmp_path / "packed/raw", {"password.txt": PASSWORD.encode()})
+    prepared(tmp_path / "unpacked", name)
+    found, manifest = prepared(tmp_path / "packed", name)
+    assert not any(row.dropped for row in manifest)
+    ignored = len(tree) - len(found.rows) * len(dataset(name).pkl) if not is_secret else 0
+    assert sum(found.ignored.values()) == ignored
+    one, other = packed(tmp_path / "unpacked"), packed(tmp_path / "packed")
+    assert one.keys() == other.keys()
+    for modality, frames in one.items():
+        np.testing.assert_array_equal(frames, other[modality], modality)

@@ -63,6 +63,26 @@ def test_oumvlp_pose_with_silhouettes_to_tell_the_walker(tmp_path: Path) -> None
     assert not (tmp_path / "packed/frames.npy").exists()
 
 
+def test_oumvlp_pose_in_archives(tmp_path: Path) -> None:
+    pose, silhouettes = raw_trees.oumvlp_pose(), raw_trees.oumvlp()
+    secret = {"password.txt": raw_trees.PASSWORD.encode()}
+    forms = [
+        pose | silhouettes,
+        {"OUMVLP_pose.zip": zipped(pose)} | raw_trees.oumvlp_archives(silhouettes) | secret,
+        {"pose_alphapose.tar.gz": raw_trees.tar(pose, compressed=True)} | silhouettes,
+    ]
+    for number, form in enumerate(forms):
+        lay(tmp_path / f"{number}/raw", form)
+        ignored, rows = prepared_poses(tmp_path / str(number), "OUMVLP-Pose")
+        assert ignored == {} and not any(row.guessed for row in rows.values())
+        assert pkl_tree(tmp_path / str(number)) == pkl_tree(tmp_path / "0")
+    # Of one archive, one sequence is looked at.
+    (tmp_path / "1/raw/OUMVLP_pose.zip").unlink()
+    lay(tmp_path / "1/raw", {"pose.zip": zipped(dict.fromkeys(pose, b"{"))})
+    looked_at = {"poses that cannot be read, of 6 looked at": 6}
+    assert findings(tmp_path / "1", "OUMVLP-Pose") == looked_at
+
+
 def test_oumvlp_pose_alone_guesses_the_walker_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,7 +277,15 @@ def silhouettes_zipped(silhouettes: Tree, pose: Tree) -> Tree:
     return {"Scoliosis1K-sil-raw.zip": zipped(silhouettes)} | pose
 
 
-@pytest.mark.parametrize("form", [apart, in_one_folder, silhouettes_zipped])
+def both_zipped(silhouettes: Tree, pose: Tree) -> Tree:
+    inside = {name.partition("/")[2]: data for name, data in pose.items()}
+    return {
+        "Scoliosis1K-sil-raw.zip": zipped(silhouettes),
+        "Scoliosis1K-pose-raw.zip": zipped(inside),
+    }
+
+
+@pytest.mark.parametrize("form", [apart, in_one_folder, silhouettes_zipped, both_zipped])
 def test_scoliosis1k_of_silhouettes_and_poses(
     tmp_path: Path, form: Callable[[Tree, Tree], Tree]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,8 @@ from gait.config.load import load_dataset
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
-from gait.prepare.catalogue import Sequences, gather, rearrange, scan
+from gait.prepare.archives import Member, Names, read_archive
+from gait.prepare.catalogue import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
 from gait.prepare.crops import squeezed
 from gait.prepare.depth import depth_images
@@ -98,8 +99,11 @@ def pkl_tree(root: Path) -> dict[str, bytes]:
 
 
 def same_from(
-    tmp_path: Path, name: str, *forms: Callable[[Path], None]
-) -> tuple[Path, list[Counter[str]]]:
+    tmp_path: Path,
+    name: str,
+    *forms: Callable[[Path], None],
+    beside: Mapping[str, str] | None = None,
+) -> tuple[Path, list[dict[str, int]]]:
     """Prepares each form of the same data, which all have to give the same pkl tree.
 
     Returns:
@@ -110,7 +114,7 @@ def same_from(
     for number, form in enumerate(forms):
         root = tmp_path / str(number)
         form(root / "raw")
-        found, _ = prepared(root, name)
+        found, _ = prepared(root, name, beside=beside)
         roots.append(root)
         ignored.append(found.ignored)
     first = pkl_tree(roots[0])
@@ -522,6 +526,77 @@ def test_a_wrong_password_stops_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Silhouette_000-00\.7z: does not open with the passw"):
         prepared(tmp_path, "OUMVLP")
     assert not (tmp_path / "shards").exists()
+
+
+def by_archive(root: Path, archives: Mapping[str, Tree], order: tuple[int, ...]) -> set[str]:
+    """Lays OU-MVLP's archives anew and makes shards of them, one an archive, in some order.
+
+    Returns:
+        The keys of what is in the pkl tree.
+    """
+    definition = dataset("OUMVLP")
+    lay(root / "raw", {name: raw_trees.seven(tree) for name, tree in archives.items()})
+    for number in order:
+        table = root / f"shards/{number}-of-{len(order)}.csv"
+        rearrange(root / "raw", definition.layouts, table, number, len(order))
+        assert len({row.source.partition("::")[0] for row in read_rows(table)}) == 1
+        output = table.with_suffix(".pkl.csv")
+        pretreat_shard(table, root / "raw", root, output, **definition.pretreat.model_dump())
+        assert all((root / row.pkl).is_file() for row in read_manifest(output))
+    return {str(path.parent.relative_to(root / "pkl")) for path in root.rglob("*.pkl")}
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_sequence_that_moves_to_the_archive_of_another_shard(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    tree = raw_trees.oumvlp((1, 2, 4))
+    parts = raw_trees.grouped(tree, lambda name: name.split("/")[0])
+    first, second = "Silhouette_000-00.7z", "Silhouette_090-01.7z"
+    one = parts["Silhouette_000-00"] | parts["Silhouette_000-01"] | parts["Silhouette_090-00"]
+    two = parts["Silhouette_090-01"]
+    keys = by_archive(tmp_path, {first: one, second: two}, order)
+    views = ("00/000", "00/090", "01/000", "01/090")
+    assert keys == {f"{who:05d}/{rest}" for who in (1, 2, 4) for rest in views}
+    leaves = {name: data for name, data in one.items() if "000-00/00002/" in name}
+    goes = {name: data for name, data in one.items() if "000-00/00004/" in name}
+    stays = {name: data for name, data in one.items() if name not in leaves | goes}
+    assert by_archive(tmp_path, {first: stays, second: two | leaves}, order) == keys - {
+        "00004/00/000"
+    }
+    expected = align(images(tree, "Silhouette_000-00/00002"), 64).frames
+    np.testing.assert_array_equal(frames(tmp_path, "00002/00/000"), expected)
+    # Each journal is that of one subject in one archive.
+    journals = list((tmp_path / "journal/pretreat").glob("*/*.csv"))
+    assert len(journals) == 3 + 3
+
+
+def test_a_change_of_the_number_of_shards_makes_nothing_anew(tmp_path: Path) -> None:
+    parts = raw_trees.grouped(raw_trees.oumvlp((1, 2, 4)), lambda name: name.split("/")[0])
+    lay(tmp_path / "raw", {f"{name}.7z": raw_trees.seven(tree) for name, tree in parts.items()})
+    prepared(tmp_path, "OUMVLP", shards=4)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "pkl").rglob("*.pkl")}
+    # By subject, as there are fewer archives than shards.
+    prepared(tmp_path, "OUMVLP", shards=5)
+    prepared(tmp_path, "OUMVLP", shards=2)
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "pkl").rglob("*.pkl")}
+    assert len(before) == 12 and after == before
+
+
+def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = raw_trees.grouped(raw_trees.oumvlp(), lambda name: name.split("/")[0])
+    lay(tmp_path / "raw", {f"{name}.7z": raw_trees.seven(tree) for name, tree in parts.items()})
+    read: Counter[str] = Counter()
+
+    def noted(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
+        read[path.name] += 1
+        return read_archive(path, wanted)
+
+    monkeypatch.setattr("gait.prepare.unpacking.read_archive", noted)
+    prepared(tmp_path, "OUMVLP", shards=4)
+    assert read == {f"{name}.7z": 1 for name in parts}
 
 
 def test_each_archive_is_listed_once_and_read_once_a_shard(

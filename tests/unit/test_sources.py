@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.prepare.archives import part
 from gait.prepare.catalogue import scan
-from gait.prepare.sources import Frame, natural, read_images
+from gait.prepare.frames import Frame, natural
+from gait.prepare.sources import read_images
 from gait.types import CatalogueRow, SequenceKey
 from tests.raw_trees import lay, seven, tar
 
@@ -289,10 +290,10 @@ def test_sources_that_are_gone(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is in the catalogue and not on disk any more"):
         read(tmp_path, [row("images", "001/nm-01/090")])
     with pytest.raises(DataError, match="is in the catalogue and not on disk any more"):
-        read(tmp_path, [row("archive", "001.tar::001/nm-01/090")])
+        read(tmp_path, [row("images", "001.tar::001/nm-01/090")])
     make_archive(tmp_path / "001.tar", [("001/nm-02/090/1.png", png(1))])
     with pytest.raises(DataError, match=r"has no folder 001/nm-01/090 any more; run gait rearr"):
-        read(tmp_path, [row("archive", "001.tar::001/nm-01/090")])
+        read(tmp_path, [row("images", "001.tar::001/nm-01/090")])
 
 
 @pytest.mark.parametrize("source", ["../001", "/etc", "link"])
@@ -301,7 +302,7 @@ def test_paths_that_leave_the_raw_folder(tmp_path: Path, source: str) -> None:
     (tmp_path / "001").mkdir()
     raw.mkdir()
     (raw / "link").symlink_to("../001")
-    for kind, suffix in (("images", ""), ("archive", "::001/nm-01/090")):
+    for kind, suffix in (("images", ""), ("images", "::001/nm-01/090")):
         with pytest.raises(DataError, match="expected a path that stays below"):
             read(raw, [row(kind, source + suffix)])
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gait.config.experiment import Resolved
+from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine.distributed import PREEMPTED, explained, session
 from gait.engine.embed import embed

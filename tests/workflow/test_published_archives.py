@@ -24,7 +24,8 @@ def rows_of(workspace: Workspace, table: str) -> dict[tuple[str, str], dict[str,
 
 def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
-    workspace.edit("config/config.yaml", shards=1)
+    # Each of the four archives is unpacked for one shard.
+    workspace.edit("config/config.yaml", shards=2)
     workspace.write("config/experiments/OUMVLP/GEI/baseline.yaml", {"iterations": 0})
     raw = workspace.root / "data/OUMVLP/raw"
     raw_trees.lay(raw, raw_trees.oumvlp_archives(raw_trees.oumvlp(range(1, 9))))
@@ -132,7 +133,8 @@ def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace])
     }
     workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", tiny)
     workspace.write("config/experiments/SUSTech1K/LidarGait++/tiny.yaml", CLOUDS)
-    raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", raw_trees.sustech1k())
+    archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
+    raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", archive)
     tables = [f"results/SUSTech1K/{model}/report.csv" for model in ("LidarGait", "LidarGait++")]
     workspace.made(*tables)
     for table in tables:

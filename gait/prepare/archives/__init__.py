@@ -1,52 +1,81 @@
-"""Reads archives frame by frame, also damaged and nested ones, and unpacks nothing to disk."""
+"""Reads archives frame by frame, also damaged and nested ones, without unpacking them to disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 
 from gait.errors import DataError
-from gait.prepare.archives.part import SEPARATOR, Contents, Member, Part, Wanted
-from gait.prepare.archives.sevens import walk_seven
-from gait.prepare.archives.tars import walk_tar
-from gait.prepare.archives.zips import walk_zip
+from gait.prepare.archives.part import (
+    NO_IMAGE,
+    READ,
+    Contents,
+    Member,
+    Names,
+    Part,
+    Wanted,
+)
+from gait.prepare.archives.walk import walk
+from gait.prepare.tree import SEPARATOR
 
-__all__ = ["SEPARATOR", "Contents", "Member", "contents_of", "read_archive", "unpacked_path"]
+__all__ = [
+    "NO_IMAGE",
+    "READ",
+    "SEPARATOR",
+    "Contents",
+    "Member",
+    "Names",
+    "contents_of",
+    "opened",
+    "read_archive",
+    "unpacked_path",
+]
 
 
-def contents_of(path: Path) -> Contents:
+def contents_of(path: Path, patterns: Collection[str] = ()) -> Contents:
     """Lists an archive and the archives inside it; damage is noted, not raised.
 
     Args:
-        path: a .tar, .tar.gz, .tgz, .zip or .7z file; inside a tar or zip file may be further tar
-            files, compressed or not.
+        path: a .tar, .tar.gz, .tgz, .zip or .7z file; inside it may be further ones.
+        patterns: of file names, such as `*_2d_pose.txt`, whose matches are to be counted.
 
     Raises:
-        DataError: the file is not there or may not be read, or it is encrypted and the password
-            is missing or wrong.
+        DataError: the file is not there or may not be read, or it or one inside it is encrypted
+            and the password is missing or wrong, or there is no room to read one inside it.
         MissingExtraError: it needs a library that is not installed.
     """
     contents = Contents()
-    for _ in _members(path, Part(contents, Wanted(None)), is_listing=True):
-        pass
+    with _opened(Part(path, contents, Wanted(None, patterns))) as members:
+        for _ in members:
+            pass
     return contents
 
 
-def read_archive(path: Path, folders: Iterable[str]) -> Iterator[Member]:
-    """The frames in some folders of an archive, in one pass through it.
+def read_archive(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
+    """Some files in some folders of an archive, in one pass through it.
 
     Args:
         path: as `contents_of` has it.
-        folders: as `Contents.folders` names them; archives inside that hold none of them are
-            passed over.
+        wanted: by folder, as `Contents.folders` names them, which names are wanted; archives
+            inside that hold none of the folders are passed over.
 
     Yields:
-        Each frame in the order in which it is stored, to be read before the next one is asked for.
+        Each file in the order in which it is stored, to be read before the next one is asked for.
 
     Raises:
         DataError, MissingExtraError: as `contents_of`.
     """
-    return _members(path, Part(Contents(), Wanted(folders)), is_listing=False)
+    with opened(path, wanted) as members:
+        yield from members
+
+
+@contextmanager
+def opened(path: Path, wanted: Mapping[str, Names]) -> Iterator[Iterator[Member]]:
+    """The same as `read_archive` gives. Files right in a zip file may be read, in any order, as
+    long as the block lasts."""
+    with _opened(Part(path, Contents(), Wanted(wanted))) as members:
+        yield members
 
 
 def unpacked_path(source: str) -> str:
@@ -59,18 +88,13 @@ def unpacked_path(source: str) -> str:
     return str(PurePosixPath(*parents, folder))
 
 
-def _members(path: Path, part: Part, is_listing: bool) -> Iterator[Member]:
+@contextmanager
+def _opened(part: Part) -> Iterator[Iterator[Member]]:
     try:
-        raw = path.open("rb")
+        raw = part.path.open("rb")
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be opened ({error.strerror}); make the archive readable"
+            f"{part.path}: cannot be opened ({error.strerror}); make the archive readable"
         ) from error
-    with raw:
-        match path.suffix.lower():
-            case ".zip":
-                yield from walk_zip(part, path, raw)
-            case ".7z":
-                yield from walk_seven(part, path, raw, is_listing)
-            case _:
-                yield from walk_tar(part, raw)
+    with raw, closing(walk(part, raw)) as members:
+        yield members

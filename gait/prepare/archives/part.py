@@ -1,20 +1,19 @@
-"""What every kind of archive shares: which of its members are frames, and what is counted."""
+"""What every kind of archive shares: which of its members are wanted, and what is counted."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fnmatch import translate
 from itertools import accumulate
-from pathlib import PurePosixPath
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
-from gait.prepare.tree import is_frame, is_system, is_text, suffix_of
+from gait.prepare.tree import FRAMES, SEPARATOR, is_frame, is_system, is_text, suffix_of
 
-# Between an archive's path and what is inside it, in a catalogue's `source`.
-SEPARATOR = "::"
-
-# A silhouette takes kilobytes; what claims to be larger would only fill the memory.
+# A frame takes kilobytes; what claims to be larger would only fill the memory.
 LARGEST_BYTES = 64 * 2**20
 
 # Published archives lie three deep in each other; one that holds itself would never end.
@@ -23,12 +22,21 @@ DEEPEST = 4
 DAMAGED = "damaged in the archive"
 TOO_LARGE = "too large"
 
-TARS = (".tar", ".tgz", ".tar.gz")
-ARCHIVES = (*TARS, ".zip", ".7z", ".rar")
+READ = (".tar", ".tgz", ".tar.gz", ".zip", ".7z")
+ARCHIVES = (*READ, ".rar")
+
+
+# The reason by which a member is counted that is no image, until it is found to be used.
+NO_IMAGE = "archive member that is no image file"
+
+# Whether a member of a name is wanted.
+Names = Callable[[str], bool]
+
+_SUFFIXES = frozenset().union(*FRAMES.values())
 
 
 class Member(NamedTuple):
-    """A frame in an archive.
+    """A file in an archive that is wanted.
 
     Attributes:
         folder: its folder, as `Contents.folders` names it.
@@ -41,13 +49,32 @@ class Member(NamedTuple):
     read: Callable[[], tuple[bytes, str]]
 
 
+class Inner(NamedTuple):
+    """An archive in an archive, to be walked through before the next member is asked for.
+
+    Attributes:
+        part: what it is a part of.
+        size: its size in bytes, as the archive around it tells it.
+        open: gives its bytes, from the front.
+        damage: what opening and reading it may raise when the archive around it is corrupt.
+    """
+
+    part: Part
+    size: int
+    open: Callable[[], IO[bytes]]
+    damage: tuple[type[Exception], ...]
+
+
 @dataclass(slots=True)
 class Contents:
     """What an archive holds.
 
     Attributes:
-        folders: every folder, also those without a frame, with its number of frames. One inside
-            a nested archive is named `<path of that archive>::<folder inside>`.
+        folders: every folder, also those without a frame, with the number of files by suffix, as
+            far as a sequence of some kind has such frames. One inside a nested archive is named
+            `<path of that archive>::<folder inside>`.
+        matches: for every folder, by a pattern of names that was asked for, how many images match
+            it, and how many other files.
         problems: why an archive could not be listed to its end, by its path inside, which is
             empty for the outermost one.
         unfinished: the folders that may lack frames because an archive ends too early: the one
@@ -55,54 +82,77 @@ class Contents:
         ignored: how many members are not used, by reason.
     """
 
-    folders: Counter[str] = field(default_factory=Counter)
+    folders: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    matches: dict[str, dict[str, list[int]]] = field(default_factory=lambda: defaultdict(dict))
     problems: dict[str, str] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
 class Wanted:
-    """The folders whose frames are wanted, and the archives inside that hold them.
+    """The members that are wanted, and the archives inside that hold them.
 
     Args:
-        folders: as `Contents.folders` names them; None for all.
+        folders: by folder, as `Contents.folders` names them, which names are wanted of it; None
+            to list everything.
+        patterns: of names whose matches are to be counted in each folder.
     """
 
-    def __init__(self, folders: Iterable[str] | None) -> None:
-        self._folders = None if folders is None else frozenset(folders)
+    def __init__(
+        self, folders: Mapping[str, Names] | None, patterns: Collection[str] = ()
+    ) -> None:
+        self.is_listing = folders is None
+        self._folders = folders or {}
+        self._patterns = {each: re.compile(translate(each)).match for each in patterns}
         self._archives = {
             outer
-            for folder in self._folders or ()
+            for folder in self._folders
             for outer in accumulate(
                 folder.split(SEPARATOR)[:-1], lambda one, other: one + SEPARATOR + other
             )
         }
 
-    def has_folder(self, folder: str) -> bool:
-        """Whether a folder's frames are wanted."""
-        return self._folders is None or folder in self._folders
+    def has(self, folder: str, name: str) -> bool:
+        """Whether a file is wanted."""
+        names = self._folders.get(folder)
+        return names is not None and names(name)
 
     def has_archive(self, inside: str) -> bool:
         """Whether an archive inside may hold what is wanted."""
-        return self._folders is None or inside in self._archives
+        return self.is_listing or inside in self._archives
+
+    def patterns_of(self, name: str) -> list[str]:
+        """The patterns that a name matches."""
+        return [each for each, matches in self._patterns.items() if matches(name)]
 
 
 class Part:
     """An archive on the way through: the outermost one or one inside it.
 
     Args:
+        path: where the outermost archive lies.
         contents: gets what is found.
         wanted: what is wanted of it.
         inside: path of the archive inside the outermost one; empty for that one.
     """
 
-    def __init__(self, contents: Contents, wanted: Wanted, inside: str = "") -> None:
+    def __init__(self, path: Path, contents: Contents, wanted: Wanted, inside: str = "") -> None:
+        self.path = path
+        self.is_listing = wanted.is_listing
         self._contents = contents
         self._wanted = wanted
         self._inside = inside
         self._seen: set[str] = set()
         self._last = ""
         self._changes = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}{SEPARATOR}{self._inside}" if self._inside else str(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """What kind of archive it is: '.zip', '.7z', or else one of tar files."""
+        return suffix_of(self._inside or self.path.name)
 
     def take(
         self,
@@ -112,7 +162,7 @@ class Part:
         is_file: bool,
         read: Callable[[], tuple[bytes, str]],
     ) -> Member | Part | None:
-        """Note a member, and give it back if it is a frame that is wanted, or an archive.
+        """Give a member back if it is a file that is wanted, or an archive; a listing counts it.
 
         Args:
             name: its path.
@@ -122,22 +172,21 @@ class Part:
             read: reads it, see `Member.read`.
 
         Returns:
-            The frame; the part that an archive is, if what is wanted may be in it; or None.
+            The file; the part that an archive is, if what is wanted may be in it; or None.
         """
         path = PurePosixPath(name)
         if reason := refusal(name):
             self._contents.ignored[reason] += 1
         elif is_folder:
-            self._contents.folders[self._named(path)] += 0
-        elif is_file and is_frame(path.name):
-            folder = self._named(path.parent)
-            self._count(folder)
-            if self._wanted.has_folder(folder):
-                return Member(folder, path.name, _too_large if size > LARGEST_BYTES else read)
-        elif is_file and path.name.lower().endswith(ARCHIVES):
+            self._contents.folders[self._named(path)] += Counter()
+        elif not is_file:
+            self._contents.ignored[NO_IMAGE] += 1
+        elif path.name.lower().endswith(ARCHIVES):
             return self._archive(path)
-        else:
-            self._contents.ignored["archive member that is no image file"] += 1
+        elif self.is_listing:
+            self._count(self._named(path.parent), path.name)
+        elif self._wanted.has(folder := self._named(path.parent), path.name):
+            return Member(folder, path.name, _too_large if size > LARGEST_BYTES else read)
         return None
 
     def damaged(self, error: Exception) -> None:
@@ -151,19 +200,27 @@ class Part:
     def _named(self, path: PurePosixPath) -> str:
         return f"{self._inside}{SEPARATOR}{path}" if self._inside else str(path)
 
-    def _count(self, folder: str) -> None:
-        self._contents.folders[folder] += 1
-        if folder != self._last:
+    def _count(self, folder: str, name: str) -> None:
+        suffix, is_image = suffix_of(name), is_frame(name)
+        patterns = self._wanted.patterns_of(name)
+        is_frame_like = is_image or (suffix in _SUFFIXES and suffix not in FRAMES["images"])
+        if not is_image:
+            self._contents.ignored[NO_IMAGE] += 1
+        if is_frame_like:
+            self._contents.folders[folder][suffix] += 1
+        for pattern in patterns:
+            self._contents.matches[folder].setdefault(pattern, [0, 0])[not is_image] += 1
+        if folder != self._last and (is_frame_like or patterns):
             self._seen.add(folder)
             self._changes += 1
             self._last = folder
 
     def _archive(self, path: PurePosixPath) -> Part | None:
         inside = self._named(path)
-        if not path.name.lower().endswith(TARS) or inside.count(SEPARATOR) + 2 > DEEPEST:
+        if not path.name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
             self._contents.ignored[f"archive inside an archive ({suffix_of(path.name)})"] += 1
         elif self._wanted.has_archive(inside):
-            return Part(self._contents, self._wanted, inside)
+            return Part(self.path, self._contents, self._wanted, inside)
         return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait.errors import DataError
+from gait.prepare.archives.part import Part
 
 _SUFFIX = ".password"
 _SHARED = "password.txt"
@@ -29,13 +30,16 @@ def is_password_file(name: str) -> bool:
     return name == _SHARED or name.endswith(_SUFFIX)
 
 
-def password_of(archive: Path) -> Password:
+def password_of(part: Part) -> Password:
     """The password of an encrypted archive: what `<archive name>.password` holds, or else
     `password.txt`, both beside it; without white space around it.
+
+    An archive inside another one has the password of the outermost one.
 
     Raises:
         DataError: neither file is there, or it is empty or cannot be read.
     """
+    archive = part.path
     files = archive.with_name(archive.name + _SUFFIX), archive.with_name(_SHARED)
     for file in files:
         try:
@@ -54,15 +58,16 @@ def password_of(archive: Path) -> Password:
             f"{file}: expected the password of {archive.name}, got an empty file; write there "
             "what the data's owner gave you"
         )
+    what = "it" if str(part) == str(archive) else archive.name
     raise DataError(
-        f"{archive}: is encrypted, and neither {files[0].name} nor {files[1].name} lies beside "
-        "it; write the password that the data's owner gave you into one of these files"
+        f"{part}: is encrypted, and neither {files[0].name} nor {files[1].name} lies beside "
+        f"{what}; write the password that the data's owner gave you into one of these files"
     )
 
 
-def wrong_password(archive: Path, password: Password) -> DataError:
+def wrong_password(part: Part, password: Password) -> DataError:
     """The error of an archive that does not open with its password."""
     return DataError(
-        f"{archive}: does not open with the password in {password.file.name}; correct it there, "
+        f"{part}: does not open with the password in {password.file.name}; correct it there, "
         "or get the archive again if it is damaged"
     )

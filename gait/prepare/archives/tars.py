@@ -7,32 +7,34 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import IO, cast
 
-from gait.prepare.archives.part import DAMAGED, Member, Part
+from gait.prepare.archives.part import DAMAGED, Inner, Member, Part
 
 # What the reader raises on content that is cut short or corrupt. A zip file's bad member shows
 # when a tar file inside it is read.
 DAMAGE = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
-Stream = io.BufferedReader | zipfile.ZipExtFile
+Stream = io.BufferedReader | io.BufferedRandom | zipfile.ZipExtFile
 
 
 def walk_tar(
-    part: Part, raw: Stream, damage: tuple[type[Exception], ...] = DAMAGE
-) -> Iterator[Member]:
-    """The wanted frames of a tar file and of the tar files inside it.
+    part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...]
+) -> Iterator[Member | Inner]:
+    """The wanted files of a tar file, and the archives inside it.
 
     Args:
         part: what this file is part of.
-        raw: its bytes, read forwards.
+        raw: its bytes, read forwards, of a type in `Stream`.
         damage: what reading those may raise when they are corrupt.
     """
+    source = cast(Stream, raw)
     try:
-        is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
-        stream = _Watched(gzip.GzipFile(fileobj=raw) if is_gzip else raw)
+        is_gzip = source.peek(2)[:2] == b"\x1f\x8b"
+        stream = _Watched(gzip.GzipFile(fileobj=source) if is_gzip else source)
         tar = tarfile.TarFile(fileobj=stream)  # type: ignore[arg-type]
         while (info := tar.next()) is not None:
             # The reader would remember every member, of which there may be millions.
@@ -43,9 +45,8 @@ def walk_tar(
             if isinstance(found, Member):
                 yield found
             elif found is not None:
-                inner = tar.extractfile(info)
-                assert isinstance(inner, io.BufferedReader)
-                yield from walk_tar(found, inner, damage)
+                unpack = cast(Callable[[], IO[bytes]], partial(tar.extractfile, info))
+                yield Inner(found, info.size, unpack, damage)
     except damage as error:
         part.damaged(error)
         return

@@ -1,19 +1,18 @@
-"""Walks through zip files, also encrypted ones, and through the tar files inside them."""
+"""Walks through zip files, also encrypted ones."""
 
 from __future__ import annotations
 
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import IO, cast
 
 from gait.errors import MissingExtraError
-from gait.prepare.archives.part import DAMAGED, Member, Part
+from gait.prepare.archives.part import DAMAGED, Inner, Member, Part
 from gait.prepare.archives.passwords import password_of, wrong_password
-from gait.prepare.archives.tars import DAMAGE, walk_tar
+from gait.prepare.archives.tars import DAMAGE
 
 # Of content that is corrupt, encrypted or of an unknown method.
 _DAMAGE = (*DAMAGE, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
@@ -30,8 +29,12 @@ _LONG_BYTES = 2**30
 _AES = 99
 
 
-def walk_zip(part: Part, path: Path, raw: IO[bytes]) -> Iterator[Member]:
-    """The wanted frames of a zip file and of the tar files inside it.
+def walk_zip(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
+    """The wanted files of a zip file, and the archives inside it.
+
+    Args:
+        part: what this file is part of.
+        raw: its bytes, of a file that can be read anywhere.
 
     Raises:
         DataError: it is encrypted and the password is missing or wrong.
@@ -44,7 +47,7 @@ def walk_zip(part: Part, path: Path, raw: IO[bytes]) -> Iterator[Member]:
         return
     damage: tuple[type[Exception], ...] = _DAMAGE
     if any(info.flag_bits & _IS_ENCRYPTED for info in archive.infolist()):
-        archive, damage = _decrypted(archive, path, raw)
+        archive, damage = _decrypted(archive, part, raw)
     for info in sorted(archive.infolist(), key=lambda each: each.header_offset):
         # The upper half of the attributes is a Unix mode where the archiver gave one.
         is_link = (info.external_attr >> 28) == 0o12
@@ -54,13 +57,8 @@ def walk_zip(part: Part, path: Path, raw: IO[bytes]) -> Iterator[Member]:
         if isinstance(found, Member):
             yield found
         elif found is not None:
-            try:
-                inner = cast(zipfile.ZipExtFile, archive.open(info))
-            except damage as error:
-                found.damaged(error)
-            else:
-                with inner:
-                    yield from walk_tar(found, inner, damage)
+            unpack = cast(Callable[[], IO[bytes]], partial(archive.open, info))
+            yield Inner(found, info.file_size, unpack, damage)
 
 
 def _read(
@@ -74,34 +72,34 @@ def _read(
 
 
 def _decrypted(
-    archive: zipfile.ZipFile, path: Path, raw: IO[bytes]
+    archive: zipfile.ZipFile, part: Part, raw: IO[bytes]
 ) -> tuple[zipfile.ZipFile, tuple[type[Exception], ...]]:
     """The archive as one that decrypts itself, and what reading it may raise."""
-    password = password_of(path)
+    password = password_of(part)
     damage: tuple[type[Exception], ...] = _DAMAGE
     if any(info.compress_type == _AES for info in archive.infolist()):
         try:
             import pyzipper
         except ImportError:
-            raise MissingExtraError(f"{path}, encrypted by AES,", "archives") from None
+            raise MissingExtraError(f"{part}, encrypted by AES,", "archives") from None
         archive = cast(zipfile.ZipFile, pyzipper.AESZipFile(raw))
         damage = (*damage, pyzipper.BadZipFile)
     else:
-        _warn_of_slowness(archive, path)
+        _warn_of_slowness(archive, part)
     archive.setpassword(password.text.encode())
     # A damaged member does not speak against the password.
     encrypted = [info for info in archive.infolist() if info.flag_bits & _IS_ENCRYPTED]
     tried = sorted(encrypted, key=lambda info: info.file_size)[:_TRIED_MEMBERS]
     if not any(_decrypts(archive, info, damage) for info in tried):
-        raise wrong_password(path, password)
+        raise wrong_password(part, password)
     return archive, damage
 
 
-def _warn_of_slowness(archive: zipfile.ZipFile, path: Path) -> None:
+def _warn_of_slowness(archive: zipfile.ZipFile, part: Part) -> None:
     size = sum(each.compress_size for each in archive.infolist() if each.flag_bits & _IS_ENCRYPTED)
     if size > _LONG_BYTES:
         print(
-            f"{path}: decrypting its {size / 2**30:.0f} GiB takes {7 * size / 2**30 / 60:.1f} "
+            f"{part}: decrypting its {size / 2**30:.0f} GiB takes {7 * size / 2**30 / 60:.1f} "
             "hours or so each time that it is looked through; unpack it by another program, such "
             "as unzip, and leave what was in it there instead, as archives",
             file=sys.stderr,

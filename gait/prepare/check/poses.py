@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gait.modalities import POSE, WALKER_SILHOUETTES
-from gait.prepare.beside import patterns_of
+from gait.prepare.archives import SEPARATOR
+from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.pose_files import UNREADABLE
+from gait.prepare.sources import read_material
 from gait.prepare.tracks import read_tracks
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 
-_SAMPLE = 16
+# Sequences to look at, and archives that are read for that.
+_SAMPLE, _ARCHIVES = 16, 4
 _KINDS = ("pose_json", "pose_text")
 
 
@@ -25,24 +29,24 @@ def look_at(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
         raw: the dataset's raw folder.
         rows: its sequences, sorted by key.
     """
-    patterns = {row: patterns_of(row) for row in rows}
-    posed = [row for row in rows if any(kind in patterns[row] for kind in _KINDS)]
+    posed = [row for row in rows if any(kind in patterns_of(row) for kind in _KINDS)]
+    sample = _few_archives([posed[index] for index in spread(len(posed), _SAMPLE)])
+    has_own = {row.key for row in sample if row.kind not in WITHOUT_SILHOUETTES}
+    # Nothing else of them is read.
+    alone = [
+        replace(with_kinds(row, (*_KINDS, WALKER_SILHOUETTES)), kind="poses") for row in sample
+    ]
     looked_at = 0
     unreadable: dict[str, int] = {}
     guessed: dict[str, int] = {}
-    for index in spread(len(posed), _SAMPLE):
-        row = posed[index]
-        files = {
-            kind: pattern
-            for kind, pattern in patterns[row].items()
-            if kind in (*_KINDS, WALKER_SILHOUETTES)
-        }
-        track = read_tracks(raw, files, 1, {})[POSE]
+    for material in read_material(raw, alone, raw.parent):
+        row = material.row
+        track = read_tracks(material.beside, 1, {})[POSE]
         looked_at += len(track.keys) + len(track.problems)
         if number := list(track.problems.values()).count(UNREADABLE):
             unreadable[row.source] = number
         # A silhouette of its own tells the walker.
-        if track.guessed and row.kind in WITHOUT_SILHOUETTES:
+        if track.guessed and row.key not in has_own:
             guessed[row.source] = len(track.guessed)
     if unreadable:
         count = sum(unreadable.values())
@@ -64,3 +68,19 @@ def look_at(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
             "'beside' in the dataset.yaml says; as it is, the first person is taken, and counted "
             "under 'guessed' in manifest.csv",
         )
+
+
+def _few_archives(rows: list[CatalogueRow]) -> list[CatalogueRow]:
+    """Those whose poses lie on the disk, and one of each of a few archives."""
+    chosen: list[CatalogueRow] = []
+    archives: set[str] = set()
+    for row in rows:
+        archive, separator, _ = next(
+            pattern for kind, pattern in patterns_of(row).items() if kind in _KINDS
+        ).partition(SEPARATOR)
+        if not separator:
+            chosen.append(row)
+        elif archive not in archives and len(archives) < _ARCHIVES:
+            archives.add(archive)
+            chosen.append(row)
+    return chosen

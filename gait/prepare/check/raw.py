@@ -20,7 +20,7 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.tree import FRAMES, SILHOUETTE_FRAMES, is_frame, is_system
+from gait.prepare.tree import SILHOUETTE_FRAMES, is_frame, is_system
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
@@ -116,12 +116,12 @@ def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
     if row.kind == "video":
         header = video_header(confined(raw, row.source))
         return _Item(row, header.frames, header.problem)
+    if SEPARATOR in row.source:
+        return _Item(row, None if row.kind == "pkl" else frames.get(row.source))
     if row.kind == "pkl":
         # How many frames an array has, only reading it tells.
         return replace(_folder(row, confined(raw, row.source)), frames=None)
-    if row.kind in FRAMES:
-        return _folder(row, confined(raw, row.source))
-    return _Item(row, frames.get(row.source))
+    return _folder(row, confined(raw, row.source))
 
 
 def _folder(row: CatalogueRow, path: Path) -> _Item:
@@ -151,11 +151,13 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
     """What the pictures of a few sequences, spread over all, show."""
     sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
     videos = [row for row in sample if row.kind == "video"]
-    images = [row for row in sample if row.kind in SILHOUETTE_FRAMES]
+    silhouettes = [row for row in sample if row.kind in SILHOUETTE_FRAMES]
+    images = [row for row in silhouettes if SEPARATOR not in row.source]
     archived: dict[str, CatalogueRow] = {}
-    for row in sample:
-        if row.kind == "archive":
-            archived.setdefault(row.source.partition(SEPARATOR)[0], row)
+    for row in silhouettes:
+        archive, separator, _ = row.source.partition(SEPARATOR)
+        if separator:
+            archived.setdefault(archive, row)
     images += list(archived.values())[:_ARCHIVES]
     if bad := [row.source for row in videos if not _is_decodable(raw, row)]:
         yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gait.config.dataset import NAME
-from gait.prepare.archives import SEPARATOR
 from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import (
     MISPLACED,
+    NO_SILHOUETTES,
     WITHOUT_SILHOUETTES,
     ArchiveFile,
     Folder,
@@ -26,8 +26,6 @@ from gait.types import CatalogueRow, SequenceKey
 
 # The sequence that a folder of some path stands for; None for any other folder.
 KeyOf = Callable[[str], SequenceKey | None]
-
-_NO_SILHOUETTES = "image in a folder without silhouettes"
 
 
 def scan_folders(
@@ -53,8 +51,8 @@ def scan_folders(
             continue
         for file in folder.files:
             path = folder.path_of(file.name)
-            if archive and archive.fullmatch(path) and SEPARATOR not in path:
-                archives.append(ArchiveFile(path, state_of(file), key_of))
+            if archive and archive.fullmatch(path):
+                archives.append(ArchiveFile(path, state_of(file), key_of, kind))
             elif is_frame(file.name):
                 ignored[MISPLACED] += 1
             elif not is_password_file(file.name):
@@ -83,8 +81,13 @@ def scan_three_levels(raw: Path, kind: str) -> Scan:
     return Scan(some_have_frames(rows, ignored), dict(ignored))
 
 
-def scan_trees(raw: Path, key_of: KeyOf) -> Scan:
-    """Sequences of which a folder in each of several trees holds something.
+def scan_trees(
+    raw: Path,
+    key_of: KeyOf,
+    archive: re.Pattern[str] | None = None,
+    key_inside: KeyOf | None = None,
+) -> Scan:
+    """Sequences of which a folder in each of several trees, or archives, holds something.
 
     A sequence has one row, of the first of its folders; all it has lies `beside`, so that it does
     not matter which.
@@ -92,17 +95,29 @@ def scan_trees(raw: Path, key_of: KeyOf) -> Scan:
     Args:
         raw: the dataset's raw folder.
         key_of: tells the sequence by a folder's path below `raw`.
+        archive: matches the paths below `raw` of archives of such trees.
+        key_inside: tells the sequence by a folder's path in one.
     """
     ignored: Counter[str] = Counter()
-    rows: dict[SequenceKey, CatalogueRow] = {}
+    rows: list[CatalogueRow] = []
+    archives: list[ArchiveFile] = []
     for folder in walk(raw, ignored):
-        path = "/".join(folder.parts)
         for file in folder.files:
-            ignored[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] += 1
-        if folder.files and (key := key_of(path)) and key not in rows:
+            path = folder.path_of(file.name)
+            if archive and key_inside and archive.fullmatch(path):
+                archives.append(ArchiveFile(path, state_of(file), key_inside, "pkl"))
+            elif not is_password_file(file.name):
+                ignored[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] += 1
+        path = "/".join(folder.parts)
+        if folder.files and (key := key_of(path)):
             digest = fingerprint(map(state_of, folder.files))
-            rows[key] = CatalogueRow(key, "pkl", path, "", digest)
-    return Scan(list(rows.values()), dict(ignored))
+            rows.append(CatalogueRow(key, "pkl", path, "", digest))
+    return Scan(_one_of_each(rows), dict(ignored), archives, _one_of_each)
+
+
+def _one_of_each(rows: list[CatalogueRow]) -> list[CatalogueRow]:
+    """The first row of each sequence."""
+    return list({row.key: row for row in reversed(rows)}.values())[::-1]
 
 
 def folder_row(
@@ -126,7 +141,7 @@ def folder_row(
         else:
             ignored[not_looked_for(file.name)] += 1
     if others:
-        ignored[MISPLACED if frames else _NO_SILHOUETTES] += others
+        ignored[MISPLACED if frames else NO_SILHOUETTES] += others
     if not frames and (folder.files or folder.has_folders):
         return None
     return CatalogueRow(key, kind, "/".join(folder.parts), "", fingerprint(frames))

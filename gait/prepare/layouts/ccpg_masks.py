@@ -10,6 +10,7 @@ from gait.prepare.layouts._folders import scan_folders
 from gait.prepare.tree import Scan
 from gait.types import SequenceKey
 
+_ARCHIVE = re.compile(r"(?:.*/)?CCPG[\w.-]*\.(?i:zip|7z|tar|tar\.gz|tgz)", re.ASCII | re.DOTALL)
 _FOLDER = re.compile(r"(?:.*/)?(\d{3})/(U\d_D\d(?:_BG)?)/([^/]+)", re.ASCII | re.DOTALL)
 
 
@@ -23,13 +24,13 @@ class CcpgMasks:
     """
 
     looked_for: ClassVar[str] = (
-        "unpacked folders like 001/U0_D0_BG/<view>/ of silhouettes (png) and of colour frames "
-        "(jpg) named like them"
+        "folders like 001/U0_D0_BG/<view>/ of silhouettes (png) and of colour frames (jpg) named "
+        "like them, or an archive of these named like CCPG.zip, .7z, .tar, .tar.gz or .tgz"
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder."""
-        return scan_folders(raw, _key_of, None, kind="masks")
+        """One row a folder; archives are left to be listed."""
+        return scan_folders(raw, _key_of, _ARCHIVE, kind="masks")
 
 
 def _key_of(folder: str) -> SequenceKey | None:

@@ -1,4 +1,4 @@
-"""Gait3D as silhouettes: the folder `2D_Silhouettes`, or an archive of it."""
+"""Gait3D as silhouettes: the folder `2D_Silhouettes`, or an archive of it or of all folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDER = re.compile(
     r"(\d{4})/(camid\d+_videoid\d+)/(seq\d+)",
     re.ASCII | re.DOTALL,
 )
-_ARCHIVE = re.compile(r"(?:.*/)?2D_Silhouettes\.(?i:zip|7z|tar|tar\.gz|tgz)", re.DOTALL)
+_ARCHIVE = re.compile(r"(?:.*/)?(?:2D_Silhouettes|Gait3D)\.(?i:zip|7z|tar|tar\.gz|tgz)", re.DOTALL)
 
 
 class Gait3dSilhouettes:
@@ -25,7 +25,7 @@ class Gait3dSilhouettes:
 
     looked_for: ClassVar[str] = (
         "folders like 2D_Silhouettes/0000/camid0_videoid2/seq0/ of png images, or an archive of "
-        "them named 2D_Silhouettes.zip, .7z, .tar, .tar.gz or .tgz"
+        "them named 2D_Silhouettes.zip, or Gait3D.zip, or .7z, .tar, .tar.gz, .tgz"
     )
 
     def scan(self, raw: Path) -> Scan:

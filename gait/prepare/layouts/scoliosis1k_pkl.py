@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,10 +11,10 @@ from gait.prepare.layouts._folders import scan_trees
 from gait.prepare.tree import Scan
 from gait.types import SequenceKey
 
-_FOLDER = re.compile(
-    r"Scoliosis1K-(?:sil|pose)-pkl/(\d{5})/((?i:positive|neutral|negative))/(\d{3}_\d{3})",
-    re.ASCII | re.DOTALL,
-)
+_SEQUENCE = r"(\d{5})/((?i:positive|neutral|negative))/(\d{3}_\d{3})"
+_FOLDER = re.compile(rf"Scoliosis1K-(?:sil|pose)-pkl/{_SEQUENCE}", re.ASCII)
+_INSIDE = re.compile(rf"(?:.*/)?{_SEQUENCE}", re.ASCII | re.DOTALL)
+_ARCHIVE = re.compile(r"Scoliosis1K-(?:sil|pose)-pkl\.(?i:zip)")
 
 
 class Scoliosis1kPkl:
@@ -23,15 +24,16 @@ class Scoliosis1kPkl:
     """
 
     looked_for: ClassVar[str] = (
-        "folders like Scoliosis1K-sil-pkl/00000/Positive/000_180/, or the same below "
+        "Scoliosis1K-sil-pkl.zip, Scoliosis1K-pose-pkl.zip, or both; or folders like "
+        "Scoliosis1K-sil-pkl/00000/Positive/000_180/, or the same below "
         "Scoliosis1K-pose-pkl/, of pkl files"
     )
 
     def scan(self, raw: Path) -> Scan:
         """One row a sequence that either of the trees has."""
-        return scan_trees(raw, _key_of)
+        return scan_trees(raw, partial(_key_of, _FOLDER), _ARCHIVE, partial(_key_of, _INSIDE))
 
 
-def _key_of(folder: str) -> SequenceKey | None:
-    found = _FOLDER.fullmatch(folder)
+def _key_of(pattern: re.Pattern[str], folder: str) -> SequenceKey | None:
+    found = pattern.fullmatch(folder)
     return SequenceKey(found[1], found[2].lower(), found[3]) if found else None

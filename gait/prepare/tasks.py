@@ -1,0 +1,119 @@
+"""What a shard's table asks to be aligned, and what each result depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gait.errors import DataError
+from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.prepare import skeleton_maps, tracks
+from gait.prepare.beside import patterns_of
+from gait.prepare.journal import state_of
+from gait.prepare.manifest import below, parse_drops, read_table
+from gait.prepare.rows import archive_in_one_go, read_rows
+from gait.prepare.tree import WITHOUT_SILHOUETTES
+from gait.types import CatalogueRow, SequenceKey
+
+_MASK_COLUMNS = (
+    "subject",
+    "condition",
+    "view",
+    "silhouettes",
+    "frames_read",
+    "dropped",
+    "fingerprint",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A sequence to align.
+
+    Attributes:
+        key: subject, condition and view.
+        fingerprint: of the sources, as the manifest tells it.
+        state: changes whenever the aligned frames could.
+        source: catalogue row of the images, or the file of masks; None when there are no masks.
+        frames_read: frames of the video that the masks come from; 0 for images.
+        dropped: frames dropped before, by reason.
+        pose: file of the joints in each frame of the source; None where there is none.
+        beside: where files of further modalities lie, by their kind.
+        archive: the one that shards may be cut by; empty for none.
+    """
+
+    key: SequenceKey
+    fingerprint: str
+    state: str
+    source: CatalogueRow | Path | None
+    frames_read: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    pose: Path | None = None
+    beside: dict[str, str] = field(default_factory=dict)
+    archive: str = ""
+
+    @property
+    def is_without_silhouettes(self) -> bool:
+        """Whether all that the sequence has lies beside it."""
+        source = self.source
+        return isinstance(source, CatalogueRow) and source.kind in WITHOUT_SILHOUETTES
+
+    @property
+    def made(self) -> list[str]:
+        """What is made of what lies beside it, as far as files name it."""
+        return sorted(each for kind in self.beside for each in BESIDE[kind])
+
+    @property
+    def modalities(self) -> set[str]:
+        """All that can be made of the sequence."""
+        return {SILHOUETTES, POSE, SKELETON_MAPS, *self.made}
+
+
+def tasks_of(shard: Path, raw: Path, root: Path, settings: str) -> list[Task]:
+    """The sequences of a shard, as its table tells them.
+
+    Args:
+        shard: its part of the catalogue, or its table of silhouettes.
+        raw: folder of the raw data.
+        root: the dataset's folder.
+        settings: what else the aligned frames depend on.
+
+    Raises:
+        DataError: the table cannot be used.
+    """
+    header = read_table(shard, ("subject", "condition", "view", "fingerprint"))
+    if not header:
+        return []
+    if "silhouettes" not in header[0]:
+        return [_image_task(row, settings, shard) for row in read_rows(shard)]
+    lines = read_table(shard, _MASK_COLUMNS)
+    return [_mask_task(line, raw, root, settings, shard) for line in lines]
+
+
+def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
+    if row.kind == "video":
+        raise DataError(
+            f"{shard}: expected silhouette images, got the video {row.source}; extract its "
+            "silhouettes first and give their table (<shard>.silhouettes.csv)"
+        )
+    state = f"{settings} {row.fingerprint}"
+    if row.beside:
+        state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
+    archive = archive_in_one_go(row)
+    return Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
+
+
+def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> Task:
+    key = SequenceKey(line["subject"], line["condition"], line["view"])
+    try:
+        frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
+    except ValueError as error:
+        raise DataError(f"{shard}, sequence {key}: {error}; delete it and run again") from None
+    masks = below(root, line["silhouettes"], shard) if line["silhouettes"] else None
+    # The file's own state as well, so that masks replaced by hand count as changed.
+    state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
+    # Tables of former versions have no such column.
+    pose = below(raw, line["pose"], shard) if line.get("pose") else None
+    if pose:
+        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
+    return Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)

@@ -1,0 +1,156 @@
+"""Gets what sequences want out of one archive, which is gone through once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gait.prepare.archives import SEPARATOR, Member, Names, opened, read_archive
+from gait.prepare.held import Held, Read
+from gait.types import SequenceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Files that a sequence wants of one folder.
+
+    Attributes:
+        what: what they are for, each but once for a sequence.
+        folder: as `Contents.folders` names it.
+        names: which of its files.
+        number: how many these are, as the archive was listed.
+    """
+
+    what: str
+    folder: str
+    names: Names
+    number: int
+
+
+class Unpacking:
+    """What sequences want of an archive.
+
+    Files right in a zip file are read when they are asked for. Of any other archive, one pass
+    gives all: only files of sequences that are not complete yet are held, compressed as they are.
+
+    Args:
+        path: where the archive lies.
+        wishes: what each sequence wants.
+        root: the dataset's folder, on whose disk waits what memory does not hold.
+    """
+
+    def __init__(
+        self, path: Path, wishes: Mapping[SequenceKey, list[Wish]], root: Path | None
+    ) -> None:
+        self._path = path
+        self._wishes = wishes
+        self._held = Held(root)
+        self._stack = ExitStack()
+        self._members: dict[str, list[Member]] = {}
+        self._by_folder: dict[str, list[tuple[SequenceKey, Wish]]] = defaultdict(list)
+        for key, each in wishes.items():
+            for wish in each:
+                self._by_folder[wish.folder].append((key, wish))
+        self._users = {folder: len(each) for folder, each in self._by_folder.items()}
+        folders = self._by_folder
+        self._is_by_member = path.suffix.lower() == ".zip" and not any(
+            SEPARATOR in folder for folder in folders
+        )
+        self.incomplete: set[SequenceKey] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        self._held.close()
+
+    def ready(self) -> Iterator[SequenceKey]:
+        """Each sequence once, as soon as its files can be taken.
+
+        In `incomplete` are those of which the archive has fewer files than were listed.
+
+        Raises:
+            DataError, MissingExtraError: as `contents_of`.
+        """
+        waiting = Counter({key: sum(w.number for w in each) for key, each in self._wishes.items()})
+        yield from (key for key, number in waiting.items() if not number)
+        waiting = +waiting
+        if waiting:
+            yield from self._by_member(waiting) if self._is_by_member else self._pass(waiting)
+        self.incomplete |= waiting.keys()
+        yield from waiting
+
+    def wait(self) -> None:
+        """Have all that is wanted ready."""
+        for _ in self.ready():
+            pass
+
+    def take(self, key: SequenceKey) -> dict[str, dict[str, Read]]:
+        """The files of a sequence by what they are for, and by name; asked for once."""
+        wishes = self._wishes.get(key, ())
+        names = {wish.folder: self._names(key, wish.folder) for wish in wishes}
+        # What serves two wishes is read once.
+        files = {folder: self._files(folder, each) for folder, each in names.items()}
+        taken = {
+            wish.what: {
+                name: files[wish.folder][name]
+                for name in sorted(files[wish.folder])
+                if wish.names(name)
+            }
+            for wish in wishes
+        }
+        for wish in wishes:
+            self._users[wish.folder] -= 1
+            if not self._users[wish.folder]:
+                self._held.drop(wish.folder)
+                self._members.pop(wish.folder, None)
+        return taken
+
+    def _files(self, folder: str, names: Names) -> dict[str, Read]:
+        if self._is_by_member:
+            members = self._members.get(folder, ())
+            return {each.name: each.read() for each in members if names(each.name)}
+        return self._held.get(folder)
+
+    def _names(self, key: SequenceKey | None, folder: str) -> Names:
+        """Which files of a folder some sequence wants, or any of them."""
+        wishes = [wish.names for who, wish in self._by_folder[folder] if key in (who, None)]
+        return wishes[0] if len(wishes) == 1 else lambda name: any(each(name) for each in wishes)
+
+    def _arrived(self, member: Member, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
+        """The sequences that are complete with this file."""
+        for key, wish in self._by_folder[member.folder]:
+            if key in waiting and wish.names(member.name):
+                waiting[key] -= 1
+                if not waiting[key]:
+                    del waiting[key]
+                    yield key
+
+    def _by_member(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
+        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
+        complete: list[SequenceKey] = []
+        for member in self._stack.enter_context(opened(self._path, wanted)):
+            self._members.setdefault(member.folder, []).append(member)
+            complete += self._arrived(member, waiting)
+        # The archive is open now, and where each file lies in it is known.
+        yield from complete
+
+    def _pass(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
+        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
+        for member in read_archive(self._path, wanted):
+            # An archive that was appended to holds a name twice; the later one is meant.
+            self._held.put(member.folder, member.name, member.read())
+            yield from self._arrived(member, waiting)
+            if not waiting:
+                break

@@ -1,0 +1,100 @@
+"""Journals: one writer each, and nothing that another shard has made is removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gait.files import write_if_changed
+from gait.prepare.journal import Journal, remove_pkl, state_of
+from gait.prepare.manifest import ManifestRow
+from gait.prepare.pkl import write_pkl
+from gait.types import SequenceKey
+
+KEYS = [SequenceKey("001", "nm", view) for view in ("000", "090")]
+PKL = "pkl/001/nm/000/000.pkl"
+
+
+def made(root: Path, key: SequenceKey, gray: int = 1) -> ManifestRow:
+    """A sequence's row, with its pkl."""
+    pkl = f"pkl/{key}/{key.view}.pkl"
+    write_pkl(root / pkl, np.full((3, 64, 64), gray, np.uint8))
+    return ManifestRow(key, pkl, 3, 3)
+
+
+def shard(root: Path, archives: dict[SequenceKey, str]) -> Journal:
+    """What a shard does, which has nothing left to do when it is run again."""
+    journal = Journal(root, "pretreat", archives)
+    for key in archives:
+        if journal.unchanged(key, "state") is None:
+            journal.make_room(key, ["silhouettes"])
+            journal.record((made(root, key),), "state")
+            journal.save(journal.name(key))
+    journal.close()
+    return journal
+
+
+def test_a_subject_has_a_journal_in_each_archive(tmp_path: Path) -> None:
+    shard(tmp_path, {KEYS[0]: "1.7z"})
+    shard(tmp_path, {KEYS[1]: "2.7z"})
+    both = Journal(tmp_path, "pretreat", {KEYS[0]: "1.7z", KEYS[1]: "2.7z"})
+    assert all(both.unchanged(key, "state") for key in KEYS)
+    assert len({both.name(key) for key in KEYS}) == 2
+    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).name(KEYS[0]) == "001"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_moved_to_another_archive_stays(tmp_path: Path, is_first: bool) -> None:
+    shard(tmp_path, dict.fromkeys(KEYS, "1.7z"))
+    shards = [{KEYS[1]: "1.7z"}, {KEYS[0]: "2.7z"}]
+    for each in shards if is_first else reversed(shards):
+        shard(tmp_path, each)
+    assert (tmp_path / PKL).is_file()
+    assert Journal(tmp_path, "pretreat", shards[1]).unchanged(KEYS[0], "state")
+    # Both in one shard.
+    shard(tmp_path, {KEYS[1]: "1.7z", KEYS[0]: "3.7z"})
+    assert (tmp_path / PKL).is_file()
+    shard(tmp_path, {KEYS[1]: "1.7z"})
+    assert (tmp_path / PKL).is_file()
+
+
+def test_what_is_no_more_goes(tmp_path: Path) -> None:
+    shard(tmp_path, dict.fromkeys(KEYS, "1.7z"))
+    shard(tmp_path, {KEYS[1]: "1.7z"})
+    assert sorted(path.name for path in (tmp_path / "pkl/001/nm").iterdir()) == ["090"]
+
+
+def test_a_pkl_in_another_state_is_not_removed(tmp_path: Path) -> None:
+    made(tmp_path, KEYS[0])
+    state = state_of(tmp_path / PKL)
+    (tmp_path / PKL).unlink()
+    made(tmp_path, KEYS[0], gray=2)
+    now = state_of(tmp_path / PKL)
+    remove_pkl(tmp_path, PKL, state)
+    assert state_of(tmp_path / PKL) == now
+    assert [path.name for path in (tmp_path / PKL).parent.iterdir()] == ["000.pkl"]
+    remove_pkl(tmp_path, PKL, now)
+    assert not (tmp_path / "pkl/001").exists()
+    remove_pkl(tmp_path, PKL, now)
+
+
+def test_a_folder_that_another_shard_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path.mkdir
+    tries: list[Path] = []
+
+    def racing(
+        self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False
+    ) -> None:
+        if parents:
+            tries.append(self)
+            if len(tries) < 3:
+                raise FileNotFoundError
+        plain(self, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    assert write_if_changed(tmp_path / "a/b/c.txt", "text")
+    assert (tmp_path / "a/b/c.txt").read_text() == "text"

@@ -64,6 +64,23 @@ def models(
 
 
 @app.command()
+def datasets(
+    output: Annotated[
+        Path | None, typer.Option(help="Write a page, docs/datasets.md, instead of printing.")
+    ] = None,
+) -> None:
+    """List the datasets: what they hold, how they are scored, and what to put where."""
+    from gait.files import write_if_changed
+    from gait.report.datasets import defined, page, show
+
+    found = defined(Path())
+    if output is None:
+        show(found)
+    else:
+        write_if_changed(output, page(found))
+
+
+@app.command()
 def quality(
     dataset: Annotated[str, typer.Argument(help="The dataset's name.")],
     root: Root,

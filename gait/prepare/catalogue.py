@@ -138,7 +138,8 @@ def scan(
     if not known:
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
-        raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
+        got = "expected a folder, got a file" if raw.exists() else "there is no such folder"
+        raise DataError(f"{raw}: {got}; {_wanted(known, obtain)}")
     patterns = beside or {}
     arrays = {} if pkl is None else places_of_arrays(pkl)
     places = [*patterns.values(), *arrays.values()]

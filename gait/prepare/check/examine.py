@@ -8,7 +8,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.prepare.catalogue import Sequences, scan
-from gait.prepare.check import pkl_tree, poses, raw
+from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered
 from gait.prepare.check.keys import compare
 from gait.types import SequenceKey
@@ -28,7 +28,7 @@ def check(root: Path, definition: Dataset) -> Report:
         definition: the dataset as it should be.
     """
     folder = root / "raw"
-    is_tree = (root / "pkl").is_dir() and not folder.exists() and definition.population is None
+    is_tree = (root / "pkl").exists() and not folder.exists() and definition.population is None
     try:
         return _tree(root / "pkl", definition) if is_tree else _raw(folder, definition)
     except DataError as error:
@@ -46,7 +46,8 @@ def _raw(folder: Path, definition: Dataset) -> Report:
     keys = [row.key for row in sequences.rows]
     findings = [
         *compare(keys, definition),
-        *raw.look_at(folder, sequences.rows, sequences.frames),
+        *protocols.compare(keys, definition),
+        *raw.look_at(folder, sequences.rows, sequences.frames, definition.pretreat),
         *poses.look_at(folder, sequences.rows),
         *_unused(sequences),
     ]
@@ -57,11 +58,17 @@ def _tree(folder: Path, definition: Dataset) -> Report:
     tree = pkl_tree.list_tree(folder, definition.pkl)
     keys = list(tree.files)
     if not keys:
+        elsewhere = next(folder.rglob("*.pkl"), None)
+        found = f"found {elsewhere.relative_to(folder)}" if elsewhere else "found no pkl there"
         raise DataError(
-            f"{folder}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there; "
+            f"{folder}: expected <subject>/<condition>/<view>/<view>.pkl, {found}; "
             "look whether its folders are one level too deep or too high"
         )
-    findings = [*compare(keys, definition), *pkl_tree.look_at(tree, definition)]
+    findings = [
+        *compare(keys, definition),
+        *protocols.compare(keys, definition),
+        *pkl_tree.look_at(tree, definition),
+    ]
     return Report(_title(folder, "pkl tree", keys, definition), ordered(findings))
 
 
@@ -81,6 +88,9 @@ def _unused(sequences: Sequences) -> Iterator[Finding]:
         if reason.startswith("archive ") and "damaged" in reason:
             fix = "copy that archive again; what follows the damage is lost"
             yield Finding(Severity.warning, reason, number, "", fix)
+        elif "name" in reason:
+            fix = "rename them; as they are, they are not used"
+            yield Finding(Severity.warning, f"not used: {reason}", number, "", fix)
         elif reason.startswith(_JUNK):
             fix = "they are not used; nothing has to be done"
             yield Finding(Severity.note, f"not used: {reason}", number, "", fix)

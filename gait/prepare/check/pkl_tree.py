@@ -66,13 +66,14 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
     if torn:
         fix = "copy them again, or delete them; a tree with such a file is not taken over"
         yield Finding(Severity.error, "pkl files cut short", len(torn), such_as(torn), fix)
+    damaged = set(torn)
     modalities: dict[str, str] = {}
     frame_bytes: dict[str, int] = {}
     ignored = Counter(tree.ignored)
     keys = list(tree.files)
     for index in spread(len(keys), _SAMPLE):
         files = tree.files[keys[index]]
-        if any(path in torn for path in files.values()):
+        if damaged.intersection(files.values()):
             continue
         forms = {path: form for form, path in files.items()}
         try:
@@ -82,6 +83,7 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
                 frame_bytes[forms[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
         except DataError as error:
             what, _, fix = str(error).partition("; ")
+            fix = fix or "copy it again, or take its sequence away"
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)
             return
     yield from _missing(tree, modalities)
@@ -90,7 +92,7 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
             sizes = (
                 (str(files[form]), files[form].stat().st_size // frame_bytes[form])
                 for files in tree.files.values()
-                if form in files
+                if form in files and files[form] not in damaged
             )
             yield from short_ones(sizes)
     if modalities:

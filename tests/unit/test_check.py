@@ -278,6 +278,12 @@ def test_archives_are_counted_and_damage_is_told(root: Path) -> None:
     for subject in SUBJECTS:
         (root / "raw" / subject).rmdir()
     assert check(root, definition()).findings == []
+    with tarfile.open(root / "raw/005.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "readme.txt")
+    # As beside folders on the disk: what nobody looks for is no reason to worry.
+    [finding] = check(root, definition()).findings
+    assert (finding.severity, finding.kind) == (Severity.note, "not used: other archive member")
+    (root / "raw/005.tar.gz").unlink()
     whole = (root / "raw/004.tar.gz").read_bytes()
     (root / "raw/004.tar.gz").write_bytes(whole[: len(whole) // 2])
     report = check(root, definition())

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from gait.config.dataset import Dataset
 from gait.errors import DataError
+from gait.modalities import BESIDE
 from gait.prepare.catalogue import Sequences, scan
 from gait.prepare.check import pkl_tree, poses, protocols, raw
-from gait.prepare.check.findings import Finding, Report, Severity, ordered
+from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
-from gait.types import SequenceKey
+from gait.prepare.offer import modalities_of_raw
+from gait.types import CatalogueRow, SequenceKey
 
 # How reasons begin by which a layout counts what lies beside the data by habit.
 _JUNK = ("other ", "system file")
@@ -48,7 +50,8 @@ def _raw(folder: Path, definition: Dataset) -> Report:
         *compare(keys, definition),
         *protocols.compare(keys, definition),
         *raw.look_at(folder, sequences.rows, sequences.frames, definition.pretreat),
-        *poses.look_at(folder, sequences.rows),
+        *poses.look_at(folder, sequences.rows, definition.pretreat),
+        *_absent(sequences.rows, definition),
         *_unused(sequences),
     ]
     return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))
@@ -81,6 +84,24 @@ def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset
         f"{definition.name}: {folder} ({form}): {len(keys):,}{of} sequences, "
         f"{subjects:,} subjects, {views:,} views"
     )
+
+
+def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
+    """What 'beside' names and no sequence has, which may lie in another folder."""
+    made = modalities_of_raw(rows)
+    places: dict[str, list[str]] = {}
+    for kind, pattern in definition.beside.items():
+        for modality in BESIDE[kind]:
+            if modality not in made and rows[0].kind != "video":
+                places.setdefault(modality, []).append(pattern)
+    if places:
+        yield Finding(
+            Severity.note,
+            "modalities that the dataset has and this folder has not",
+            len(places),
+            such_as(f"{each} in {' or '.join(where)}" for each, where in places.items()),
+            "models that read them cannot run; if they should, put the files exactly there",
+        )
 
 
 def _unused(sequences: Sequences) -> Iterator[Finding]:

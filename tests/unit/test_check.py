@@ -226,6 +226,31 @@ def test_numbers_without_zeros_in_front_are_noted(root: Path) -> None:
     assert check(root, definition(pretreat={"frame_order": "natural"})).findings == []
 
 
+def test_images_of_one_name_and_two_kinds_are_told(root: Path) -> None:
+    (root / "raw/002/nm-01/090/003.jpg").write_bytes(png())
+    finding = the(check(root, definition()), "several images of one name")
+    assert (finding.severity, finding.count) == (Severity.warning, 1)
+    assert finding.example == "002/nm-01/090: 003"
+
+
+def test_videos_of_other_names_are_to_be_renamed(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for subject in SUBJECTS:
+        film(tmp_path / f"raw/{subject}-nm-01-090.avi", Shot(frames=8))
+    (tmp_path / "raw/004-nm-1-090.avi").write_bytes(b"")
+    finding = the(check(tmp_path, definition(expected={})), "video not named like")
+    assert (finding.severity, finding.count) == (Severity.warning, 1)
+    assert finding.fix.startswith("rename")
+
+
+def test_an_empty_folder_beside_a_pkl_tree_is_to_be_removed(root: Path) -> None:
+    (root / "raw").rename(root / "pkl")
+    (root / "raw").mkdir()
+    [error] = check(root, definition()).errors
+    assert "no file either" in error.example
+    assert error.fix.startswith(f"remove that folder to have {root / 'pkl'} taken over")
+
+
 def test_protocols_that_find_nothing_are_told_before_anything_is_trained(root: Path) -> None:
     retrieval = {
         "title": "toy",

@@ -93,10 +93,9 @@ def test_casia_b_videos(tmp_path: Path) -> None:
     ]
     assert found.ignored == {
         "background clip without a video of its camera": 1,
-        "other .avi file": 2,
-        "other .mp4 file": 1,
         "other .txt file": 1,
         "system file": 4,
+        "video not named like 001-nm-01-090.avi": 3,
     }
 
 

@@ -47,6 +47,7 @@ class _Item:
         problem: what is wrong with it; empty if nothing is seen.
         empty_frames: images without a byte.
         disorder: two images whose names are in another order than the numbers in them, if any.
+        twice: what images of several kinds are called, if any.
     """
 
     row: CatalogueRow
@@ -54,6 +55,7 @@ class _Item:
     problem: str = ""
     empty_frames: int = 0
     disorder: str = ""
+    twice: str = ""
 
 
 def look_at(
@@ -83,6 +85,14 @@ def look_at(
             "copy them again; as they are, these frames are dropped",
         )
     yield from short_ones((item.row.source, item.frames) for item in items if not item.problem)
+    if twice := [f"{item.row.source}: {item.twice}" for item in items if item.twice]:
+        yield Finding(
+            Severity.warning,
+            "sequences with several images of one name",
+            len(twice),
+            such_as(twice),
+            "move those away that are no silhouettes; as they are, each is a frame",
+        )
     disordered = [f"{item.row.source}: {item.disorder}" for item in items if item.disorder]
     if disordered and pretreat.frame_order == "lexical":
         yield Finding(
@@ -158,8 +168,11 @@ def _folder(row: CatalogueRow, path: Path) -> _Item:
         return _Item(row, len(names), EMPTY)
     is_picture = row.kind in SILHOUETTE_FRAMES and not empty
     problem = image_header(path / min(names)).problem if is_picture else ""
-    disorder = _disorder(names) if row.kind in SILHOUETTE_FRAMES else ""
-    return _Item(row, len(names), problem, empty, disorder)
+    if row.kind not in SILHOUETTE_FRAMES:
+        return _Item(row, len(names), problem, empty)
+    stems = Counter(name.rpartition(".")[0] for name in names)
+    stem, number = stems.most_common(1)[0]
+    return _Item(row, len(names), problem, empty, _disorder(names), stem if number > 1 else "")
 
 
 def _disorder(names: list[str]) -> str:

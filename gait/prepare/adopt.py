@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -107,7 +107,7 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
     main = main_modality(pkl)
     others = [path for name, path in files.items() if name not in named.values()]
     told_by_shape = None
-    if len(others) == 1 and (not named or (isinstance(pkl, str) and _may_be(main, named))):
+    if is_told_by_shape(len(others), named, pkl):
         told_by_shape = _told_by_shape(others[0], main, named)
     elif not named:
         raise DataError(
@@ -136,9 +136,19 @@ def _read(path: Path, modality: str, pkl: Pkl) -> Frames:
         ) from None
 
 
-def _may_be(main: str, named: dict[str, str]) -> bool:
-    """Whether a file without a name may add something to those that have one."""
-    return (SILHOUETTES if main in named else main) not in named
+def is_told_by_shape(others: int, named: Collection[str], pkl: Pkl) -> bool:
+    """Whether a file is looked into of which no name says what it holds: the only one, that may
+    add something to those whose names do.
+
+    Args:
+        others: how many such files a sequence has.
+        named: the modalities that names tell.
+        pkl: as in the dataset.yaml.
+    """
+    if others != 1 or not named:
+        return others == 1
+    main = main_modality(pkl)
+    return isinstance(pkl, str) and (SILHOUETTES if main in named else main) not in named
 
 
 def _refuse_other_lengths(arrays: list[Found]) -> None:

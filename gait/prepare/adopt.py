@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
-from gait.prepare.array_names import Pkl, main_modality, named_files
+from gait.prepare.array_names import Pkl, is_told_by_shape, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
 from gait.ragged import Frames
@@ -134,21 +134,6 @@ def _read(path: Path, modality: str, pkl: Pkl) -> Frames:
         raise DataError(
             f"{error}; where no model reads {modality}, take it out of `pkl` in dataset.yaml"
         ) from None
-
-
-def is_told_by_shape(others: int, named: Collection[str], pkl: Pkl) -> bool:
-    """Whether a file is looked into of which no name says what it holds: the only one, that may
-    add something to those whose names do.
-
-    Args:
-        others: how many such files a sequence has.
-        named: the modalities that names tell.
-        pkl: as in the dataset.yaml.
-    """
-    if others != 1 or not named:
-        return others == 1
-    main = main_modality(pkl)
-    return isinstance(pkl, str) and (SILHOUETTES if main in named else main) not in named
 
 
 def _refuse_other_lengths(arrays: list[Found]) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import MODALITIES
-from gait.prepare.adopt import OTHER, arrays_of, is_told_by_shape, leaves
-from gait.prepare.array_names import Pkl, named_files
+from gait.prepare.adopt import OTHER, arrays_of, leaves
+from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
 from gait.ragged import Ragged

@@ -408,6 +408,8 @@ def test_a_modality_that_only_a_few_sequences_have(tree: Path) -> None:
     leaves = sorted((tree / "pkl").glob("*/*/*"))
     for leaf in leaves[1:2]:
         write_pkl(leaf / f"{leaf.name}-smpl.pkl", np.ones((FRAMES, 85)), "smpl")
+    # A condition whose name is part of what stands for a view.
+    (tree / "pkl/001/bg-01").rename(tree / "pkl/001/view")
     [error] = check(tree, definition()).errors
     assert "without smpl, which others have as <view>-smpl.pkl" in error.kind
     assert error.count == len(leaves) - 1

@@ -5,6 +5,7 @@ What names tell of a sequence's files is told as `gait.prepare.adopt` does, sequ
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -163,9 +164,7 @@ def _unnamed(files: dict[str, Path]) -> list[str]:
 
 def _form(path: Path) -> str:
     """A file's name with what is its sequence's own replaced by what that is."""
-    form = path.name
-    for field_name, value in zip(
-        ("view", "condition", "subject"), path.parts[-2:-5:-1], strict=True
-    ):
-        form = form.replace(value, f"<{field_name}>", 1)
-    return form
+    key = SequenceKey(*path.parts[-4:-1])
+    own = {value: f"<{name}>" for name, value in key._asdict().items()}
+    longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+    return re.sub(longest_first, lambda found: own[found[0]], path.stem) + path.suffix

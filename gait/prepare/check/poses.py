@@ -12,8 +12,8 @@ from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.pose_files import UNREADABLE
+from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
-from gait.prepare.tracks import read_tracks
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 

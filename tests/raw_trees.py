@@ -156,19 +156,23 @@ def casia_e(subjects: Iterable[int] = (1, 202, 600, 1014), frames: int = 7) -> T
     return tree
 
 
-def gait3d(frames: int = 6) -> Tree:
+GAIT3D = tuple(
+    f"{who:04d}/camid{who}_videoid2/seq{number}" for who in (0, 1, 2, 7) for number in (0, 1)
+)
+
+
+def gait3d(sequences: Iterable[str] = GAIT3D, frames: int = 6) -> Tree:
     """`2D_Silhouettes` with frames named by the number in the video, and other modalities."""
     tree: Tree = {}
-    for who in (0, 1, 2, 7):
-        for number in (0, 1):
-            folder = f"{who:04d}/camid{who}_videoid2/seq{number}"
-            # From 9997 on, so that the order of names is not that of numbers.
-            for step in range(frames):
-                stem = f"{folder}/human_crop_f{9997 + step}"
-                image = encoded(figure(who, step))
-                tree[f"2D_Silhouettes/{stem}.png"] = image
-                tree[f"2D_Parsings/{stem}.png"] = image
-                tree[f"2D_Poses/{stem}.txt"] = pose_text(joints(who, step))
+    for folder in sequences:
+        who = int(folder[:4])
+        # From 9997 on, so that the order of names is not that of numbers.
+        for step in range(frames):
+            stem = f"{folder}/human_crop_f{9997 + step}"
+            image = encoded(figure(who, step))
+            tree[f"2D_Silhouettes/{stem}.png"] = image
+            tree[f"2D_Parsings/{stem}.png"] = image
+            tree[f"2D_Poses/{stem}.txt"] = pose_text(joints(who, step))
     return tree
 
 
@@ -208,10 +212,10 @@ def casia_b_pose(frames: int = 6) -> Tree:
     return tree
 
 
-def ccpg(frames: int = 6) -> Tree:
+def ccpg(subjects: Iterable[int] = (1, 100), frames: int = 6) -> Tree:
     """Silhouettes and colour frames in one folder, `<subject>/<clothes>/<view>/<stem>.*`."""
     tree: Tree = {}
-    for who in (1, 100):
+    for who in subjects:
         for clothes in ("U0_D0", "U0_D0_BG", "U1_D1"):
             for view in ("C1_a", "C2_b_c"):
                 for step in range(frames):

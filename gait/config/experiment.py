@@ -314,6 +314,11 @@ class Experiment(Strict):
         return self
 
     @property
+    def modalities(self) -> set[str]:
+        """What the model reads."""
+        return {each for name in self.inputs for each in name.split("+")}
+
+    @property
     def starts(self) -> list[str]:
         """The files of weights that training starts from, in the order they are read."""
         if self.weights is not None:

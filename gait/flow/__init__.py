@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gait import registry
+from gait.config.experiment import Experiment
 from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
@@ -24,6 +25,13 @@ from gait.flow.data import DataFlow, canonical_json
 Key = tuple[str, str, str]
 _SAVE_NAME = 2
 MATRIX = "results/matrix.csv"
+
+
+class _Obstacle(NamedTuple):
+    """Why an experiment cannot run, and what to do about it."""
+
+    cause: str
+    remedy: str
 
 
 class Flow(DataFlow):
@@ -162,37 +170,44 @@ class Flow(DataFlow):
         return [MATRIX] if MATRIX in self.settings["targets"] else []
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
-        """Why an experiment cannot run: weights that it starts from, directly or not, are absent.
+        """Why an experiment cannot run: weights that it starts from are absent, or a dataset that
+        it is trained on lacks what the model reads.
 
         Weights that another experiment makes are there as soon as that one can run.
         """
-        return self._missing((dataset, model, save_name), frozenset())
+        obstacle = self._obstacle((dataset, model, save_name), frozenset())
+        return None if obstacle is None else obstacle.cause
 
-    def _missing(self, key: Key, above: frozenset[Key]) -> str | None:
-        for weights in self.experiment(*key).experiment.starts:
+    def _obstacle(self, key: Key, above: frozenset[Key]) -> _Obstacle | None:
+        resolved = self.experiment(*key)
+        experiment = resolved.experiment
+        for weights in experiment.starts:
             if (self.root / weights).is_file():
                 continue
             maker = self._maker(weights)
             if maker is None or maker in above | {key}:
-                return f"the weights {weights} are not there"
-            if (why := self._missing(maker, above | {key})) is not None:
-                return why
+                remedy = f"put the file there or change {_key_of_start(experiment)}"
+                return _Obstacle(f"the weights {weights} are not there", remedy)
+            if (obstacle := self._obstacle(maker, above | {key})) is not None:
+                return obstacle
+        for dataset in (resolved.dataset.name, *experiment.train_on):
+            if (lack := self.lack(dataset, experiment.modalities)) is not None:
+                cause = f"starts from {'/'.join(key)}, which {lack.cause}" if above else lack.cause
+                return _Obstacle(cause, lack.remedy)
         return None
 
     def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:
         """The files of weights that training starts from.
 
         Raises:
-            ConfigError: one is not there, and nothing makes it.
+            ConfigError: the experiment cannot run, see `missing`.
         """
-        experiment = self.experiment(dataset, model, save_name).experiment
-        if (why := self.missing(dataset, model, save_name)) is not None:
-            key = "weights" if experiment.weights else "init.weights" if experiment.init else ""
+        key = (dataset, model, save_name)
+        if (obstacle := self._obstacle(key, frozenset())) is not None:
             raise ConfigError(
-                f"config/experiments/{dataset}/{model}/{save_name}.yaml: {why}; put the file "
-                f"there or change {key or 'init_from'}"
+                f"config/experiments/{'/'.join(key)}.yaml: {obstacle.cause}; {obstacle.remedy}"
             )
-        return experiment.starts
+        return self.experiment(*key).experiment.starts
 
     def other_indices(self, dataset: str, model: str, save_name: str) -> list[str]:
         """The packed stores of further datasets that an experiment is trained on."""
@@ -296,14 +311,9 @@ class Flow(DataFlow):
         if not on:
             return resolved
         tested = resolved.tested_on(self.dataset(on.removeprefix("/on-")))
-        other = tested.dataset.name
-        offered = self.modalities(other)
-        wanted = {each for name in tested.experiment.inputs for each in name.split("+")}
-        if offered is not None and (lacking := sorted(wanted - offered)):
+        if (lack := self.lack(tested.dataset.name, tested.experiment.modalities)) is not None:
             raise ConfigError(
-                f"{tested.identity}: the model reads {' and '.join(lacking)}, which {other} does "
-                f"not have, only {' and '.join(sorted(offered))}; add them to "
-                f"{self.folder(other)} or name another dataset"
+                f"{tested.identity}: {lack.cause}; {lack.remedy}; or name another dataset"
             )
         return tested
 
@@ -319,6 +329,13 @@ class Flow(DataFlow):
         """Whether there is such an experiment, with its own seed or another one."""
         dataset, model, save_name = key
         return (dataset, model, save_name.partition("@")[0]) in self.experiments
+
+
+def _key_of_start(experiment: Experiment) -> str:
+    """Where an experiment says which weights training starts from."""
+    if experiment.weights:
+        return "weights"
+    return "init.weights" if experiment.init else "init_from"
 
 
 def find_programs(*folders: Path) -> None:

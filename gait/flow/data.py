@@ -12,7 +12,8 @@ from typing import Any
 
 from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, load_dataset
-from gait.errors import ConfigError
+from gait.errors import ConfigError, DataError
+from gait.flow.lack import Lack
 from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
@@ -35,6 +36,7 @@ class DataFlow:
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
         self.dealt = cache(self._dealt)
+        self.modalities = cache(self._modalities)
 
     @cached_property
     def datasets(self) -> list[str]:
@@ -183,12 +185,26 @@ class DataFlow:
             for file in folder.files
         )
 
-    def modalities(self, dataset: str) -> set[str] | None:
-        """What a dataset holds of each sequence; None where that cannot be told yet."""
-        if self.is_adopted(dataset):
-            tree = self.root / self.folder(dataset) / "pkl"
-            return modalities_of_tree(tree, self.dataset(dataset).pkl)
-        rows = self.raw_rows(dataset)
+    def lack(self, dataset: str, wanted: set[str]) -> Lack | None:
+        """Which of some modalities a dataset does not have, if that can be told and is so."""
+        offered = self.modalities(dataset)
+        if offered is None or wanted <= offered:
+            return None
+        tree = self.folder(dataset) / ("pkl" if self.is_adopted(dataset) else "raw")
+        return Lack(dataset, tree, wanted - offered, offered)
+
+    def _modalities(self, dataset: str) -> set[str] | None:
+        """What a dataset holds of each sequence; None where that cannot be told yet, or at all.
+
+        What is wrong with its files is told when they are asked for.
+        """
+        try:
+            if self.is_adopted(dataset):
+                tree = self.root / self.folder(dataset) / "pkl"
+                return modalities_of_tree(tree, self.dataset(dataset).pkl)
+            rows = self.raw_rows(dataset)
+        except DataError:
+            return None
         return None if rows is None else modalities_of_raw(rows)
 
     def _is_rendered(self, dataset: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
-from gait.prepare.array_names import Pkl, main_modality, named_files
+from gait.prepare.array_names import Pkl, is_told_by_shape, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
 from gait.ragged import Frames
@@ -112,7 +112,7 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
     main = main_modality(pkl)
     others = [path for name, path in files.items() if name not in named.values()]
     told_by_shape = None
-    if len(others) == 1 and (not named or (isinstance(pkl, str) and _may_be(main, named))):
+    if is_told_by_shape(len(others), named, pkl):
         told_by_shape = _told_by_shape(others[0], main, named)
     elif not named:
         raise DataError(
@@ -139,11 +139,6 @@ def _read(path: Path, modality: str, pkl: Pkl) -> Frames:
         raise DataError(
             f"{error}; where no model reads {modality}, take it out of `pkl` in dataset.yaml"
         ) from None
-
-
-def _may_be(main: str, named: dict[str, str]) -> bool:
-    """Whether a file without a name may add something to those that have one."""
-    return (SILHOUETTES if main in named else main) not in named
 
 
 def _refuse_other_lengths(arrays: list[Found]) -> None:

@@ -95,3 +95,18 @@ def named_files(leaf: Path, names: Collection[str], pkl: Pkl) -> dict[str, str]:
     if f"{leaf.name}.pkl" in left:
         own[SILHOUETTES if main in own or main in found else main] = f"{leaf.name}.pkl"
     return own | found
+
+
+def is_told_by_shape(others: int, named: Collection[str], pkl: Pkl) -> bool:
+    """Whether a file is looked into of which no name says what it holds: the only one, that may
+    add something to those whose names do.
+
+    Args:
+        others: how many such files a sequence has.
+        named: the modalities that names tell.
+        pkl: as in the dataset.yaml.
+    """
+    if others != 1 or not named:
+        return others == 1
+    main = main_modality(pkl)
+    return isinstance(pkl, str) and (SILHOUETTES if main in named else main) not in named

@@ -1,8 +1,7 @@
 """What a stage has done for each subject, so that a rerun does only what has changed.
 
-Shards are cut by subject or by archive. So that each journal is written by one of them, however
-they are cut and however many they are, what comes from an archive that shards may be cut by has a
-journal for each subject in that archive.
+A journal is of one subject or, of archives that shards may be cut by, of one subject in one
+archive: one shard writes it, however they are cut and however many they are.
 
 A journal is no result: it lives undeclared beside the results, and without it everything is done
 again, with the same outcome.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch.nn import functional as F
 from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.modalities import LATENT, RGB
 from gait.prepare.journal import Journal, state_of
-from gait.prepare.manifest import ManifestRow, pkl_name
+from gait.prepare.manifest import ManifestRow, below, pkl_name, read_manifest
 from gait.prepare.pkl import read_pkl, write_pkl
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
@@ -122,31 +121,33 @@ class Diffusion:
 def write_latents(root: Path, settings: LatentSettings, device: torch.device) -> ShardSummary:
     """Write the latents of every sequence that has colour crops, beside them.
 
-    A sequence is left alone when its crops, the settings and its latents are as a former run left
-    them. A run that was cut short continues after the last subject it had finished.
+    The manifest says which files the crops are. A sequence is left alone when its crops, the
+    settings and its latents are as a former run left them. A run that was cut short continues
+    after the last subject it had finished.
 
     Args:
-        root: the dataset's folder, whose `pkl/` holds `<view>-rgb.pkl` and gets
-            `<view>-latent.pkl`.
+        root: the dataset's folder, with `manifest.csv`, whose `pkl/` gets `<view>-latent.pkl`.
         settings: weights, time step and sizes.
         device: where to compute.
 
     Raises:
         CheckpointError: the weights cannot be had.
-        DataError: there are no crops, or crops that cannot be read.
+        DataError: the manifest is not there or lists no crops, crops cannot be read, or there
+            are latents from elsewhere.
         MissingExtraError: the libraries are not installed.
     """
     started = time.perf_counter()
-    keys = _keys(root)
+    crops = _crops(root)
+    keys = sorted(crops)
     journal = Journal(root, "latents", dict.fromkeys(keys, ""))
-    states = {key: f"{settings} {state_of(root / pkl_name(key, RGB))}" for key in keys}
+    states = {key: f"{settings} {state_of(crops[key])}" for key in keys}
     waiting = [key for key in keys if journal.unchanged(key, states[key]) is None]
     summary = ShardSummary(sequences=len(keys), unchanged=len(keys) - len(waiting))
     unfinished = Counter(key.subject for key in waiting)
     diffusion = Diffusion(settings, device) if waiting else None
     for key in waiting:
         assert diffusion is not None
-        frames = read_pkl(root / pkl_name(key, RGB), RGB)
+        frames = read_pkl(crops[key], RGB)
         assert isinstance(frames, np.ndarray)
         pkl = pkl_name(key, LATENT)
         write_pkl(root / pkl, diffusion(frames), LATENT)
@@ -165,16 +166,26 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
     return summary
 
 
-def _keys(root: Path) -> list[SequenceKey]:
-    """The sequences with colour crops, in order."""
-    found: Iterable[Path] = (root / "pkl").glob(f"*/*/*/*-{RGB}.pkl")
-    keys = sorted(SequenceKey(*path.parent.parts[-3:]) for path in found)
-    if not keys:
+def _crops(root: Path) -> dict[SequenceKey, Path]:
+    """The file of each sequence's colour crops."""
+    manifest = root / "manifest.csv"
+    if not manifest.is_file():
         raise DataError(
-            f"{root / 'pkl'}: expected colour crops as "
-            f"<subject>/<condition>/<view>/<view>-{RGB}.pkl, found none"
+            f"{manifest}: expected the table of the dataset's pkl files, found none; make it with "
+            f"snakemake --cores all {manifest}"
         )
-    return keys
+    rows = [row for row in read_manifest(manifest) if row.pkl]
+    crops = {row.key: below(root, row.pkl, manifest) for row in rows if row.modality == RGB}
+    if not crops:
+        listed = ", ".join(sorted({row.modality for row in rows}))
+        raise DataError(f"{manifest}: expected sequences of {RGB}, colour crops, got {listed}")
+    for row in rows:
+        if row.modality == LATENT and row.pkl != pkl_name(row.key, LATENT):
+            raise DataError(
+                f"{root / row.pkl} holds latents already; move such files out of the tree to have "
+                "others made"
+            )
+    return crops
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare.array_names import Pkl, named_files
+from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.beside import patterns_of
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
@@ -40,5 +40,5 @@ def modalities_of_tree(tree: Path, pkl: Pkl) -> set[str] | None:
         return None
     names = {path.name for path in leaf.glob("*.pkl")}
     named = named_files(leaf, names, pkl)
-    are_told = names == set(named.values()) or not isinstance(pkl, str)
-    return set(named) if named and are_told else None
+    may_be_more = is_told_by_shape(len(names) - len(named), named, pkl)
+    return None if may_be_more or not named else set(named)

@@ -18,7 +18,7 @@ from gait import ragged
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import poses, skeleton_maps, tracks
+from gait.prepare import poses, readers, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.frames import Frame, natural
@@ -275,13 +275,13 @@ def _pretreat(
 def _joined(
     task: Task,
     silhouettes: dict[str, tracks.Track],
-    images: tracks.Silhouettes,
+    images: readers.Silhouettes,
     beside: dict[str, Files],
     rules: _Rules,
 ) -> tracks.Joined:
     """The silhouettes, if there are any, with what lies beside them."""
     try:
-        return tracks.join(silhouettes | tracks.read_tracks(beside, rules.size_px, images))
+        return tracks.join(silhouettes | readers.read_tracks(beside, rules.size_px, images))
     except DataError as error:
         raise DataError(f"sequence {task.key}: {error}") from None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import skeleton_maps, tracks
+from gait.prepare import readers, skeleton_maps
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import state_of
 from gait.prepare.manifest import below, parse_drops, read_table
@@ -98,7 +98,7 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
         )
     state = f"{settings} {row.fingerprint}"
     if row.beside:
-        state += f" {skeleton_maps.ALGORITHM} {tracks.ALGORITHM} {row.beside}"
+        state += f" {skeleton_maps.ALGORITHM} {readers.ALGORITHM} {row.beside}"
     archive = archive_in_one_go(row)
     return Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
 from gait.prepare.pkl import write_pkl
@@ -61,7 +62,7 @@ def forget_names(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind", "example"),
     [
-        (remove_pose, "sequences without pose (<view>-pose.pkl)", "001/nm-01/000"),
+        (remove_pose, "without pose, which others have as <view>-pose.pkl", "001/nm-01/000"),
         (cut, "pkl files cut short", "000.pkl"),
         (forget_names, "cannot be taken over", "one.pkl, other.pkl"),
     ],
@@ -97,6 +98,30 @@ def test_a_pkl_tree_whose_files_are_named_for_their_sequences(tree: Path) -> Non
     assert check(tree, named).findings == []
     (tree / "pkl/001/nm-01/000/001_nm-01_000.pkl").write_bytes(b"torn")
     assert [each.kind for each in check(tree, named).findings] == ["pkl files cut short"]
+
+
+def test_names_may_differ_between_sequences_as_when_the_tree_is_taken_over(tree: Path) -> None:
+    leaves = sorted((tree / "pkl").glob("*/*/*"))
+    first = leaves[0] / "000.pkl"
+    first.rename(first.with_name("000-silhouettes.pkl"))
+    for leaf in leaves[::3]:
+        if leaf != leaves[0]:
+            own = leaf / f"{leaf.name}.pkl"
+            own.rename(own.with_name("_".join(leaf.parts[-3:]) + ".pkl"))
+    rows = manifest_of_tree(tree).rows
+    assert [row.modality for row in rows] == ["pose", "silhouettes"] * len(leaves)
+    assert check(tree, definition()).findings == []
+
+
+def test_a_modality_that_only_a_few_sequences_have(tree: Path) -> None:
+    leaves = sorted((tree / "pkl").glob("*/*/*"))
+    for leaf in leaves[1:2]:
+        write_pkl(leaf / f"{leaf.name}-smpl.pkl", np.ones((FRAMES, 85)), "smpl")
+    # A condition whose name is part of what stands for a view.
+    (tree / "pkl/001/bg-01").rename(tree / "pkl/001/view")
+    [error] = check(tree, definition()).errors
+    assert "without smpl, which others have as <view>-smpl.pkl" in error.kind
+    assert error.count == len(leaves) - 1
 
 
 def test_an_empty_pkl_tree(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(
     experiment(root, "SynthGait/GaitSet/joined", inputs=["skeleton_maps+silhouettes"])
     on = (*GAITSET, "joined", "/on-CASIA-B")
     film(root, "CASIA-B")
-    with pytest.raises(ConfigError, match="reads skeleton_maps, which CASIA-B does not have"):
+    with pytest.raises(ConfigError, match="reads skeleton_maps, which data/CASIA-B/raw does not"):
         flow(root).test_index(*on)
     shutil.rmtree(root / "data")
     adopt(root, "CASIA-B", "090.pkl", "090-skeleton_maps.pkl")
@@ -270,7 +270,7 @@ def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(
     assert flow(root).test_index(*on) == "data/CASIA-B/packed/index.csv"
     shutil.rmtree(root / "data")
     # The contents of such a file decide, which are not read here.
-    adopt(root, "CASIA-B", "090.pkl", "other.pkl")
+    adopt(root, "CASIA-B", "090-pose.pkl", "other.pkl")
     assert flow(root).modalities("CASIA-B") is None
     assert flow(root).test_index(*on)
     # Nothing is known of what has not been rendered yet.
@@ -331,6 +331,97 @@ def test_weights_that_the_workflow_makes_are_not_missing(root: Path) -> None:
     assert known.missing(*GAITSET, "tuned") is None
     for name in ("lost", "after", "itself"):
         assert known.missing(*GAITSET, name) is not None
+
+
+LIDAR = ("SUSTech1K", "LidarGait", "paper")
+CAMERA = ("06-090-Camera-Sils_aligned.pkl", "03-090-Camera-Pose.pkl")
+
+
+def refused(root: Path, *key: str) -> str:
+    """The sentence for who asks for an experiment by itself."""
+    with pytest.raises(ConfigError) as raised:
+        flow(root).initial_weights(*key)
+    [problem] = raised.value.problems
+    return problem
+
+
+def test_a_modality_that_the_dataset_lacks_is_a_note_above(root: Path) -> None:
+    experiment(root, "SUSTech1K/LidarGait/outlines", inputs=["silhouettes"])
+    adopt(root, "SUSTech1K", *CAMERA)
+    known = flow(root)
+    why = "reads depth, which data/SUSTech1K/pkl does not have, only pose, silhouettes"
+    assert known.notes(*LIDAR[:2]) == [f"{'/'.join(LIDAR)}: {why}"]
+    assert known.reports(*LIDAR[:2]) == [table(*LIDAR[:2], "outlines")]
+    assert refused(root, *LIDAR) == (
+        f"config/experiments/{'/'.join(LIDAR)}.yaml: {why}; add <view>-depth.pkl to each "
+        "sequence there, or name files of other names under 'pkl' in "
+        "datasets/SUSTech1K/dataset.yaml"
+    )
+    (root / "data/SUSTech1K/pkl/001/nm-01/090/090-depth.pkl").touch()
+    assert flow(root).notes(*LIDAR[:2]) == []
+    assert flow(root).initial_weights(*LIDAR) == []
+
+
+def test_a_modality_that_raw_material_does_not_give(root: Path) -> None:
+    experiment(root, "CASIA-B/GaitSet/joined", inputs=["silhouettes+parsing", "smpl"])
+    film(root, "CASIA-B")
+    assert refused(root, "CASIA-B", "GaitSet", "joined").endswith(
+        "joined.yaml: reads parsing and smpl, which data/CASIA-B/raw does not have, only "
+        "silhouettes; add files that give them, and say where they lie under 'beside', or 'pkl' "
+        "for arrays, in datasets/CASIA-B/dataset.yaml"
+    )
+
+
+def test_every_dataset_that_is_trained_on_has_to_have_what_is_read(root: Path) -> None:
+    experiment(root, "CASIA-B/GaitSet/both", inputs=["pose"], train_on=["OUMVLP"])
+    adopt(root, "CASIA-B", "090-pose.pkl")
+    adopt(root, "OUMVLP", "090.pkl")
+    assert "reads pose, which data/OUMVLP/pkl" in refused(root, "CASIA-B", "GaitSet", "both")
+    # What starts from its weights cannot run either.
+    weights = "results/CASIA-B/GaitSet/both/model.pt"
+    experiment(root, "SynthGait/GaitSet/tuned", init={"weights": weights})
+    assert flow(root).missing(*GAITSET, "tuned") == (
+        "starts from CASIA-B/GaitSet/both, which reads pose, which data/OUMVLP/pkl does not "
+        "have, only silhouettes"
+    )
+    (root / weights).parent.mkdir(parents=True)
+    (root / weights).touch()
+    assert flow(root).missing(*GAITSET, "tuned") is None
+
+
+@pytest.mark.parametrize(
+    ("lacking", "files", "hint"),
+    [
+        ("skeleton_maps", ["090-pose.pkl"], "; or move the tree to data/CASIA-B/raw, where skel"),
+        ("skeleton_maps", ["090.pkl"], ""),
+        ("latent", ["090-rgb.pkl"], "; or let gait latents make them of rgb"),
+        ("latent", ["090.pkl"], ""),
+    ],
+)
+def test_what_can_be_made_of_an_adopted_tree_is_told(
+    root: Path, lacking: str, files: list[str], hint: str
+) -> None:
+    experiment(root, "CASIA-B/GaitSet/other", inputs=[lacking])
+    adopt(root, "CASIA-B", *files)
+    _, before, after = refused(root, "CASIA-B", "GaitSet", "other").partition("dataset.yaml")
+    assert before and after[: len(hint)] == hint and bool(after) == bool(hint)
+
+
+@pytest.mark.parametrize("files", [(), ("090-pose.pkl", "other.pkl"), ("a.pkl",)])
+def test_of_what_cannot_be_told_yet_nothing_is_said(root: Path, files: tuple[str, ...]) -> None:
+    experiment(root, "CASIA-B/GaitSet/deep", inputs=["depth"])
+    if files:
+        adopt(root, "CASIA-B", *files)
+    assert flow(root).missing("CASIA-B", "GaitSet", "deep") is None
+
+
+def test_what_is_wrong_with_the_data_is_told_by_who_prepares_them(root: Path) -> None:
+    edit(root, "datasets/CASIA-B/dataset.yaml", pkl={"silhouettes": "*.pkl"})
+    adopt(root, "CASIA-B", "a.pkl", "b.pkl")
+    assert flow(root).modalities("CASIA-B") is None
+    shutil.rmtree(root / "data")
+    (root / "data/CASIA-B/raw").mkdir(parents=True)
+    assert flow(root).modalities("CASIA-B") is None
 
 
 def test_every_problem_of_every_experiment_of_a_pair_is_reported_at_once(root: Path) -> None:

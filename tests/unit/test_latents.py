@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from gait.cli import app
 from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.prepare.adopt import manifest_of_tree
+from gait.prepare.array_names import Pkl
 from gait.prepare.latents import Diffusion, LatentSettings, write_latents
+from gait.prepare.manifest import manifest_text
 from gait.prepare.pkl import read_pkl, write_pkl
 
 diffusers = pytest.importorskip("diffusers")
@@ -96,20 +98,33 @@ def test_what_latents_depend_on(weights: str) -> None:
     assert larger.shape == (5, 4, 16, 8)
 
 
-def test_a_tree_gets_latents_beside_its_crops_once(weights: str, tmp_path: Path) -> None:
+def listed(root: Path, pkl: Pkl = "silhouettes") -> None:
+    """The manifest of a tree that was taken over."""
+    text = manifest_text(manifest_of_tree(root, pkl).rows)
+    (root / "manifest.csv").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["rgb", "aligned-rgbs"])
+def test_a_tree_gets_latents_beside_its_crops_once(
+    weights: str, tmp_path: Path, name: str
+) -> None:
     leaf = tmp_path / "pkl/001/nm-01/090"
     for number, condition in enumerate(("nm-01", "nm-02")):
-        path = tmp_path / f"pkl/001/{condition}/090/090-rgb.pkl"
+        path = tmp_path / f"pkl/001/{condition}/090/090-{name}.pkl"
         write_pkl(path, crops(number), "rgb")
+    pkl = {"rgb": "{view}-*rgbs.pkl"}
+    listed(tmp_path, pkl)
     summary = write_latents(tmp_path, settings(weights), CPU)
     assert (summary.sequences, summary.unchanged, summary.frames_kept) == (2, 0, 6)
     latent = read_pkl(leaf / "090-latent.pkl", "latent")
     expected = Diffusion(settings(weights), CPU)(crops(0))
     np.testing.assert_array_equal(latent, expected)
-    assert [row.modality for row in manifest_of_tree(tmp_path).rows] == ["latent", "rgb"] * 2
+    assert [row.modality for row in manifest_of_tree(tmp_path, pkl).rows] == ["latent", "rgb"] * 2
 
+    # As the workflow lists them with the latents.
+    listed(tmp_path, pkl)
     assert write_latents(tmp_path, settings(weights), CPU).unchanged == 2
-    write_pkl(leaf / "090-rgb.pkl", crops(7), "rgb")
+    write_pkl(leaf / f"090-{name}.pkl", crops(7), "rgb")
     assert write_latents(tmp_path, settings(weights), CPU).unchanged == 1
     assert write_latents(tmp_path, settings(weights, step=10), CPU).unchanged == 0
     (leaf / "090-latent.pkl").unlink()
@@ -119,6 +134,7 @@ def test_a_tree_gets_latents_beside_its_crops_once(weights: str, tmp_path: Path)
 
 def test_the_command(weights: str, tmp_path: Path) -> None:
     write_pkl(tmp_path / "pkl/001/nm-01/090/090-rgb.pkl", crops(0), "rgb")
+    listed(tmp_path)
     command = ["latents", "--root", str(tmp_path), "--weights", weights]
     result = CliRunner().invoke(app, [*command, "--height-px", "64", "--width-px", "32"])
     assert result.exit_code == 0, result.output
@@ -128,7 +144,16 @@ def test_the_command(weights: str, tmp_path: Path) -> None:
 def test_what_is_missing_is_said(
     weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DataError, match=r"<view>-rgb\.pkl, found none"):
+    with pytest.raises(DataError, match=r"manifest\.csv: expected .*; make it with snakemake "):
+        write_latents(tmp_path, settings(weights), CPU)
+    leaf = tmp_path / "pkl/001/nm-01/090"
+    write_pkl(leaf / "00-DenoisingFea_8x4.pkl", np.ones((3, 4, 8, 4), np.float16), "latent")
+    listed(tmp_path)
+    with pytest.raises(DataError, match=r"manifest\.csv: expected sequences of rgb.*latent$"):
+        write_latents(tmp_path, settings(weights), CPU)
+    write_pkl(leaf / "090-rgb.pkl", crops(0), "rgb")
+    listed(tmp_path)
+    with pytest.raises(DataError, match=r"00-DenoisingFea_8x4\.pkl holds latents.*move"):
         write_latents(tmp_path, settings(weights), CPU)
     with pytest.raises(CheckpointError, match=r"--weights .*none: cannot be loaded"):
         Diffusion(settings(str(tmp_path / "none")), CPU)

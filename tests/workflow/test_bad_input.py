@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests import raw_pkl_trees
+from tests.raw_trees import lay
 from tests.workflow.conftest import TABLE
 from tests.workflow.workspace import Workspace
 
@@ -59,6 +61,25 @@ def test_a_missing_dataset_is_one_sentence(fresh: Callable[[], Workspace]) -> No
     assert "CASIA Gait Database" in sentence
     assert "results/SynthGait/GaitSet/report.csv" in sentence
     assert "Traceback" not in run.output
+
+
+def test_a_modality_that_is_not_there_is_told_before_anything_runs(
+    fresh: Callable[[], Workspace],
+) -> None:
+    workspace = fresh()
+    lay(workspace.root / "data/SUSTech1K/pkl", raw_pkl_trees.sustech1k_pkl())
+    workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", {"iterations": 1})
+    run = workspace.snakemake("results/SUSTech1K/LidarGait/tiny/report.csv")
+    assert run.code != 0 and not run.jobs
+    [sentence] = [line for line in run.output.splitlines() if line.startswith("gait: error:")]
+    why = "reads depth, which data/SUSTech1K/pkl does not have, only pose, ratio, rgb, "
+    assert f"SUSTech1K/LidarGait/tiny.yaml: {why}silhouettes; add <view>-depth.pkl" in sentence
+    assert "Traceback" not in run.output
+    table = "results/SUSTech1K/LidarGait/report.csv"
+    assert workspace.made(table).rules() == {"combine_experiments"}
+    with (workspace.root / table).open(encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert row["save_name"] == "tiny" and row["note"].startswith(why)
 
 
 def test_unknown_keys_are_reported_together_before_anything_runs(

@@ -85,7 +85,7 @@ def test_a_model_is_tested_elsewhere_and_not_trained_again(elsewhere: Workspace)
         ("SynthGait/GaitSet/tiny/on-Elsewher", ["no dataset is named", "'Elsewhere'"]),
         ("SynthGait/GaitSet/tiny/on-SynthGait", ["is trained on SynthGait itself"]),
         ("SynthGait/GaitSet/tiny/on-GaitLU-1M", ["GaitLU-1M has no protocol", "dataset.yaml"]),
-        ("SynthGait/GaitTR/tiny/on-Flat", ["reads pose", "Flat does not have"]),
+        ("SynthGait/GaitTR/tiny/on-Flat", ["reads pose", "data/Flat/pkl does not have"]),
     ],
 )
 def test_what_cannot_be_is_one_sentence_before_anything_runs(

@@ -1,7 +1,11 @@
-"""Looks at a pkl tree: names and sizes of all files, a few of them read."""
+"""Looks at a pkl tree: names and sizes of all files, a few of them read.
+
+What names tell of a sequence's files is told as `gait.prepare.adopt` does, sequence by sequence.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,8 +13,9 @@ from pathlib import Path
 
 from gait.config.dataset import Dataset
 from gait.errors import DataError
+from gait.modalities import MODALITIES
 from gait.prepare.adopt import OTHER, arrays_of, leaves
-from gait.prepare.array_names import Pkl, named_files, patterns_of_arrays
+from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
 from gait.ragged import Ragged
@@ -28,7 +33,8 @@ class PklTree:
     """What the names in a pkl tree tell.
 
     Attributes:
-        files: the pkl files of each sequence, each by the name or the pattern that others share.
+        files: the pkl files of each sequence, each by its modality, or where its name does not
+            tell that, by the form that such names have in every sequence.
         ignored: files and folders that are no part of it, by kind.
     """
 
@@ -44,17 +50,20 @@ def list_tree(tree: Path, pkl: Pkl) -> PklTree:
         pkl: which files hold what, as in the dataset.yaml.
 
     Raises:
-        DataError: there is no such tree, or a sequence has several files of one name.
+        DataError: there is no such tree, or it is not clear what a file of a sequence holds.
     """
     ignored: Counter[str] = Counter()
     files: dict[SequenceKey, dict[str, Path]] = {}
     for leaf in leaves(tree, ignored):
         inside = sorted(leaf.iterdir())
-        found = [path for path in inside if path.suffix == ".pkl"]
+        found = {path.name: path for path in inside if path.suffix == ".pkl"}
         if len(inside) > len(found):
             ignored["files that are no pkl"] += len(inside) - len(found)
         if found:
-            files[SequenceKey(*leaf.parts[-3:])] = _forms(leaf, found, pkl)
+            modality = {name: each for each, name in named_files(leaf, found, pkl).items()}
+            files[SequenceKey(*leaf.parts[-3:])] = {
+                modality.get(name) or _form(path): path for name, path in found.items()
+            }
         else:
             ignored["sequence folders without a pkl"] += 1
     return PklTree(files, ignored)
@@ -67,61 +76,75 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
         fix = "copy them again, or delete them; a tree with such a file is not taken over"
         yield Finding(Severity.error, "pkl files cut short", len(torn), such_as(torn), fix)
     damaged = set(torn)
-    modalities: dict[str, str] = {}
+    # What files hold whose names do not tell it, by their forms; nothing for those of no use.
+    held: dict[str, str] = {}
     frame_bytes: dict[str, int] = {}
-    ignored = Counter(tree.ignored)
     keys = list(tree.files)
     for index in spread(len(keys), _SAMPLE):
         files = tree.files[keys[index]]
         if damaged.intersection(files.values()):
             continue
-        forms = {path: form for form, path in files.items()}
+        names = {path: name for name, path in files.items()}
         try:
-            for modality, path, frames in arrays_of(_leaf(files), definition.pkl, Counter()):
-                modalities[forms[path]] = modality
-                # Of ragged frames, a file's size does not tell how many there are.
-                frame_bytes[forms[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
+            arrays = arrays_of(next(iter(names)).parent, definition.pkl, Counter())
         except DataError as error:
             what, _, fix = str(error).partition("; ")
             fix = fix or "copy it again, or take its sequence away"
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)
             return
-    yield from _missing(tree, modalities)
-    for form in sorted(modalities):
-        if frame_bytes[form] > _OVERHEAD_BYTES:
+        held = dict.fromkeys(_unnamed(files), "") | held
+        for modality, path, frames in arrays:
+            if names[path] != modality:
+                held[names[path]] = modality
+            # Of ragged frames, a file's size does not tell how many there are.
+            frame_bytes[names[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
+    yield from _missing(tree, held, definition.pkl)
+    for name in sorted(frame_bytes):
+        if frame_bytes[name] > _OVERHEAD_BYTES:
             sizes = (
-                (str(files[form]), files[form].stat().st_size // frame_bytes[form])
+                (str(files[name]), files[name].stat().st_size // frame_bytes[name])
                 for files in tree.files.values()
-                if form in files and files[form] not in damaged
+                if name in files and files[name] not in damaged
             )
             yield from short_ones(sizes)
-    if modalities:
-        for files in tree.files.values():
-            ignored[OTHER] += len(files.keys() - modalities.keys())
-        if absent := [
-            each for each in definition.whole.modalities if each not in modalities.values()
-        ]:
-            yield Finding(
-                Severity.note,
-                "modalities that the dataset has and this tree has not",
-                len(absent),
-                such_as(absent),
-                "models that read them cannot run; name their files <view>-<modality>.pkl, or say "
-                "by `pkl` in dataset.yaml what they are called",
-            )
+    ignored = Counter(tree.ignored)
+    for files in tree.files.values():
+        ignored[OTHER] += sum(held.get(name) == "" for name in _unnamed(files))
+    there = {name for files in tree.files.values() for name in files} | set(held.values())
+    if absent := [each for each in definition.whole.modalities if each not in there]:
+        yield Finding(
+            Severity.note,
+            "modalities that the dataset has and this tree has not",
+            len(absent),
+            such_as(absent),
+            "models that read them cannot run; name their files <view>-<modality>.pkl, or say "
+            "by `pkl` in dataset.yaml what they are called",
+        )
     for kind, number in sorted((+ignored).items()):
         yield Finding(Severity.note, kind, number, "", "they are not used; nothing has to be done")
 
 
-def _missing(tree: PklTree, modalities: dict[str, str]) -> Iterator[Finding]:
+def _missing(tree: PklTree, held: dict[str, str], pkl: Pkl) -> Iterator[Finding]:
+    """Modalities that some sequences have and others lack, as far as is known of their files."""
+    example: dict[str, Path] = {}
     lacking: dict[str, list[SequenceKey]] = defaultdict(list)
+    known: dict[SequenceKey, set[str]] = {}
     for key, files in tree.files.items():
-        for form in modalities.keys() - files.keys():
-            lacking[form].append(key)
-    for form, keys in sorted(lacking.items()):
+        unnamed = _unnamed(files)
+        found = {name: path for name, path in files.items() if name in MODALITIES}
+        if is_told_by_shape(len(unnamed), found, pkl):
+            if (modality := held.get(unnamed[0])) is None:
+                continue
+            found |= {modality: files[unnamed[0]]} if modality else {}
+        known[key] = set(found)
+        example = found | example
+    for key, modalities in known.items():
+        for modality in example.keys() - modalities:
+            lacking[modality].append(key)
+    for modality, keys in sorted(lacking.items()):
         yield Finding(
             Severity.error,
-            f"sequences without {modalities[form]} ({form}), which others have",
+            f"sequences without {modality}, which others have as {_form(example[modality])}",
             len(keys),
             such_as(keys),
             "give it to every sequence or to none: add these files, or move the others away",
@@ -136,19 +159,14 @@ def _has_end(path: Path) -> bool:
         return False
 
 
-def _forms(leaf: Path, files: list[Path], pkl: Pkl) -> dict[str, Path]:
-    """The files by what they are called in every sequence."""
-    named = named_files(leaf, [path.name for path in files], pkl)
-    patterns = patterns_of_arrays(pkl)
-    forms = {
-        name: patterns[each].replace("{", "<").replace("}", ">")
-        for each, name in named.items()
-        if each in patterns
-    }
-    return {
-        forms.get(path.name, path.name.replace(leaf.name, "<view>", 1)): path for path in files
-    }
+def _unnamed(files: dict[str, Path]) -> list[str]:
+    """The forms of those files whose names do not tell what they hold."""
+    return [name for name in files if name not in MODALITIES]
 
 
-def _leaf(files: dict[str, Path]) -> Path:
-    return next(iter(files.values())).parent
+def _form(path: Path) -> str:
+    """A file's name with what is its sequence's own replaced by what that is."""
+    key = SequenceKey(*path.parts[-4:-1])
+    own = {value: f"<{name}>" for name, value in key._asdict().items()}
+    longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+    return re.sub(longest_first, lambda found: own[found[0]], path.stem) + path.suffix

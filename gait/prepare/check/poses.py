@@ -17,8 +17,8 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.joints import OPENPOSE_TO_COCO
 from gait.prepare.pose_files import NOBODY, UNREADABLE
+from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
-from gait.prepare.tracks import read_tracks
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 

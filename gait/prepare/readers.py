@@ -1,0 +1,283 @@
+"""The files of each kind that lie beside silhouettes, or alone, to tracks: one reader a kind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePath
+from tempfile import NamedTemporaryFile
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
+from gait.prepare import align, crops, depth, fit, pose_files, smpl
+from gait.prepare.pkl import frames_of
+from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.sources import Files
+from gait.prepare.tracks import ALGORITHM as JOINING
+from gait.prepare.tracks import Track
+from gait.prepare.video import VideoError, read_video
+from gait.ragged import Frames, Ragged
+
+# Changes when the same files would give other frames than before.
+ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} {JOINING}"
+
+UNREADABLE = "unreadable"
+NO_POINT = "no point in the cloud"
+
+# Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
+_SQUARE_PX = 128
+_UPRIGHT_PX = (256, 128)
+
+_Item = TypeVar("_Item")
+
+# A decoded silhouette as it lies in its image, uint8 [h, w], by the key of its frame.
+Silhouettes = Mapping[str, NDArray[np.uint8]]
+
+
+# Files, the size of aligned silhouettes in pixels, and the silhouettes, to tracks by modality.
+Reader = Callable[[Files, int, Silhouettes], dict[str, Track]]
+
+
+def read_tracks(
+    beside: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
+) -> dict[str, Track]:
+    """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
+
+    Args:
+        beside: the files of each kind, see `gait.prepare.beside`.
+        size_px: height and width that silhouettes are aligned to.
+        silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
+            `walker_silhouettes` are there, these are used instead.
+
+    Raises:
+        DataError: a file cannot be read, or there are several where one is wanted.
+    """
+    tracks: dict[str, Track] = {}
+    if WALKER_SILHOUETTES in beside:
+        silhouettes = _Unread(beside[WALKER_SILHOUETTES])
+    for kind, files in beside.items():
+        if kind != WALKER_SILHOUETTES:
+            tracks |= KINDS[kind](files, size_px, silhouettes)
+    return tracks
+
+
+class _Unread(Silhouettes):
+    """Images by the key of their frame, read when one is asked for, decoded when it is that one.
+
+    Few frames show several people, and silhouettes are asked for in these only. A broken one is
+    not there.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[str, bytes]]:
+        return {PurePath(name).stem: (name, data) for name, data in self._files}
+
+    def __getitem__(self, key: str) -> NDArray[np.uint8]:
+        name, data = self._read[key]
+        try:
+            return _decoded(data, name, cv2.IMREAD_GRAYSCALE)
+        except (DataError, cv2.error):
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, maps, problems = _images(files, cv2.IMREAD_GRAYSCALE)
+    aligned = align.align(maps, size_px, align.PARSING)
+    return {"parsing": _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)}
+
+
+def _masks_squeezed(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, images, problems = _images(files, cv2.IMREAD_GRAYSCALE)
+    return {"masks": Track(keys, fit.resize(images, _SQUARE_PX).frames, problems)}
+
+
+def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_texts(files)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+
+
+def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    poses = pose_files.poses_of_json(files, silhouettes)
+    return {POSE: Track(poses.keys, poses.pose, poses.problems, guessed=poses.guessed)}
+
+
+def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, bodies, problems = _readable(files, smpl.read_smpl, "no readable body model")
+    numbers = sum(smpl.PARTS.values())
+    frames = np.stack(bodies) if bodies else np.zeros((0, numbers), np.float32)
+    return {"smpl": Track(keys, frames, problems)}
+
+
+def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+    keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
+    drawn = depth.depth_images(clouds, size_px)
+    return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
+
+
+def _points(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
+    problems |= {key: NO_POINT for key, each in zip(keys, clouds, strict=True) if not len(each)}
+    kept = [key for key, each in zip(keys, clouds, strict=True) if len(each)]
+    frames = Ragged.of([np.zeros((0, 3), np.float32), *clouds])
+    return {POINTS: Track(kept, frames[np.flatnonzero(frames.counts)], problems)}
+
+
+def _by_time(read: Reader) -> Reader:
+    def read_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
+        tracks = read(files, size_px, silhouettes)
+        return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
+
+    return read_by_time
+
+
+def _colours(
+    crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
+) -> Reader:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+        keys, images, problems = _images(files, cv2.IMREAD_COLOR)
+        made = crop(images)
+        return {
+            RGB: _track(keys, made.frames, made.kept, made.problems, problems),
+            "ratio": _track(keys, made.ratio, made.kept, made.problems, problems),
+        }
+
+    return read
+
+
+def _video_unpadded(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    # As published, further videos of a sequence are not used.
+    first = islice(files, 1)
+    videos, problems = _readable(first, _frames_of_video, "unusable video")[1:]
+    images = videos[0] if videos else []
+    keys = _places(len(images))
+    made = crops.unpadded(images, _SQUARE_PX)
+    return {
+        modality: replace(
+            _track(keys, frames, made.kept, made.problems, problems),
+            length=_length(images, problems),
+        )
+        for modality, frames in ((RGB, made.frames), ("ratio", made.ratio))
+    }
+
+
+def _frames_of_video(data: bytes, name: str) -> list[NDArray[np.uint8]]:
+    """The frames of a video, for decoders that read files only."""
+    with NamedTemporaryFile(suffix=PurePath(name).suffix) as file:
+        file.write(data)
+        file.flush()
+        try:
+            return list(read_video(Path(file.name)))
+        except VideoError as error:
+            raise DataError(str(error).replace(file.name, name)) from None
+
+
+def _array(modality: str) -> Reader:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+        names, arrays, problems = _readable(
+            files,
+            lambda data, name: frames_of(data, Path(name), modality),
+            f"no usable pkl of {modality.replace('_', ' ')}",
+        )
+        if len(names) + len(problems) > 1:
+            raise DataError(
+                f"expected one pkl of {modality}, got {', '.join(sorted([*names, *problems]))}; "
+                "name one of them in 'beside' in the dataset.yaml"
+            )
+        frames: Frames = arrays[0] if arrays else np.zeros(0)
+        length = _length(frames, problems)
+        return {modality: Track(_places(len(frames)), frames, problems, length=length)}
+
+    return read
+
+
+def _length(frames: Sized, problems: Mapping[str, str]) -> int | None:
+    """How many frames a whole file has; None where there is no file."""
+    return len(frames) if len(frames) or problems else None
+
+
+def _places(frames: int) -> list[str]:
+    """The keys of frames that are known by their place only."""
+    return [str(place) for place in range(frames)]
+
+
+# How each kind in `gait.modalities.BESIDE` is read of which something is made.
+KINDS: dict[str, Reader] = {
+    "video_unpadded": _video_unpadded,
+    **{f"{ARRAYS}{modality}": _array(modality) for modality in MODALITIES},
+    "parsing": _parsing,
+    "pose_text": _pose_text,
+    "pose_json": _pose_json,
+    "smpl": _smpl,
+    "depth": _depth,
+    "depth_by_time": _by_time(_depth),
+    "points": _points,
+    "points_by_time": _by_time(_points),
+    "masks_squeezed": _masks_squeezed,
+    "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
+    "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
+    "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
+}
+
+
+def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
+    """The keys of decoded images, these images, and what is wrong with the others."""
+    return _readable(files, lambda data, name: _decoded(data, name, flags), UNREADABLE)
+
+
+def _decoded(data: bytes, name: str, flags: int) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
+    return np.asarray(image, np.uint8)
+
+
+def _readable(
+    files: Files, read: Callable[[bytes, str], _Item], reason: str
+) -> tuple[list[str], list[_Item], dict[str, str]]:
+    """The keys of files that can be read, what is in them, and the reason for the others.
+
+    What is wrong with the first of the others is reported on stderr.
+    """
+    keys: list[str] = []
+    found: list[_Item] = []
+    problems: dict[str, str] = {}
+    for name, data in files:
+        key = PurePath(name).stem
+        try:
+            found.append(read(data, name))
+        except (DataError, cv2.error) as error:
+            if not problems:
+                print(error, file=sys.stderr)
+            problems[key] = reason
+        else:
+            keys.append(key)
+    return keys, found, problems
+
+
+def _track(
+    keys: Sequence[str],
+    frames: NDArray[Any],
+    kept: NDArray[np.int64],
+    problems: Mapping[int, str],
+    unreadable: Mapping[str, str],
+) -> Track:
+    """A track of the frames that were kept of those with these keys."""
+    told = {keys[position]: problem for position, problem in problems.items()}
+    return Track([keys[position] for position in kept], frames, told | dict(unreadable))

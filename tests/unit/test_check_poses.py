@@ -10,6 +10,7 @@ from gait.config.dataset import Dataset
 from gait.config.load import load_dataset
 from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
+from tests.raw_pkl_trees import sustech1k_pkl
 from tests.raw_trees import ANOTHER, Tree, gait3d, joints, lay, oumvlp_pose, people
 from tests.unit.test_check import the
 
@@ -57,3 +58,9 @@ def test_what_lies_in_another_folder_than_it_is_looked_for_in_is_told(tmp_path: 
     assert "pose in 2D_Poses/{subject}/{condition}/{view}/*.txt" in finding.example
     lay(tmp_path / "raw", {n: d for n, d in gait3d().items() if "2D_Silhouettes" not in n})
     assert "pose in" not in the(check(tmp_path, dataset("Gait3D")), "modalities").example
+
+
+def test_of_arrays_in_the_folders_of_sequences_no_other_place_is_told(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", sustech1k_pkl())
+    report = check(tmp_path, dataset("SUSTech1K"))
+    assert not [each for each in report.findings if each.kind.startswith("modalities")]

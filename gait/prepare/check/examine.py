@@ -8,6 +8,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import BESIDE
+from gait.prepare.beside import patterns_of
 from gait.prepare.catalogue import Sequences, scan
 from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
@@ -88,11 +89,15 @@ def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset
 
 def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
     """What 'beside' names and no sequence has, which may lie in another folder."""
+    found = {kind for row in rows for kind in patterns_of(row)}
+    if rows[0].kind == "video" or (rows[0].kind == "pkl" and not found & definition.beside.keys()):
+        # There, nothing is looked for in these places.
+        return
     made = modalities_of_raw(rows)
     places: dict[str, list[str]] = {}
     for kind, pattern in definition.beside.items():
         for modality in BESIDE[kind]:
-            if modality not in made and rows[0].kind != "video":
+            if modality not in made:
                 places.setdefault(modality, []).append(pattern)
     if places:
         yield Finding(

@@ -56,7 +56,11 @@ def _kind(path: str) -> str:
     if suffix in _ARCHIVES:
         return "archives of other names or contents"
     if suffix == ".pkl":
-        return f"pkl files {depth} folders down, expected 3: <subject>/<condition>/<view>/"
+        return f"pkl files {_folders(depth)} down"
     if is_frame(path.rpartition("/")[2]) and depth != 3:
-        return f"images {depth} folders down, expected 3: <subject>/<condition>/<view>/"
+        return f"images {_folders(depth)} down"
     return "videos of other names" if suffix in VIDEOS else ""
+
+
+def _folders(number: int) -> str:
+    return f"{number} folder{'' if number == 1 else 's'}"

@@ -344,11 +344,12 @@ def test_videos_are_told_by_their_first_bytes(tmp_path: Path) -> None:
         (["0000/camid0_videoid2/seq0/human_crop_f11627.png"], "Gait3D"),
         (["001/U0_D0_BG/CAM_1/1.jpg"], "CCPG"),
         (["001/nm-01/090/090.pkl"], "a pkl tree, which belongs into the folder pkl"),
-        (["mine/001/nm-01/090/090.pkl"], "pkl files 4 folders down, expected 3"),
+        (["mine/001/nm-01/090/090.pkl"], "pkl files 4 folders down; expected there"),
         (["0001/devid0/seq_00/image/image.pkl"], "FreeGait"),
         (["OUMVLP.zip", "password.txt"], "archives of other names or contents"),
         (["GaitDatasetB-silh.zip"], "archives of other names or contents"),
-        (["anna/walk/1.png"], "images 2 folders down, expected 3"),
+        (["anna/walk/1.png"], "images 2 folders down; expected there"),
+        (["00001/0001.png"], "images 1 folder down; expected there"),
         (["notes.txt", "more.txt"], ""),
     ],
 )
@@ -359,11 +360,8 @@ def test_a_wrong_layout_is_guessed(tmp_path: Path, files: list[str], likely: str
     report = check(tmp_path, definition(layouts=["casia_b_videos"]))
     [error] = report.errors
     assert str(tmp_path / "raw") in error.example and "toy maker" in error.fix
-    assert (
-        ("which look like " + likely in error.example)
-        if likely
-        else ("look like" not in error.example)
-    )
+    told = f"{error.example}; {error.fix}"
+    assert f"which look like {likely}" in told if likely else "look like" not in told
 
 
 def test_nothing_there_is_an_error_that_says_how_to_obtain_it(tmp_path: Path) -> None:

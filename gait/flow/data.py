@@ -88,12 +88,14 @@ class DataFlow:
         """Changes when a file of the dataset does, or what its files are compared with."""
         adopted = self.is_adopted(dataset)
         definition = self.dataset(dataset)
+        keys = {"layouts", "beside", "pkl", "partition"}
+        if not adopted:
+            # A tree is taken over again whenever it is checked, which these are no reason for.
+            keys |= {"pretreat", "protocols"}
         compared = {
             "files": self.pkl_state(dataset) if adopted else self.raw_states(dataset),
             "whole": definition.whole.model_dump(mode="json"),
-            **definition.model_dump(
-                mode="json", include={"layouts", "beside", "pkl", "partition"}
-            ),
+            **definition.model_dump(mode="json", include=keys),
         }
         return hashlib.sha256(canonical_json(compared).encode()).hexdigest()[:16]
 

@@ -76,6 +76,11 @@ def leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
     Raises:
         DataError: there is no such tree.
     """
+    if tree.is_file():
+        raise DataError(
+            f"{tree}: expected a folder, got a file; put <subject>/<condition>/<view>/<view>.pkl "
+            "into a folder of that name"
+        )
     if not tree.is_dir():
         raise DataError(
             f"{tree}: expected <subject>/<condition>/<view>/<view>.pkl, found no folder"

@@ -152,10 +152,12 @@ def _refuse(
             made[modality] = kind
     empty = next((row for row in rows if row.kind in WITHOUT_SILHOUETTES and not made), None)
     if empty:
+        there = sorted(path.name for path in (raw / empty.source).glob("*"))[:3]
+        instead = f", only {', '.join(there)}" if there else ""
         raise DataError(
             f"{raw}: expected files of the kinds under 'beside' and 'pkl' in the dataset.yaml, "
-            f"found none for {empty.key} in {empty.source} nor for any other sequence; name there "
-            "what they are called and where they lie"
+            f"found none for {empty.key} in {empty.source} nor for any other "
+            f"sequence{instead}; name in that file what they are called and where they lie"
         )
 
 

@@ -138,7 +138,8 @@ def scan(
     if not known:
         raise DataError(_only_pkl(raw, obtain))
     if not raw.is_dir():
-        raise DataError(f"{raw}: there is no such folder; {_wanted(known, obtain)}")
+        got = "expected a folder, got a file" if raw.exists() else "there is no such folder"
+        raise DataError(f"{raw}: {got}; {_wanted(known, obtain)}")
     patterns = beside or {}
     arrays = {} if pkl is None else places_of_arrays(pkl)
     places = [*patterns.values(), *arrays.values()]
@@ -237,7 +238,10 @@ def _nothing_found(
         got += f", which look like {likely}"
     if fitting := _fitting(raw, known, listings):
         got += f", which would fit {fitting} under 'layouts' in the dataset.yaml"
-    return f"{raw}: holds no sequence, {got}; {_wanted(known, obtain)}"
+    tree = raw.with_name("pkl")
+    is_tree_meant = not files and tree.is_dir()
+    instead = f"remove that folder to have {tree} taken over, or " if is_tree_meant else ""
+    return f"{raw}: holds no sequence, {got}; {instead}{_wanted(known, obtain)}"
 
 
 def _fitting(raw: Path, known: dict[str, Layout], listings: Listings) -> str:

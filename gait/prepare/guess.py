@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import VIDEOS, is_frame, suffix_of
 
 # A tree may have millions of files, mostly of one kind.
@@ -23,7 +24,7 @@ _SIGNS = [
         (r"(^|/)[HL]/scene\d", "CASIA-E"),
         (r"(^|/)devid_?\d/seq_\d{2}", "FreeGait"),
         (r"(^|/)\d{5}/(?i:positive|neutral|negative)/", "Scoliosis1K"),
-        (r"(^|/)\d{3}/(nm|bg|cl)-\d{2}/\d{3}/", "silhouettes of CASIA-B"),
+        (r"(^|/)\d{3}/(nm|bg|cl)-\d{2}/\d{3}/.*(?<!\.pkl)$", "silhouettes of CASIA-B"),
         (r"(^|/)\d{3}-(nm|bg|cl)-\d{2}-\d{3}\.avi$", "videos of CASIA-B"),
     )
 ]
@@ -35,7 +36,8 @@ def guess(files: list[str]) -> str:
     Args:
         files: paths below the raw folder.
     """
-    looked_at = files[:: len(files) // _LOOKED_AT + 1]
+    known = [file for file in files if not is_password_file(file.rpartition("/")[2])]
+    looked_at = known[:: len(known) // _LOOKED_AT + 1]
     counts = Counter(filter(None, map(_kind, looked_at)))
     if not counts:
         return ""
@@ -45,13 +47,20 @@ def guess(files: list[str]) -> str:
 
 def _kind(path: str) -> str:
     suffix = suffix_of(path.rpartition("/")[2])
-    if suffix == ".pkl":
+    depth = path.count("/")
+    if suffix == ".pkl" and depth == 3:
         return "a pkl tree, which belongs into the folder pkl beside raw, without a folder raw"
     for sign, name in _SIGNS:
         if sign.search(path):
             return name
     if suffix in _ARCHIVES:
         return "archives of other names or contents"
-    if is_frame(path.rpartition("/")[2]) and (depth := path.count("/")) != 3:
-        return f"images {depth} folders down, expected 3: <subject>/<condition>/<view>/"
+    if suffix == ".pkl":
+        return f"pkl files {_folders(depth)} down"
+    if is_frame(path.rpartition("/")[2]) and depth != 3:
+        return f"images {_folders(depth)} down"
     return "videos of other names" if suffix in VIDEOS else ""
+
+
+def _folders(number: int) -> str:
+    return f"{number} folder{'' if number == 1 else 's'}"

@@ -28,7 +28,7 @@ from gait.prepare.tree import (
 from gait.types import CatalogueRow
 
 # Raised when the same archive would be listed otherwise than before.
-_VERSION = 2
+_VERSION = 3
 
 
 class Listings:

@@ -53,8 +53,9 @@ def write_array(target: Path, files: list[Listed], root: Path) -> tuple[int, ...
             if frames.shape[1:] != size:
                 raise DataError(
                     f"{path}: expected frames of {size_text(size)} as in {files[0].row.pkl}, got "
-                    f"{size_text(frames.shape[1:])}; a dataset has one size (pretreat.size_px in "
-                    "dataset.yaml): delete the tables of the shards and run again"
+                    f"{size_text(frames.shape[1:])}; a dataset has one size (in dataset.yaml, "
+                    "pretreat.size_px, or pretreat.joints of poses): delete the "
+                    "tables of the shards and run again"
                 )
             file.write(frames.data)
     assert size is not None

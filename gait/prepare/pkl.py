@@ -142,8 +142,8 @@ def _unpickled(data: bytes, source: Path, modality: str) -> object:
     except ValueError as error:
         raise DataError(
             f"{source}: expected a pickled array of {modality}, got {len(data)} bytes that are "
-            f"cut short or no pickle ({error}); restore the file, or delete it to have it made "
-            "again"
+            f"cut short or no pickle ({error}); restore the file, or delete it where it was made "
+            "from raw files, to have it made again"
         ) from None
 
 

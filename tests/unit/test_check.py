@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,11 +15,8 @@ import pytest
 from gait.config.dataset import Dataset
 from gait.config.load import load_dataset
 from gait.config.yaml import write_yaml
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.check import check
 from gait.prepare.check.findings import Finding, Report, Severity
-from gait.prepare.pkl import write_pkl
-from gait.ragged import Ragged
 from tests.unit.clips import Shot, film
 
 FRAMES = 6
@@ -198,6 +194,11 @@ def test_a_sequence_far_shorter_than_the_others(root: Path) -> None:
             "mostly grey",
             Severity.warning,
         ),
+        (
+            bytes(cv2.imencode(".png", 255 - cv2.imdecode(np.frombuffer(png(), np.uint8), 0))[1]),
+            "black on white",
+            Severity.warning,
+        ),
     ],
 )
 def test_a_few_pictures_tell_what_all_of_them_are(
@@ -207,6 +208,77 @@ def test_a_few_pictures_tell_what_all_of_them_are(
         path.write_bytes(image)
     [finding] = check(root, definition()).findings
     assert kind in finding.kind and finding.severity is severity
+
+
+def test_frames_taken_as_they_are_have_the_size_that_is_wanted(root: Path) -> None:
+    finding = the(check(root, definition(pretreat={"kind": "as_is"})), "not 64 x 64 px")
+    assert finding.severity is Severity.error
+    assert "as_is" in finding.fix and "pretreat" in finding.fix
+
+
+def test_numbers_without_zeros_in_front_are_noted(root: Path) -> None:
+    for number in range(8, 12):
+        (root / f"raw/002/nm-01/090/f{number}.png").write_bytes(png())
+    finding = the(check(root, definition()), "not in the order of their numbers")
+    assert (finding.severity, finding.count) == (Severity.note, 1)
+    assert finding.example == "002/nm-01/090: f10.png before f8.png"
+    assert "frame_order: natural" in finding.fix
+    assert check(root, definition(pretreat={"frame_order": "natural"})).findings == []
+
+
+def test_images_of_one_name_and_two_kinds_are_told(root: Path) -> None:
+    (root / "raw/002/nm-01/090/003.jpg").write_bytes(png())
+    finding = the(check(root, definition()), "several images of one name")
+    assert (finding.severity, finding.count) == (Severity.warning, 1)
+    assert finding.example == "002/nm-01/090: 003"
+
+
+def test_videos_of_other_names_are_to_be_renamed(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for subject in SUBJECTS:
+        film(tmp_path / f"raw/{subject}-nm-01-090.avi", Shot(frames=8))
+    (tmp_path / "raw/004-nm-1-090.avi").write_bytes(b"")
+    finding = the(check(tmp_path, definition(expected={})), "video not named like")
+    assert (finding.severity, finding.count) == (Severity.warning, 1)
+    assert finding.fix.startswith("rename")
+
+
+def test_an_empty_folder_beside_a_pkl_tree_is_to_be_removed(root: Path) -> None:
+    (root / "raw").rename(root / "pkl")
+    (root / "raw").mkdir()
+    [error] = check(root, definition()).errors
+    assert "no file either" in error.example
+    assert error.fix.startswith(f"remove that folder to have {root / 'pkl'} taken over")
+
+
+def test_protocols_that_find_nothing_are_told_before_anything_is_trained(root: Path) -> None:
+    retrieval = {
+        "title": "toy",
+        "gallery": {"condition": ["nm-01"]},
+        "probes": {"again": {"condition": ["nm-02"]}, "coat": {"condition": ["cl-*"]}},
+        "cells": "pooled",
+        "exclude": "none",
+    }
+    two = {"fine": retrieval, "wrong": retrieval | {"gallery": {"condition": ["mn-01"]}}}
+    report = check(root, definition(protocols=two))
+    gallery = the(report, "galleries")
+    assert (gallery.severity, gallery.count) == (Severity.warning, 1)
+    assert gallery.example == "wrong: condition mn-01"
+    probes = the(report, "without a probe")
+    assert (probes.severity, probes.count) == (Severity.note, 2)
+    assert probes.example == "fine: coat, wrong: coat"
+    assert len(report.findings) == 2
+
+
+def test_names_that_cannot_be_used_are_to_be_changed(tmp_path: Path) -> None:
+    for subject in ("anna", "dörte"):
+        (tmp_path / "raw" / subject / "walk/000").mkdir(parents=True)
+        for number in range(6):
+            (tmp_path / f"raw/{subject}/walk/000/{number}.png").write_bytes(png())
+    mine = definition(layouts=["image_tree"], expected={}, partition={"train": ["*"], "test": []})
+    [finding] = check(tmp_path, mine).findings
+    assert "other characters" in finding.kind and finding.count == 1
+    assert finding.fix.startswith("rename")
 
 
 def test_junk_is_noted_and_misplaced_images_are_a_warning(root: Path) -> None:
@@ -231,6 +303,12 @@ def test_archives_are_counted_and_damage_is_told(root: Path) -> None:
     for subject in SUBJECTS:
         (root / "raw" / subject).rmdir()
     assert check(root, definition()).findings == []
+    with tarfile.open(root / "raw/005.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "readme.txt")
+    # As beside folders on the disk: what nobody looks for is no reason to worry.
+    [finding] = check(root, definition()).findings
+    assert (finding.severity, finding.kind) == (Severity.note, "not used: other archive member")
+    (root / "raw/005.tar.gz").unlink()
     whole = (root / "raw/004.tar.gz").read_bytes()
     (root / "raw/004.tar.gz").write_bytes(whole[: len(whole) // 2])
     report = check(root, definition())
@@ -266,8 +344,12 @@ def test_videos_are_told_by_their_first_bytes(tmp_path: Path) -> None:
         (["0000/camid0_videoid2/seq0/human_crop_f11627.png"], "Gait3D"),
         (["001/U0_D0_BG/CAM_1/1.jpg"], "CCPG"),
         (["001/nm-01/090/090.pkl"], "a pkl tree, which belongs into the folder pkl"),
+        (["mine/001/nm-01/090/090.pkl"], "pkl files 4 folders down; expected there"),
+        (["0001/devid0/seq_00/image/image.pkl"], "FreeGait"),
+        (["OUMVLP.zip", "password.txt"], "archives of other names or contents"),
         (["GaitDatasetB-silh.zip"], "archives of other names or contents"),
-        (["anna/walk/1.png"], "images 2 folders down, expected 3"),
+        (["anna/walk/1.png"], "images 2 folders down; expected there"),
+        (["00001/0001.png"], "images 1 folder down; expected there"),
         (["notes.txt", "more.txt"], ""),
     ],
 )
@@ -278,16 +360,20 @@ def test_a_wrong_layout_is_guessed(tmp_path: Path, files: list[str], likely: str
     report = check(tmp_path, definition(layouts=["casia_b_videos"]))
     [error] = report.errors
     assert str(tmp_path / "raw") in error.example and "toy maker" in error.fix
-    assert (
-        ("which look like " + likely in error.example)
-        if likely
-        else ("look like" not in error.example)
-    )
+    told = f"{error.example}; {error.fix}"
+    assert f"which look like {likely}" in told if likely else "look like" not in told
 
 
 def test_nothing_there_is_an_error_that_says_how_to_obtain_it(tmp_path: Path) -> None:
     [error] = check(tmp_path, definition()).errors
     assert "there is no such folder" in error.example and "ask the toy maker" in error.fix
+
+
+@pytest.mark.parametrize("folder", ["raw", "pkl"])
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).write_text("hello")
+    [error] = check(tmp_path, definition()).errors
+    assert f"{tmp_path / folder}: expected a folder, got a file" in error.example
 
 
 def test_a_rendered_dataset_follows_from_its_population(tmp_path: Path) -> None:
@@ -306,119 +392,6 @@ def test_a_rendered_dataset_follows_from_its_population(tmp_path: Path) -> None:
     )
     [error] = check(tmp_path, rendered).errors
     assert "gait synthesize" in error.fix
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A whole pkl tree, silhouettes and poses."""
-    rng = np.random.default_rng(0)
-    for subject in SUBJECTS:
-        for condition in CONDITIONS:
-            for view in VIEWS:
-                folder = tmp_path / "pkl" / subject / condition / view
-                frames = rng.integers(0, 2, (FRAMES, 64, 64), np.uint8) * np.uint8(255)
-                write_pkl(folder / f"{view}.pkl", frames)
-                write_pkl(folder / f"{view}-pose.pkl", np.ones((FRAMES, 17, 3)), "pose")
-    return tmp_path
-
-
-def test_a_whole_pkl_tree(tree: Path) -> None:
-    report = check(tree, definition())
-    assert report.findings == [] and "(pkl tree): 24 of 24 sequences" in report.title
-
-
-def test_clouds_in_a_pkl_tree(tree: Path) -> None:
-    for leaf in (tree / "pkl").glob("*/*/*"):
-        clouds = [np.ones((size, 3), np.float32) for size in range(1, FRAMES + 1)]
-        write_pkl(leaf / f"{leaf.name}-points.pkl", Ragged.of(clouds), "points")
-    assert check(tree, definition()).findings == []
-
-
-def remove_pose(tree: Path) -> None:
-    (tree / "pkl/001/nm-01/000/000-pose.pkl").unlink()
-
-
-def cut(tree: Path) -> None:
-    path = tree / "pkl/001/nm-01/000/000.pkl"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def forget_names(tree: Path) -> None:
-    for view in VIEWS:
-        for folder in (tree / "pkl").glob(f"*/*/{view}"):
-            (folder / f"{view}.pkl").rename(folder / "one.pkl")
-            (folder / f"{view}-pose.pkl").rename(folder / "other.pkl")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "kind", "example"),
-    [
-        (remove_pose, "without pose, which others have as <view>-pose.pkl", "001/nm-01/000"),
-        (cut, "pkl files cut short", "000.pkl"),
-        (forget_names, "cannot be taken over", "one.pkl, other.pkl"),
-    ],
-)
-def test_a_pkl_tree_that_cannot_be_taken_over(
-    tree: Path, spoil: Callable[[Path], None], kind: str, example: str
-) -> None:
-    spoil(tree)
-    [error] = check(tree, definition()).errors
-    assert kind in error.kind and example in error.example
-
-
-def test_a_pkl_tree_with_short_sequences_and_without_a_modality(tree: Path) -> None:
-    folder = tree / "pkl/001/nm-01/000"
-    write_pkl(folder / "000.pkl", np.ones((2, 64, 64), np.uint8))
-    write_pkl(folder / "000-pose.pkl", np.ones((2, 17, 3)), "pose")
-    (tree / "pkl/notes.txt").write_text("hello")
-    report = check(tree, definition(expected={"modalities": "silhouettes smpl"}))
-    short = [each for each in report.findings if "fewer than 5" in each.kind]
-    assert [each.count for each in short] == [1, 1]
-    assert the(report, "modalities").example == "smpl"
-    assert the(report, "beside the folders").severity is Severity.note
-    assert report.errors == []
-
-
-def test_a_pkl_tree_whose_files_are_named_for_their_sequences(tree: Path) -> None:
-    for path in (tree / "pkl").glob("*/*/*/*.pkl"):
-        if path.stem == path.parent.name:
-            path.rename(path.with_name("_".join(path.parts[-4:-1]) + ".pkl"))
-        else:
-            path.unlink()
-    named = definition(pkl={"silhouettes": "{subject}_{condition}_{view}.pkl"}, expected={})
-    assert check(tree, named).findings == []
-    (tree / "pkl/001/nm-01/000/001_nm-01_000.pkl").write_bytes(b"torn")
-    assert [each.kind for each in check(tree, named).errors] == ["pkl files cut short"]
-
-
-def test_names_may_differ_between_sequences_as_when_the_tree_is_taken_over(tree: Path) -> None:
-    leaves = sorted((tree / "pkl").glob("*/*/*"))
-    first = leaves[0] / "000.pkl"
-    first.rename(first.with_name("000-silhouettes.pkl"))
-    for leaf in leaves[::3]:
-        if leaf != leaves[0]:
-            own = leaf / f"{leaf.name}.pkl"
-            own.rename(own.with_name("_".join(leaf.parts[-3:]) + ".pkl"))
-    rows = manifest_of_tree(tree).rows
-    assert [row.modality for row in rows] == ["pose", "silhouettes"] * len(leaves)
-    assert check(tree, definition()).findings == []
-
-
-def test_a_modality_that_only_a_few_sequences_have(tree: Path) -> None:
-    leaves = sorted((tree / "pkl").glob("*/*/*"))
-    for leaf in leaves[1:2]:
-        write_pkl(leaf / f"{leaf.name}-smpl.pkl", np.ones((FRAMES, 85)), "smpl")
-    # A condition whose name is part of what stands for a view.
-    (tree / "pkl/001/bg-01").rename(tree / "pkl/001/view")
-    [error] = check(tree, definition()).errors
-    assert "without smpl, which others have as <view>-smpl.pkl" in error.kind
-    assert error.count == len(leaves) - 1
-
-
-def test_an_empty_pkl_tree(tmp_path: Path) -> None:
-    (tmp_path / "pkl/001").mkdir(parents=True)
-    [error] = check(tmp_path, definition()).errors
-    assert "found no pkl" in error.example
 
 
 def test_the_table_has_every_finding_and_the_screen_holds_some() -> None:

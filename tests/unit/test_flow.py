@@ -713,6 +713,9 @@ def test_what_is_checked_of_an_adopted_tree(root: Path) -> None:
     tree = pkl_tree(root, "CASIA-B")
     assert flow(root).checked_input("CASIA-B") == []
     before = flow(root).checked_state("CASIA-B")
+    # Which is taken over again whenever it is checked.
+    edit(root, "datasets/CASIA-B/dataset.yaml", protocols={}, published=[])
+    assert flow(root).checked_state("CASIA-B") == before
     (tree / "002/nm-01/090/090.pkl").write_bytes(b"other frames")
     assert flow(root).checked_state("CASIA-B") != before
 
@@ -789,7 +792,9 @@ def test_a_check_is_of_the_files_and_of_what_they_are_compared_with(root: Path) 
         assert flow(root).raw_states("CASIA-B") == shards, "nothing is prepared again"
         return flow(root).checked_state("CASIA-B") != before
 
-    assert not changes_it(title="another", protocols={}, published=[], obtain="ask")
+    assert not changes_it(title="another", published=[], obtain="ask")
+    assert changes_it(protocols={})
+    assert changes_it(pretreat={"frame_order": "natural"})
     assert changes_it(expected={"subjects": 7})
     assert changes_it(layouts=["casia_b_videos"])
     assert changes_it(pkl="pose")

@@ -151,7 +151,7 @@ def test_grew(tmp_path: Path) -> None:
         lambda raw: lay(raw, tree),
     )
     beside = sum(name.endswith(".txt") or "gei" in name for name in tree)
-    assert ignored[:3] == [{"archive member that is no image file": beside}] * 3
+    assert ignored[:3] == [{"other archive member": beside}] * 3
     assert sum(ignored[3].values()) == beside
     keys = [row.key for row in scan(root / "raw", dataset("GREW").layouts).rows]
     # By name, digits before capitals before small letters.
@@ -444,7 +444,7 @@ def test_sustech1k(tmp_path: Path) -> None:
     misplaced = "image outside <subject>/<condition>/<view>/"
     others = sum(not name.endswith((".png", ".jpg")) for name in tree)
     images_beside = len(tree) - others - sum("/Sils_aligned/" in name for name in tree)
-    assert ignored[0] == {misplaced: images_beside, "archive member that is no image file": others}
+    assert ignored[0] == {misplaced: images_beside, "other archive member": others}
     assert ignored[1] == {
         misplaced: images_beside,
         "other .json file": 4 * 3 * 9,

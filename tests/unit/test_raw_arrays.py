@@ -133,8 +133,9 @@ def test_files_that_no_pattern_names_are_counted(raw: Path) -> None:
 
 def test_a_tree_of_which_nothing_is_named_is_refused(raw: Path) -> None:
     message = r"expected files of the kinds under 'beside' .*, found none for 001/nm-01/000 in 001"
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as told:
         scan(raw, ["pkl_tree"], beside={"pkl_parsing": "{folder}/*-par.pkl"})
+    assert min(path.name for path in (raw / "001/nm-01/000").iterdir()) in str(told.value)
 
 
 def test_one_modality_from_two_files_is_refused(raw: Path) -> None:

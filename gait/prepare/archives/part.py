@@ -26,8 +26,8 @@ READ = (".tar", ".tgz", ".tar.gz", ".zip", ".7z")
 ARCHIVES = (*READ, ".rar")
 
 
-# The reason by which a member is counted that is no image, until it is found to be used.
-NO_IMAGE = "archive member that is no image file"
+# The reason by which a member is counted that is no frame, until it is found to be used.
+NO_IMAGE = "other archive member"
 
 # Whether a member of a name is wanted.
 Names = Callable[[str], bool]

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from gait.config.dataset import Dataset
 from gait.errors import DataError
+from gait.modalities import BESIDE
+from gait.prepare.beside import patterns_of
 from gait.prepare.catalogue import Sequences, scan
-from gait.prepare.check import pkl_tree, poses, raw
-from gait.prepare.check.findings import Finding, Report, Severity, ordered
+from gait.prepare.check import pkl_tree, poses, protocols, raw
+from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
-from gait.types import SequenceKey
+from gait.prepare.offer import modalities_of_raw
+from gait.types import CatalogueRow, SequenceKey
 
 # How reasons begin by which a layout counts what lies beside the data by habit.
 _JUNK = ("other ", "system file")
@@ -28,7 +31,7 @@ def check(root: Path, definition: Dataset) -> Report:
         definition: the dataset as it should be.
     """
     folder = root / "raw"
-    is_tree = (root / "pkl").is_dir() and not folder.exists() and definition.population is None
+    is_tree = (root / "pkl").exists() and not folder.exists() and definition.population is None
     try:
         return _tree(root / "pkl", definition) if is_tree else _raw(folder, definition)
     except DataError as error:
@@ -46,8 +49,10 @@ def _raw(folder: Path, definition: Dataset) -> Report:
     keys = [row.key for row in sequences.rows]
     findings = [
         *compare(keys, definition),
-        *raw.look_at(folder, sequences.rows, sequences.frames),
-        *poses.look_at(folder, sequences.rows),
+        *protocols.compare(keys, definition),
+        *raw.look_at(folder, sequences.rows, sequences.frames, definition.pretreat),
+        *poses.look_at(folder, sequences.rows, definition.pretreat),
+        *_absent(sequences.rows, definition),
         *_unused(sequences),
     ]
     return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))
@@ -57,11 +62,17 @@ def _tree(folder: Path, definition: Dataset) -> Report:
     tree = pkl_tree.list_tree(folder, definition.pkl)
     keys = list(tree.files)
     if not keys:
+        elsewhere = next(folder.rglob("*.pkl"), None)
+        found = f"found {elsewhere.relative_to(folder)}" if elsewhere else "found no pkl there"
         raise DataError(
-            f"{folder}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there; "
+            f"{folder}: expected <subject>/<condition>/<view>/<view>.pkl, {found}; "
             "look whether its folders are one level too deep or too high"
         )
-    findings = [*compare(keys, definition), *pkl_tree.look_at(tree, definition)]
+    findings = [
+        *compare(keys, definition),
+        *protocols.compare(keys, definition),
+        *pkl_tree.look_at(tree, definition),
+    ]
     return Report(_title(folder, "pkl tree", keys, definition), ordered(findings))
 
 
@@ -76,11 +87,36 @@ def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset
     )
 
 
+def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
+    """What 'beside' names and no sequence has, which may lie in another folder."""
+    found = {kind for row in rows for kind in patterns_of(row)}
+    if rows[0].kind == "video" or (rows[0].kind == "pkl" and not found & definition.beside.keys()):
+        # There, nothing is looked for in these places.
+        return
+    made = modalities_of_raw(rows)
+    places: dict[str, list[str]] = {}
+    for kind, pattern in definition.beside.items():
+        for modality in BESIDE[kind]:
+            if modality not in made:
+                places.setdefault(modality, []).append(pattern)
+    if places:
+        yield Finding(
+            Severity.note,
+            "modalities that the dataset has and this folder has not",
+            len(places),
+            such_as(f"{each} in {' or '.join(where)}" for each, where in places.items()),
+            "models that read them cannot run; if they should, put the files exactly there",
+        )
+
+
 def _unused(sequences: Sequences) -> Iterator[Finding]:
     for reason, number in sequences.ignored.items():
         if reason.startswith("archive ") and "damaged" in reason:
             fix = "copy that archive again; what follows the damage is lost"
             yield Finding(Severity.warning, reason, number, "", fix)
+        elif "name" in reason:
+            fix = "rename them; as they are, they are not used"
+            yield Finding(Severity.warning, f"not used: {reason}", number, "", fix)
         elif reason.startswith(_JUNK):
             fix = "they are not used; nothing has to be done"
             yield Finding(Severity.note, f"not used: {reason}", number, "", fix)

@@ -75,19 +75,21 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
     if torn:
         fix = "copy them again, or delete them; a tree with such a file is not taken over"
         yield Finding(Severity.error, "pkl files cut short", len(torn), such_as(torn), fix)
+    damaged = set(torn)
     # What files hold whose names do not tell it, by their forms; nothing for those of no use.
     held: dict[str, str] = {}
     frame_bytes: dict[str, int] = {}
     keys = list(tree.files)
     for index in spread(len(keys), _SAMPLE):
         files = tree.files[keys[index]]
-        if any(path in torn for path in files.values()):
+        if damaged.intersection(files.values()):
             continue
         names = {path: name for name, path in files.items()}
         try:
             arrays = arrays_of(next(iter(names)).parent, definition.pkl, Counter())
         except DataError as error:
             what, _, fix = str(error).partition("; ")
+            fix = fix or "copy it again, or take its sequence away"
             yield Finding(Severity.error, "sequences cannot be taken over", 0, what, fix)
             return
         held = dict.fromkeys(_unnamed(files), "") | held
@@ -102,7 +104,7 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
             sizes = (
                 (str(files[name]), files[name].stat().st_size // frame_bytes[name])
                 for files in tree.files.values()
-                if name in files
+                if name in files and files[name] not in damaged
             )
             yield from short_ones(sizes)
     ignored = Counter(tree.ignored)

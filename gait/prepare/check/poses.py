@@ -1,17 +1,22 @@
-"""Looks at the poses of a few sequences: can they be read, and is it known whose they are?"""
+"""Looks at the poses of a few sequences: can they be used, and is it known whose they are?"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from gait.config.dataset import Pretreat
 from gait.modalities import POSE, WALKER_SILHOUETTES
 from gait.prepare.archives import SEPARATOR
 from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
-from gait.prepare.pose_files import UNREADABLE
+from gait.prepare.joints import OPENPOSE_TO_COCO
+from gait.prepare.pose_files import NOBODY, UNREADABLE
 from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
 from gait.prepare.tree import WITHOUT_SILHOUETTES
@@ -20,14 +25,18 @@ from gait.types import CatalogueRow
 # Sequences to look at, and archives that are read for that.
 _SAMPLE, _ARCHIVES = 16, 4
 _KINDS = ("pose_json", "pose_text")
+# Of COCO, and of OpenPose.
+_JOINTS = {len(OPENPOSE_TO_COCO), len(OPENPOSE_TO_COCO) + 1}
 
 
-def look_at(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
-    """Poses that no reader knows, and frames in which the walker would be guessed.
+def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
+    """Poses that no reader knows, of nobody or of joints that do not go together, and frames in
+    which the walker would be guessed.
 
     Args:
         raw: the dataset's raw folder.
         rows: its sequences, sorted by key.
+        pretreat: what is to be made of the poses.
     """
     posed = [row for row in rows if any(kind in patterns_of(row) for kind in _KINDS)]
     sample = _few_archives([posed[index] for index in spread(len(posed), _SAMPLE)])
@@ -39,12 +48,19 @@ def look_at(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
     looked_at = 0
     unreadable: dict[str, int] = {}
     guessed: dict[str, int] = {}
+    nobody: dict[str, int] = {}
+    sources: dict[int, list[str]] = defaultdict(list)
     for material in read_material(raw, alone, raw.parent):
         row = material.row
         track = read_tracks(material.beside, 1, {})[POSE]
         looked_at += len(track.keys) + len(track.problems)
         if number := list(track.problems.values()).count(UNREADABLE):
             unreadable[row.source] = number
+        if number := list(track.problems.values()).count(NOBODY):
+            nobody[row.source] = number
+        if track.keys:
+            assert isinstance(track.frames, np.ndarray)
+            sources[track.frames.shape[1]].append(row.source)
         # A silhouette of its own tells the walker.
         if track.guessed and row.key not in has_own:
             guessed[row.source] = len(track.guessed)
@@ -56,6 +72,26 @@ def look_at(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
             count,
             f"in {such_as(unreadable)}",
             "copy them again; as they are, these frames are dropped",
+        )
+    if looked_at and sum(nobody.values()) == looked_at:
+        yield Finding(
+            Severity.error,
+            f"frames without anybody, of {looked_at} looked at",
+            looked_at,
+            f"in {such_as(nobody)}",
+            "look whether these are the files of poses; as they are, every frame is dropped",
+        )
+    if sources.keys() - _JOINTS or (len(sources) > 1 and pretreat.joints is None):
+        few = min(sources.values(), key=len)
+        yield Finding(
+            Severity.error,
+            f"sequences with poses of {' or '.join(map(str, sorted(sources)))} joints, of "
+            f"{sum(map(len, sources.values()))} looked at",
+            len(few),
+            such_as(few),
+            f"expected either {' or '.join(map(str, sorted(_JOINTS)))} in all of them: move the "
+            "others away, or keep those of COCO of both by 'pretreat: {joints: coco}' in "
+            "dataset.yaml",
         )
     if guessed:
         yield Finding(

@@ -14,10 +14,12 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.config.dataset import Pretreat
 from gait.files import confined
 from gait.prepare.archives import SEPARATOR
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
+from gait.prepare.frames import natural
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
 from gait.prepare.tree import SILHOUETTE_FRAMES, is_frame, is_system
@@ -30,6 +32,8 @@ _SAMPLE, _FRAMES_OF_EACH, _ARCHIVES = 16, 8, 4
 _SHORT_SHARE = 0.1
 # A silhouette has few values but black and white; photographs have mostly others.
 _GREY_SHARE = 0.25
+# How much of the border of a silhouette may be white: a figure that is cut out touches some of it.
+_WHITE_SHARE = 0.75
 
 _COPY_AGAIN = "copy them again, or take them away; as they are, they give few frames or none"
 
@@ -42,21 +46,28 @@ class _Item:
         frames: its length; None where that is not known.
         problem: what is wrong with it; empty if nothing is seen.
         empty_frames: images without a byte.
+        disorder: two images whose names are in another order than the numbers in them, if any.
+        twice: what images of several kinds are called, if any.
     """
 
     row: CatalogueRow
     frames: int | None
     problem: str = ""
     empty_frames: int = 0
+    disorder: str = ""
+    twice: str = ""
 
 
-def look_at(raw: Path, rows: list[CatalogueRow], frames: dict[str, int]) -> Iterator[Finding]:
-    """Unreadable, empty and suspiciously short sequences.
+def look_at(
+    raw: Path, rows: list[CatalogueRow], frames: dict[str, int], pretreat: Pretreat
+) -> Iterator[Finding]:
+    """Unreadable, empty and suspiciously short sequences, and pictures that are no silhouettes.
 
     Args:
         raw: the dataset's raw folder.
         rows: its sequences, sorted by key.
         frames: number of frames of sequences in archives, by source.
+        pretreat: what is to be made of the pictures.
     """
     items = [_item(raw, row, frames) for row in rows]
     by_problem: dict[str, list[str]] = defaultdict(list)
@@ -74,7 +85,26 @@ def look_at(raw: Path, rows: list[CatalogueRow], frames: dict[str, int]) -> Iter
             "copy them again; as they are, these frames are dropped",
         )
     yield from short_ones((item.row.source, item.frames) for item in items if not item.problem)
-    yield from _sampled(raw, [item.row for item in items if not item.problem and item.frames != 0])
+    if twice := [f"{item.row.source}: {item.twice}" for item in items if item.twice]:
+        yield Finding(
+            Severity.warning,
+            "sequences with several images of one name",
+            len(twice),
+            such_as(twice),
+            "move those away that are no silhouettes; as they are, each is a frame",
+        )
+    disordered = [f"{item.row.source}: {item.disorder}" for item in items if item.disorder]
+    if disordered and pretreat.frame_order == "lexical":
+        yield Finding(
+            Severity.note,
+            "sequences whose images by name are not in the order of their numbers",
+            len(disordered),
+            such_as(disordered),
+            "they are read by name; where numbers are the order, write "
+            "'pretreat: {frame_order: natural}' in dataset.yaml",
+        )
+    sound = [item.row for item in items if not item.problem and item.frames != 0]
+    yield from _sampled(raw, sound, pretreat)
 
 
 def short_ones(lengths: Iterable[tuple[str, int | None]]) -> Iterator[Finding]:
@@ -138,7 +168,19 @@ def _folder(row: CatalogueRow, path: Path) -> _Item:
         return _Item(row, len(names), EMPTY)
     is_picture = row.kind in SILHOUETTE_FRAMES and not empty
     problem = image_header(path / min(names)).problem if is_picture else ""
-    return _Item(row, len(names), problem, empty)
+    if row.kind not in SILHOUETTE_FRAMES:
+        return _Item(row, len(names), problem, empty)
+    stems = Counter(name.rpartition(".")[0] for name in names)
+    stem, number = stems.most_common(1)[0]
+    return _Item(row, len(names), problem, empty, _disorder(names), stem if number > 1 else "")
+
+
+def _disorder(names: list[str]) -> str:
+    """The first two of some names that change places when numbers count as numbers."""
+    if len(set(map(len, names))) == 1:
+        return ""
+    pairs = zip(sorted(names), sorted(names, key=natural), strict=True)
+    return next((f"{one} before {other}" for one, other in pairs if one != other), "")
 
 
 def _unusable(kind: str, examples: list[str], of: int) -> Finding:
@@ -147,7 +189,7 @@ def _unusable(kind: str, examples: list[str], of: int) -> Finding:
     return Finding(severity, kind, len(examples), such_as(examples), _COPY_AGAIN)
 
 
-def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
+def _sampled(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
     """What the pictures of a few sequences, spread over all, show."""
     sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
     videos = [row for row in sample if row.kind == "video"]
@@ -161,20 +203,23 @@ def _sampled(raw: Path, rows: list[CatalogueRow]) -> Iterator[Finding]:
     images += list(archived.values())[:_ARCHIVES]
     if bad := [row.source for row in videos if not _is_decodable(raw, row)]:
         yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))
+    wanted_px = pretreat.size_px if pretreat.kind == "as_is" else None
+    other_size = f"not {wanted_px} x {wanted_px} px"
+    fixes = _FIXES | {other_size: _OTHER_SIZE}
     seen: Counter[str] = Counter()
     examples: dict[str, list[str]] = defaultdict(list)
     for row, frames in read_images(raw, images, raw.parent):
         for frame in islice(frames, _FRAMES_OF_EACH):
-            what = UNREADABLE if frame.image is None else _oddity(frame.image)
+            what = UNREADABLE if frame.image is None else _oddity(frame.image, wanted_px)
             seen[what] += 1
             if what and row.source not in examples[what]:
                 examples[what].append(row.source)
     for what, sources in sorted(examples.items()):
-        # Grey pictures are prepared, to whatever end; of the others nothing remains.
-        is_all = seen[what] == seen.total() and what != _PHOTOGRAPH
+        # Some pictures are prepared, to whatever end; of the others nothing remains.
+        is_all = seen[what] == seen.total() and what not in (_PHOTOGRAPH, _INVERTED)
         severity = Severity.error if is_all else Severity.warning
         kind = f"images {what}, of {seen.total()} looked at"
-        yield Finding(severity, kind, seen[what], f"in {such_as(sources)}", _FIXES[what])
+        yield Finding(severity, kind, seen[what], f"in {such_as(sources)}", fixes[what])
 
 
 def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
@@ -187,16 +232,27 @@ def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
 
 _BINARY = "of the values 0 and 1 instead of 0 and 255"
 _PHOTOGRAPH = "that are mostly grey and no silhouettes"
+_INVERTED = "black on white"
 _FIXES = {
     UNREADABLE: "copy them again; as they are, these frames are dropped",
     _BINARY: "multiply them by 255; as they are, every frame counts as empty and is dropped",
     _PHOTOGRAPH: "put silhouettes there, the person white on black, or the videos they come from",
+    _INVERTED: "invert them, the person has to be white; as they are, it is the ground that walks",
 }
+_OTHER_SIZE = (
+    "say 'pretreat: {kind: normalise}' in dataset.yaml to have them aligned, or their size by "
+    "size_px; with kind as_is, these frames are dropped"
+)
 
 
-def _oddity(image: NDArray[np.uint8]) -> str:
-    """Why an image can hardly be a silhouette; empty for one that can."""
+def _oddity(image: NDArray[np.uint8], wanted_px: int | None) -> str:
+    """Why an image can hardly be a silhouette of that size; empty for one that can."""
+    if wanted_px is not None and image.shape != (wanted_px, wanted_px):
+        return f"not {wanted_px} x {wanted_px} px"
     if 0 < image.max(initial=0) <= 1:
         return _BINARY
     is_grey = (image > 15) & (image < 240)
-    return _PHOTOGRAPH if is_grey.mean() > _GREY_SHARE else ""
+    if is_grey.mean() > _GREY_SHARE:
+        return _PHOTOGRAPH
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    return _INVERTED if (border > 127).mean() > _WHITE_SHARE else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._videos import BACKGROUND, scan_videos
-from gait.prepare.tree import Scan
+from gait.prepare.tree import VIDEOS, Scan, suffix_of
 from gait.types import SequenceKey
 
 _NAME = re.compile(r"(\d{3})-(?:((?:nm|bg|cl)-\d{2})|bkgrd)-(\d{3})\.(?i:avi)", re.ASCII)
@@ -23,6 +23,7 @@ class CasiaBVideos:
         return scan_videos(raw, _key_of)
 
 
-def _key_of(name: str) -> SequenceKey | None:
-    found = _NAME.fullmatch(name)
-    return SequenceKey(found[1], found[2] or BACKGROUND, found[3]) if found else None
+def _key_of(name: str) -> SequenceKey | str | None:
+    if found := _NAME.fullmatch(name):
+        return SequenceKey(found[1], found[2] or BACKGROUND, found[3])
+    return "video not named like 001-nm-01-090.avi" if suffix_of(name) in VIDEOS else None

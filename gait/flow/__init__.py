@@ -170,8 +170,8 @@ class Flow(DataFlow):
         return [MATRIX] if MATRIX in self.settings["targets"] else []
 
     def missing(self, dataset: str, model: str, save_name: str) -> str | None:
-        """Why an experiment cannot run: weights that it starts from are absent, or a dataset that
-        it is trained on lacks what the model reads.
+        """Why an experiment cannot run: weights that it starts from, or a further dataset that it
+        is trained on, are absent, or a dataset lacks what the model reads.
 
         Weights that another experiment makes are there as soon as that one can run.
         """
@@ -190,10 +190,15 @@ class Flow(DataFlow):
                 return _Obstacle(f"the weights {weights} are not there", remedy)
             if (obstacle := self._obstacle(maker, above | {key})) is not None:
                 return obstacle
+        start = f"starts from {'/'.join(key)}, which " if above else ""
+        for dataset in experiment.train_on:
+            if self.is_absent(dataset):
+                cause = f"is trained on {dataset} as well, which is not in {self.folder(dataset)}"
+                how = " ".join(self.dataset(dataset).obtain.split()).rstrip(".")
+                return _Obstacle(start + cause, f"{how}; or take it from 'train_on'")
         for dataset in (resolved.dataset.name, *experiment.train_on):
             if (lack := self.lack(dataset, experiment.modalities)) is not None:
-                cause = f"starts from {'/'.join(key)}, which {lack.cause}" if above else lack.cause
-                return _Obstacle(cause, lack.remedy)
+                return _Obstacle(start + lack.cause, lack.remedy)
         return None
 
     def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:

@@ -176,6 +176,12 @@ class DataFlow:
         pkl = self.dataset(dataset).pkl
         return pkl if isinstance(pkl, str) else canonical_json(pkl)
 
+    def is_absent(self, dataset: str) -> bool:
+        """Whether nothing lies where the dataset should, and the workflow does not render it."""
+        folder = self.root / self.folder(dataset)
+        rendered = self.dataset(dataset).population is not None
+        return not (rendered or (folder / "raw").exists() or (folder / "pkl").exists())
+
     def pkl_state(self, dataset: str) -> str:
         """Changes when a file of an adopted pkl tree does."""
         tree = walk(self.root / self.folder(dataset) / "pkl", Counter())

@@ -587,6 +587,21 @@ def differing(before: list[str], after: list[str]) -> list[int]:
     ]
 
 
+def test_a_further_dataset_that_is_not_there_is_a_note_above(root: Path) -> None:
+    experiment(root, "CASIA-B/GaitSet/both", train_on=["OUMVLP", "SynthGait"])
+    film(root, "CASIA-B")
+    known = flow(root)
+    why = "is trained on OUMVLP as well, which is not in data/OUMVLP"
+    assert f"CASIA-B/GaitSet/both: {why}" in known.notes("CASIA-B", "GaitSet")
+    assert table("CASIA-B", "GaitSet", "both") not in known.reports("CASIA-B", "GaitSet")
+    assert table("CASIA-B", "GaitSet", "paper") in known.reports("CASIA-B", "GaitSet")
+    sentence = refused(root, "CASIA-B", "GaitSet", "both")
+    assert sentence.startswith(f"config/experiments/CASIA-B/GaitSet/both.yaml: {why}; ask for")
+    assert sentence.endswith("or take it from 'train_on'")
+    adopt(root, "OUMVLP", "090.pkl")
+    assert flow(root).notes("CASIA-B", "GaitSet") == []
+
+
 def test_a_missing_raw_folder_says_what_to_do(root: Path) -> None:
     with pytest.raises(DataError) as raised:
         flow(root).raw_input("CASIA-B")

@@ -20,6 +20,7 @@ from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
 from gait.flow import Flow
 from gait.flow.data import canonical_json
+from gait.flow.targets import check_targets
 from gait.prepare.catalogue import rearrange
 
 REPOSITORY = Path(__file__).parents[2]
@@ -600,6 +601,45 @@ def test_a_further_dataset_that_is_not_there_is_a_note_above(root: Path) -> None
     assert sentence.endswith("or take it from 'train_on'")
     adopt(root, "OUMVLP", "090.pkl")
     assert flow(root).notes("CASIA-B", "GaitSet") == []
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (
+            "SynthGit/GaitSet/report.csv",
+            "no dataset is named 'SynthGit'; did you mean 'SynthGait'",
+        ),
+        ("SynthGit/quality.html", "no dataset is named 'SynthGit'; did you mean 'SynthGait'"),
+        (
+            "SynthGait/GaitSett/report.csv",
+            "SynthGait has no experiment of a model 'GaitSett'; did you mean 'GaitSet'",
+        ),
+        (
+            "SynthGait/GaitSet/dmo/model.pt",
+            "config/experiments/SynthGait/GaitSet has no experiment 'dmo'; did you mean 'demo'",
+        ),
+    ],
+)
+def test_a_name_in_a_target_that_nobody_knows(root: Path, target: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check_targets(["--cores", "2", f"results/{target}"], flow(root))
+    assert str(raised.value).startswith(f"results/{target}: {sentence}")
+
+
+def test_targets_that_are_known_and_arguments_that_are_none(root: Path) -> None:
+    known = [
+        "--report",
+        "results/elsewhere/page.html",
+        "results/report.html",
+        "results/matrix.csv",
+        "results/SynthGait/report.csv",
+        "results/SynthGait/GaitSet/demo@3/on-CASIA-B/report.csv",
+        "data/SynthGit/manifest.csv",
+        "./results/SynthGit/report.csv/more",
+        "",
+    ]
+    check_targets(known, flow(root))
 
 
 def test_a_missing_raw_folder_says_what_to_do(root: Path) -> None:

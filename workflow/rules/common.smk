@@ -8,6 +8,7 @@ from gait.config.settings import check_settings
 from gait import matrix as matrices
 from gait.errors import GaitError
 from gait.flow import MATRIX, Flow, find_programs
+from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
@@ -24,6 +25,7 @@ def told(function, *arguments):
 told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
 # --jobs counts a cluster's jobs; on one machine it is another name of --cores.
 flow = told(Flow, Path(), config, workflow.nodes is not None)
+told(check_targets, sys.argv[1:], flow)
 
 DATA = str(Path(config["data_root"]))
 RESULT = "results/{dataset}/{model}/{save_name}"

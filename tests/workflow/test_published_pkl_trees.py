@@ -13,7 +13,7 @@ from tests import raw_pkl_trees
 from tests.raw_trees import lay
 from tests.workflow.workspace import EXPERIMENT, REPOSITORY, Workspace
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 # Models that train in seconds.
 SCONET: dict[str, Any] = EXPERIMENT | {

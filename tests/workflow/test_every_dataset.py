@@ -15,7 +15,7 @@ from gait.config.load import dataset_names, load_dataset
 from tests import raw_trees
 from tests.raw_pkl_trees import silhouettes
 from tests.raw_trees import Tree
-from tests.workflow.workspace import EXPERIMENT, REPOSITORY, Workspace
+from tests.workflow.workspace import GAITTR, REPOSITORY, SCONET, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -33,22 +33,6 @@ SCORED_ELSEWHERE = {
 
 # Nothing is trained; figures differ so much that each is known by its mean silhouette.
 GEI: dict[str, Any] = {"iterations": 0, "evaluation": {"bootstrap": 20}}
-SCONET: dict[str, Any] = EXPERIMENT | {
-    "model": {
-        "backbone": {"name": "ResNet9", "channels": [4, 4, 8, 8]},
-        "embedding_channels": 8,
-    },
-    "sampler": {"name": "TripletSampler", "subjects": 2, "sequences": 1},
-    "iterations": 2,
-}
-GAITTR: dict[str, Any] = {
-    "model": {"channels": [10, 32, 32], "embedding_channels": 8},
-    "iterations": 2,
-    "scheduler": {"total_steps": 2},
-    "sampler": {"subjects": 2, "sequences": 2},
-    "frames": {"count": 4},
-    "evaluation": {"bootstrap": 20},
-}
 
 
 class Case(NamedTuple):

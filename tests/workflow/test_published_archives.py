@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import raw_trees
-from tests.workflow.workspace import EXPERIMENT, Workspace
+from tests.workflow.workspace import EXPERIMENT, GAITTR, LIDARGAIT, LIDARGAITPP, Workspace
 
 pytestmark = pytest.mark.workflow
 
@@ -107,32 +107,11 @@ def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspa
     assert workspace.planned(table) == set()
 
 
-# LidarGait++ that trains in seconds.
-CLOUDS = {
-    "model": {"channels": 4, "points": [16, 8, 8], "neighbours": 4, "embedding_channels": 8},
-    "iterations": 2,
-    "sampler": {"subjects": 2, "sequences": 2},
-    "frames": {"count": 2},
-    "transforms": [{"name": "RandomSamplePoints", "count": 32}, {"name": "NormalisePoints"}],
-    "embedding": {
-        "transforms": [{"name": "RandomSamplePoints", "count": 32}, {"name": "NormalisePoints"}]
-    },
-    "evaluation": {"bootstrap": 20},
-}
-
-
 def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
-    tiny = {
-        "model": {"backbone": {"channels": [4, 4, 8, 8]}, "embedding_channels": 8},
-        "iterations": 2,
-        "sampler": {"subjects": 2, "sequences": 2},
-        "frames": {"count": 2},
-        "evaluation": {"bootstrap": 20},
-    }
-    workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", tiny)
-    workspace.write("config/experiments/SUSTech1K/LidarGait++/tiny.yaml", CLOUDS)
+    workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", LIDARGAIT)
+    workspace.write("config/experiments/SUSTech1K/LidarGait++/tiny.yaml", LIDARGAITPP)
     archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
     raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", archive)
     tables = [f"results/SUSTech1K/{model}/report.csv" for model in ("LidarGait", "LidarGait++")]
@@ -152,15 +131,7 @@ def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace])
 def test_oumvlp_pose_from_its_json_files_to_a_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
-    tiny = {
-        "model": {"channels": [10, 32, 32], "embedding_channels": 8},
-        "iterations": 2,
-        "scheduler": {"total_steps": 2},
-        "sampler": {"subjects": 2, "sequences": 2},
-        "frames": {"count": 4},
-        "evaluation": {"bootstrap": 20},
-    }
-    workspace.write("config/experiments/OUMVLP-Pose/GaitTR/tiny.yaml", tiny)
+    workspace.write("config/experiments/OUMVLP-Pose/GaitTR/tiny.yaml", GAITTR)
     data = workspace.root / "data"
     raw_trees.lay(data / "OUMVLP-Pose/raw", raw_trees.oumvlp_pose(range(1, 9)))
     (data / "OUMVLP-Pose17").mkdir()
@@ -189,7 +160,7 @@ def test_oumvlp_pose_from_its_json_files_to_a_table(fresh: Callable[[], Workspac
 def test_freegait_from_its_clouds_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
-    workspace.write("config/experiments/FreeGait/LidarGait++/tiny.yaml", CLOUDS)
+    workspace.write("config/experiments/FreeGait/LidarGait++/tiny.yaml", LIDARGAITPP)
     raw_trees.lay(workspace.root / "data/FreeGait/pkl", raw_trees.freegait())
     table = "results/FreeGait/LidarGait++/report.csv"
     workspace.made(table)
@@ -205,7 +176,7 @@ def test_freegait_from_its_clouds_to_its_table(fresh: Callable[[], Workspace]) -
     assert workspace.bytes_of(embeddings) == before
 
     # A transform that needs as many points in each frame is refused before anything runs.
-    changed = CLOUDS | {"embedding": {"transforms": [{"name": "NormalisePoints"}]}}
+    changed = LIDARGAITPP | {"embedding": {"transforms": [{"name": "NormalisePoints"}]}}
     workspace.write("config/experiments/FreeGait/LidarGait++/tiny.yaml", changed)
     run = workspace.snakemake(table)
     assert run.code != 0 and not run.jobs

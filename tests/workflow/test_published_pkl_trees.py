@@ -11,37 +11,9 @@ import pytest
 from gait.config.load import load_dataset
 from tests import raw_pkl_trees
 from tests.raw_trees import lay
-from tests.workflow.workspace import EXPERIMENT, REPOSITORY, Workspace
+from tests.workflow.workspace import LIDARGAIT, LIDARGAITPP, REPOSITORY, SCONET, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-
-# Models that train in seconds.
-SCONET: dict[str, Any] = EXPERIMENT | {
-    "model": {
-        "backbone": {"name": "ResNet9", "channels": [4, 4, 8, 8]},
-        "embedding_channels": 8,
-    },
-    "sampler": {"name": "TripletSampler", "subjects": 2, "sequences": 1},
-    "iterations": 2,
-}
-CLOUDS: dict[str, Any] = {
-    "model": {"channels": 4, "points": [16, 8, 8], "neighbours": 4, "embedding_channels": 8},
-    "iterations": 2,
-    "sampler": {"subjects": 2, "sequences": 2},
-    "frames": {"count": 2},
-    "transforms": [{"name": "RandomSamplePoints", "count": 32}, {"name": "NormalisePoints"}],
-    "embedding": {
-        "transforms": [{"name": "RandomSamplePoints", "count": 32}, {"name": "NormalisePoints"}]
-    },
-    "evaluation": {"bootstrap": 20},
-}
-DEPTH: dict[str, Any] = {
-    "model": {"backbone": {"channels": [4, 4, 8, 8]}, "embedding_channels": 8},
-    "iterations": 2,
-    "sampler": {"subjects": 2, "sequences": 2},
-    "frames": {"count": 2},
-    "evaluation": {"bootstrap": 20},
-}
 
 
 def rows_of(workspace: Workspace, table: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -118,7 +90,7 @@ def test_diagnoses_and_clouds_in_pkl_files_to_their_tables(
         for sequence in ("devid_1/seq_00_new", "devid0/seq_99")
     ]
     lay(workspace.root / "data/FreeGait/raw", raw_pkl_trees.freegait(sequences))
-    workspace.write("config/experiments/FreeGait/LidarGait++/tiny.yaml", CLOUDS)
+    workspace.write("config/experiments/FreeGait/LidarGait++/tiny.yaml", LIDARGAITPP)
     tables = ["results/Scoliosis1K/ScoNet/report.csv", "results/FreeGait/LidarGait++/report.csv"]
     workspace.made(*tables)
     diagnoses, clouds = (rows_of(workspace, table) for table in tables)
@@ -140,7 +112,7 @@ def test_camera_and_lidar_of_sustech1k_are_paired_in_its_sync_form(
     lay(tree, raw_pkl_trees.sustech1k_pkl())
     (workspace.root / "data/SUSTech1K-sync").mkdir()
     (workspace.root / "data/SUSTech1K-sync/pkl").symlink_to(tree)
-    workspace.write("config/experiments/SUSTech1K-sync/LidarGait/tiny.yaml", DEPTH)
+    workspace.write("config/experiments/SUSTech1K-sync/LidarGait/tiny.yaml", LIDARGAIT)
     workspace.write("config/experiments/SUSTech1K-sync/GEI/baseline.yaml", {"iterations": 0})
     tables = [f"results/SUSTech1K-sync/{model}/report.csv" for model in ("LidarGait", "GEI")]
     workspace.made(*tables)

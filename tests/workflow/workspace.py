@@ -36,6 +36,36 @@ EXPERIMENT: dict[str, Any] = {
     "evaluation": {"bootstrap": 20},
 }
 
+# Models of other kinds that do: ScoNet, LidarGait, LidarGait++ and GaitTR.
+SCONET: dict[str, Any] = EXPERIMENT | {
+    "model": {
+        "backbone": {"name": "ResNet9", "channels": [4, 4, 8, 8]},
+        "embedding_channels": 8,
+    },
+    "sampler": {"name": "TripletSampler", "subjects": 2, "sequences": 1},
+    "iterations": 2,
+}
+_TWO_STEPS: dict[str, Any] = {
+    "iterations": 2,
+    "sampler": {"subjects": 2, "sequences": 2},
+    "frames": {"count": 2},
+    "evaluation": {"bootstrap": 20},
+}
+LIDARGAIT: dict[str, Any] = _TWO_STEPS | {
+    "model": {"backbone": {"channels": [4, 4, 8, 8]}, "embedding_channels": 8},
+}
+_CLOUD = [{"name": "RandomSamplePoints", "count": 32}, {"name": "NormalisePoints"}]
+LIDARGAITPP: dict[str, Any] = _TWO_STEPS | {
+    "model": {"channels": 4, "points": [16, 8, 8], "neighbours": 4, "embedding_channels": 8},
+    "transforms": _CLOUD,
+    "embedding": {"transforms": _CLOUD},
+}
+GAITTR: dict[str, Any] = _TWO_STEPS | {
+    "model": {"channels": [10, 32, 32], "embedding_channels": 8},
+    "scheduler": {"total_steps": 2},
+    "frames": {"count": 4},
+}
+
 
 @dataclass(frozen=True)
 class Run:

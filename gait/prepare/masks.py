@@ -152,9 +152,3 @@ def read_record(path: Path) -> MaskRecord | None:
             )
     except _UNREADABLE:
         return None
-
-
-def read_fingerprint(path: Path) -> str | None:
-    """The fingerprint stored in a mask file; None for no file or one that cannot be read."""
-    record = read_record(path)
-    return record.fingerprint if record else None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.masks import MaskRecord, load_masks, read_fingerprint, read_record, save_masks
+from gait.prepare.masks import MaskRecord, load_masks, read_record, save_masks
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_round_trip_keeps_every_pixel_of_an_odd_width(tmp_path: Path, drawn: np.
     np.testing.assert_array_equal(stored.masks, drawn * np.uint8(255))
     np.testing.assert_array_equal(stored.frames, frames)
     assert stored.frames.dtype == np.int32
-    assert stored.fingerprint == read_fingerprint(path) == "abc"
+    assert stored.fingerprint == "abc"
     assert read_record(path) == MaskRecord("abc", 12, 7, {"a": 3, "b": 2})
 
 
@@ -64,7 +64,8 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.setattr(np, "savez_compressed", disk_full)
     with pytest.raises(DataError, match="No space left"):
         save_masks(path, ~drawn, frames, "new")
-    assert read_fingerprint(path) == "old"
+    record = read_record(path)
+    assert record is not None and record.fingerprint == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["a.npz"]
 
 
@@ -72,7 +73,7 @@ def test_a_failed_write_leaves_the_old_file(
 def test_damage_is_an_error_to_a_reader_and_no_fingerprint(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(content)
-    assert read_fingerprint(path) is None
+    assert read_record(path) is None
     with pytest.raises(DataError, match=r"a\.npz: expected bit-packed masks"):
         load_masks(path)
 
@@ -81,12 +82,12 @@ def test_a_file_cut_short_is_damage(tmp_path: Path, drawn: np.ndarray) -> None:
     path = tmp_path / "a.npz"
     save_masks(path, drawn, np.arange(7, dtype=np.int32), "x")
     path.write_bytes(path.read_bytes()[:-40])
-    assert read_fingerprint(path) is None
+    assert read_record(path) is None
     with pytest.raises(DataError):
         load_masks(path)
 
 
 def test_no_file_is_said_to_be_missing(tmp_path: Path) -> None:
-    assert read_fingerprint(tmp_path / "a.npz") is None
+    assert read_record(tmp_path / "a.npz") is None
     with pytest.raises(DataError, match="found no file"):
         load_masks(tmp_path / "a.npz")

@@ -222,12 +222,6 @@ def _hanging(frame: Floats, flexion: Floats) -> Floats:
     return turned
 
 
-def _smoothed(values: Floats, width: int) -> Floats:
-    width = max(min(width, len(values) // 2), 1)
-    padded = np.pad(values, (width // 2, width - 1 - width // 2), mode="edge")
-    return np.convolve(padded, np.full(width, 1.0 / width), mode="valid")
-
-
 def _about_x(angle: Floats) -> Floats:
     return _rotation(angle, 1, 2)
 

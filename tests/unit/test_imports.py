@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "processes", "modalities", "ragged", "skeleton"}
+BASE = {"types", "errors", "files", "limits", "processes", "modalities", "ragged", "skeleton"}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
@@ -18,7 +18,8 @@ ALLOWED = {
     "modalities": set(),
     "ragged": set(),
     "processes": set(),
-    "files": {"errors"},
+    "files": {"errors", "limits"},
+    "limits": {"errors"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

@@ -1,0 +1,69 @@
+"""How large what comes from outside may be: each bound stated once, and how to raise it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gait.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on what a file from outside may ask for, checked before anything is reserved.
+
+    Attributes:
+        variable: the environment variable that raises it.
+        default: its value without that variable.
+        unit: what is counted.
+    """
+
+    variable: str
+    default: int
+    unit: str
+
+    @property
+    def value(self) -> int:
+        """The bound in force.
+
+        Raises:
+            ConfigError: the variable is no whole number above 0.
+        """
+        given = os.environ.get(self.variable)
+        if given is None:
+            return self.default
+        if not (given.isascii() and given.isdecimal() and 0 < int(given[:20])):
+            raise ConfigError(f"{self.variable}={given!r}: expected a whole number of {self.unit}")
+        return int(given[:20])
+
+    def check(self, actual: int, source: Path | str, what: str) -> None:
+        """Refuse more than the bound.
+
+        Args:
+            actual: what the file asks for, in the unit of this limit.
+            source: the file, as messages name it.
+            what: what is that large, such as 'an image'.
+
+        Raises:
+            DataError: `actual` exceeds the bound; the message names the variable that raises it.
+        """
+        if actual > self.value:
+            raise DataError(
+                f"{source}: {what} of {actual:,} {self.unit}, expected at most {self.value:,}; "
+                f"if it is right, set {self.variable}={actual} in the environment"
+            )
+
+
+IMAGE_PX = Limit("GAIT_MAX_IMAGE_PX", 2**26, "pixels")
+IMAGE_BYTES = Limit("GAIT_MAX_IMAGE_BYTES", 2**26, "bytes")
+# A file, or a member of an archive, that is read as a whole: a pkl, a point cloud, masks.
+FILE_BYTES = Limit("GAIT_MAX_FILE_BYTES", 2**30, "bytes")
+# JSON of poses, partitions and submissions; parsed, it takes some ten times as much memory.
+JSON_BYTES = Limit("GAIT_MAX_JSON_BYTES", 2**26, "bytes")
+# Parsed at about a megabyte per second.
+YAML_BYTES = Limit("GAIT_MAX_YAML_BYTES", 2**22, "bytes")
+# Names, comments and whatever else precedes the content of a file or of an archive's member.
+HEADER_BYTES = Limit("GAIT_MAX_HEADER_BYTES", 2**20, "bytes")
+# What a short text stands for, such as the identifiers of a range.
+LIST_ITEMS = Limit("GAIT_MAX_LIST_ITEMS", 2**20, "items")

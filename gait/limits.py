@@ -33,7 +33,7 @@ class Limit:
         given = os.environ.get(self.variable)
         if given is None:
             return self.default
-        if not (given.isascii() and given.isdecimal() and 0 < int(given[:20])):
+        if not (given.isascii() and given.isdecimal() and int(given[:20]) > 0):
             raise ConfigError(f"{self.variable}={given!r}: expected a whole number of {self.unit}")
         return int(given[:20])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -26,17 +28,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The folder of `path` is made. The temporary name keeps the suffix, as some writers choose the
     format by it, and begins with a dot. When the block fails, the temporary file is removed and
-    whatever was at `path` stays.
+    whatever was at `path` stays; what a process that was killed has left of it is removed by the
+    next one that writes `path`.
 
     Raises:
         DataError: the file cannot be written, for instance on a full disk. Errors about other
             files that the block opens are passed on as they are.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.partial{path.suffix}")
+    # Names as long as they may be leave no room for more.
+    stem = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    temporary = path.with_name(f"{stem}-{uuid.uuid4().hex[:12]}.partial{path.suffix}")
     try:
         _make(path.parent)
-        yield temporary
-        temporary.replace(path)
+        with _claimed(temporary):
+            _discard_unclaimed(path.parent, f"{stem}-")
+            yield temporary
+            temporary.replace(path)
     except OSError as error:
         _discard(temporary)
         if _is_about_another_file(error, path, temporary):
@@ -85,6 +92,29 @@ def confined(root: Path, relative: str) -> Path:
             "table, or make the table again"
         )
     return path
+
+
+@contextmanager
+def _claimed(temporary: Path) -> Iterator[None]:
+    """Makes an empty file that is seen to be in use until the block or the process ends."""
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+    try:
+        # Where the file system knows no locks, nothing is taken for unclaimed either.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _discard_unclaimed(folder: Path, beginning: str) -> None:
+    """Remove temporary files that begin so and that no process has claimed any more."""
+    with os.scandir(folder) as entries:
+        found = [Path(entry) for entry in entries if entry.name.startswith(beginning)]
+    for path in found:
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _make(folder: Path) -> None:

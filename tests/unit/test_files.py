@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +111,37 @@ def test_error_about_another_file_is_passed_on(tmp_path: Path) -> None:
         temporary.write_bytes(b"half")
         (tmp_path / "raw" / "missing.png").read_bytes()
     assert names(tmp_path) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from gait.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_killed_writer_leaves_goes_with_the_next_one(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / ("long" * 60 + ".csv")
+    command = [sys.executable, "-c", KILLED, str(path), str(int(number))]
+    assert subprocess.run(command, check=False).returncode == -number
+    assert len(names(tmp_path)) == 1
+    write_if_changed(path, "whole\n")
+    assert names(tmp_path) == [path.name]
+
+
+def test_a_writer_leaves_alone_what_others_are_writing(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with atomic_path(path) as first:
+        first.write_text("first")
+        with atomic_path(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+        assert first.read_text() == "first"
+    assert path.read_text() == "first"
+    assert names(tmp_path) == ["table.csv"]

@@ -12,6 +12,7 @@ from gait.cli import results  # isort: skip
 from gait.cli import foreign  # isort: skip
 from gait.cli.app import app
 from gait.errors import GaitError
+from gait.processes import follow_workflow
 
 __all__ = ["app", "experiments", "foreign", "main", "prepare", "results"]
 
@@ -19,6 +20,7 @@ __all__ = ["app", "experiments", "foreign", "main", "prepare", "results"]
 def main() -> None:
     """Run a subcommand; an error a user can mend is one sentence, last on the screen."""
     warnings.formatwarning = lambda message, *_, **__: f"gait: warning: {message}\n"
+    follow_workflow()
     try:
         app()
     except GaitError as error:

@@ -15,6 +15,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from gait.engine.distributed import PREEMPTED
+from gait.processes import follow_workflow
 
 _SIGNALS = "--signals-to-handle"
 
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 0, `distributed.PREEMPTED`, or 1 with a sentence on standard error.
     """
+    follow_workflow()
     # Releases of torch before 2.8 do not know the option, and leave SIGUSR1 alone.
     if _SIGNALS in run.get_args_parser().format_help():
         arguments = [f"{_SIGNALS}=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1", *arguments]

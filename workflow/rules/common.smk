@@ -8,8 +8,10 @@ from gait.config.settings import check_settings
 from gait import matrix as matrices
 from gait.errors import GaitError
 from gait.flow import MATRIX, Flow, find_programs
+from gait.flow.lock import take_over
 from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
+from gait.processes import WORKFLOW
 
 find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
 
@@ -21,6 +23,12 @@ def told(function, *arguments):
     except GaitError as error:
         sys.exit("\n".join(f"gait: error: {line}" for line in str(error).splitlines()))
 
+
+if workflow.is_main_process:
+    take_over(Path(".snakemake"))
+    # Jobs on this machine end when this process is killed; on others nobody could tell.
+    if workflow.nodes is None:
+        os.environ[WORKFLOW] = str(os.getpid())
 
 told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
 # --jobs counts a cluster's jobs; on one machine it is another name of --cores.

@@ -8,11 +8,17 @@ import re
 from pathlib import Path
 
 from tests.faults import chain
+from tests.faults.disturb import Outcome
 from tests.faults.processes import Command
 from tests.workflow.workspace import Workspace
 
-# What is made last, and read by people only.
-_FINAL = re.compile(r"\.(html|svg)$|events\.out|/figures/")
+_LIMIT_S = 300
+_PRINTED = 2500
+
+# What is not ours, what is read by people only, and what the other dataset makes as this one does.
+_LEFT_OUT = re.compile(
+    rf"/raw/|\.(html|svg)$|events\.out|/figures/|{chain.ADOPTED}/(?!shards)|{chain.ADOPTED}/GEI"
+)
 
 
 def files(root: Path) -> list[str]:
@@ -22,7 +28,7 @@ def files(root: Path) -> list[str]:
         for folder, _, names in sorted(os.walk(root / top)):
             for name in sorted(names):
                 path = (Path(folder) / name).relative_to(root).as_posix()
-                if "/raw/" not in path and not _FINAL.search(path):
+                if not _LEFT_OUT.search(path):
                     kinds.setdefault(kind_of(path), path)
     return list(kinds.values())
 
@@ -34,13 +40,14 @@ def kind_of(path: str) -> str:
     return f"{folders[-1]}/{kind}" if folders[-1] in ("packed", "shards", "pretreat") else kind
 
 
-def flip(
-    finished: Workspace, root: Path, path: str, generator: random.Random
-) -> tuple[list[str], str, str]:
+def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -> Outcome:
     """Flip a bit of a copy's file, make again what follows from it, and mend it as it is said.
 
-    Returns:
-        What is wrong, what was printed, and how it went.
+    Args:
+        finished: the undisturbed workspace.
+        root: where to put a copy of it.
+        path: the file, below the workspace.
+        generator: draws the bit.
     """
     expected = chain.content(finished.root)
     copy = chain.copy_of(finished, root)
@@ -50,36 +57,33 @@ def flip(
     position = generator.randrange(len(data))
     data[position] ^= 1 << generator.randrange(8)
     file.write_bytes(data)
+    # As an old disk does it: nobody sees by the time that the file has changed.
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     maker = _maker(path)
-    later = chain.STAGES[maker + 1 :]
-    chain.forget(root, [stage for stage in later if stage.rule != "adopt"])
+    chain.forget(root, [each for each in chain.STAGES[maker + 1 :] if each.rule != "adopt"])
     command = Command(copy, *chain.TARGETS)
-    command.end(180)
-    detail = f"byte {position} of {path}\n{command.output[-2500:]}"
-    how = "flip mended by itself"
-    if command.code:
-        how = "flip named, then mended"
-        last = "\n".join(
-            line for line in command.output.splitlines() if line.startswith("gait: error:")
-        )
-        if Path(path).name not in last:
-            return [f"fails without a sentence about {path}"], detail, "flip"
-        # What the sentences say: the file goes, with what it was made with.
+    outcome = Outcome("flip, mended by itself", detail=f"byte {position} of {path}\n")
+    is_over = command.end(_LIMIT_S)
+    outcome.detail += command.output[-_PRINTED:]
+    if not is_over:
+        outcome.faults.append("the command does not end")
+    elif command.code:
+        outcome.kind = "flip, named and then mended"
+        said = [line for line in command.output.splitlines() if "gait: error:" in line]
+        if not any(file.name in line for line in said):
+            outcome.faults.append(f"fails without a sentence about {path}")
+        # What the sentence says: the file goes, with what was made in one go with it.
         file.unlink(missing_ok=True)
         chain.forget(root, [chain.STAGES[maker]])
         command = Command(copy, *chain.TARGETS)
-        command.end(180)
-        detail += f"\n--- again ---\n{command.output[-2500:]}"
+        command.end(_LIMIT_S)
+        outcome.detail += f"\n--- again ---\n{command.output[-_PRINTED:]}"
         if command.code:
-            return ["the same command fails after the file was removed"], detail, "flip"
-    found = chain.content(root)
-    # A damaged file that nothing reads any more stays as it is.
-    unread = {path} if path.endswith((".sha256", "check.csv")) else set()
-    wrong = [
-        each for each in chain.differences(expected, found) if each.split(": ")[1] not in unread
-    ]
-    return wrong, detail, how
+            outcome.faults.append("the same command fails after the file was removed")
+    # What nothing reads again stays as it is.
+    unread = {f"differs: {path}"} if path.endswith((".sha256", "check.csv")) else set()
+    outcome.faults += set(chain.differences(expected, chain.content(root))) - unread
+    return outcome
 
 
 def _maker(path: str) -> int:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from gait.errors import DataError, GaitError
 from gait.files import write_if_changed
-from gait.limits import FILE_BYTES, JSON_BYTES
+from gait.limits import FILE_BYTES, JSON_BYTES, Limit
 
 _CHUNK_BYTES = 1 << 20
 _HEX_DIGITS = 64
@@ -117,8 +117,7 @@ def read_sealed_json(
     """
     try:
         with path.open("rb") as file:
-            JSON_BYTES.check(os.fstat(file.fileno()).st_size, path, "JSON")
-            data = file.read(JSON_BYTES.value)
+            data = _read(file, JSON_BYTES, path, "JSON")
     except OSError as problem:
         raise error(_unreadable(path, problem, remedy)) from None
     end = len(data) - len(_JSON_KEY) - _HEX_DIGITS - len(_JSON_END)
@@ -199,6 +198,13 @@ def sidecar(table: Path) -> Path:
     return table.with_name(f"{table.name}.sha256")
 
 
+def sidecar_line(name: str, data: bytes) -> bytes:
+    """What the `sidecar` of a table holds: a line of `sha256sum`, which marks escaped names."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if escaped != name else ""
+    return os.fsencode(f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n")
+
+
 def write_sealed_table(path: Path, content: str | bytes) -> bool:
     """Write a table as `write_if_changed` does, and its digest beside it; tells whether it wrote.
 
@@ -209,7 +215,7 @@ def write_sealed_table(path: Path, content: str | bytes) -> bool:
         DataError: a file cannot be written.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    line = _sidecar_line(path.name, data)
+    line = sidecar_line(path.name, data)
     beside = sidecar(path)
     if _sidecar_text(beside) != line:
         # What cannot be removed cannot be replaced either, which is said below.
@@ -241,7 +247,7 @@ def check_sidecar(
         GaitError: the digest differs, or cannot be read.
     """
     beside = sidecar(path)
-    line = _sidecar_line(path.name, data)
+    line = sidecar_line(path.name, data)
     try:
         with beside.open("rb") as file:
             stated = file.read(len(line) + 1)
@@ -269,8 +275,7 @@ def read_sealed_table(path: Path, remedy: str, error: type[GaitError] = DataErro
     """
     try:
         with path.open("rb") as file:
-            FILE_BYTES.check(os.fstat(file.fileno()).st_size, path, "a table")
-            data = file.read(FILE_BYTES.value)
+            data = _read(file, FILE_BYTES, path, "a table")
     except OSError as problem:
         raise error(_unreadable(path, problem, remedy)) from None
     check_sidecar(path, data, remedy, error)
@@ -288,11 +293,11 @@ def _digest(file: BinaryIO, end: int) -> str:
     return digest.hexdigest()
 
 
-def _sidecar_line(name: str, data: bytes) -> bytes:
-    """A line as `sha256sum` writes it, which marks names that it had to escape."""
-    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    mark = "\\" if escaped != name else ""
-    return os.fsencode(f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n")
+def _read(file: BinaryIO, limit: Limit, path: Path, what: str) -> bytes:
+    # As many bytes as are asked for are reserved, so the bound itself is not.
+    size = os.fstat(file.fileno()).st_size
+    limit.check(size, path, what)
+    return file.read(size)
 
 
 def _sidecar_text(beside: Path) -> bytes | None:

@@ -11,8 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
 BASE = {
-    *("errors", "files", "limits", "modalities", "processes", "ragged", "seal", "skeleton"),
-    *("tables", "types"),
+    *("arrays", "blocks", "errors", "files", "limits", "modalities", "processes", "ragged"),
+    *("seal", "skeleton", "tables", "types"),
 }
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
@@ -25,6 +25,8 @@ ALLOWED = {
     "limits": {"errors"},
     "seal": {"errors", "files", "limits"},
     "tables": {"errors", "seal"},
+    "arrays": {"errors", "limits"},
+    "blocks": {"arrays", "errors", "seal"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gait.blocks import DIGESTS, write_digests
 from gait.config.experiment import Frames
 from gait.data.dataset import TrainingSet
 from gait.data.inputs import ModelInput
@@ -55,6 +56,7 @@ def fabricate(packed: Path, lengths: np.ndarray, size_px: int, per_subject: int)
             "sha256": [f"{each:064x}" for each in numbers],
         }
     ).to_csv(packed / "index.csv", index=False)
+    write_digests(packed / DIGESTS, {"frames.npy": packed / "frames.npy"})
 
 
 def main() -> None:

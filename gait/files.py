@@ -6,8 +6,9 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -77,21 +78,49 @@ def write_if_changed(path: Path, content: str | bytes) -> bool:
     return True
 
 
-def confined(root: Path, relative: str) -> Path:
-    """The path `relative` below `root`, as catalogues and manifests give it.
+def confined(root: Path, relative: str, table: Path | None = None, folder: str = "") -> Path:
+    """The path `relative` below `root`, as a table gives it; there need not be a file.
+
+    Args:
+        root: the folder that the path may not leave; it may be a link itself.
+        relative: the path, as it stands in the table.
+        table: the table, for the message.
+        folder: the folder of `root` that the path has to begin with, if any. That one may be a
+            link to somewhere else, as whoever laid out `root` has chosen it, and no table.
 
     Raises:
-        DataError: `relative` is absolute, climbs with '..' or leads through a link out of `root`.
+        DataError: `relative` is absolute, climbs with '..', leads through a link out of `root`,
+            or not into `folder`.
     """
-    given = Path(relative)
-    path = root / given
-    inside = given.parts and not given.is_absolute() and ".." not in given.parts
-    if not inside or not path.resolve().is_relative_to(root.resolve()):
+    parts = Path(relative).parts
+    is_inside = bool(parts) and ".." not in parts and parts[0][0] != "/" and "\0" not in relative
+    if folder:
+        is_inside = is_inside and len(parts) > 1 and parts[0] == folder
+    bound = root / folder
+    if not is_inside or not _stays(bound, parts[bool(folder) :]):
         raise DataError(
-            f"{relative!r}: expected a path that stays below {root}; correct that row of the "
-            "table, or make the table again"
+            f"{'' if table is None else f'{table}: '}{relative!r}: expected a path that stays "
+            f"below {bound}; correct that row of the table, or make the table again"
         )
-    return path
+    return root / relative
+
+
+def _stays(bound: Path, parts: Sequence[str]) -> bool:
+    """Whether no link on the way leads out of `bound`. Tables are long: most paths have none."""
+    path = os.fspath(bound)
+    for part in parts:
+        path = f"{path}/{part}"
+        try:
+            is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except (OSError, ValueError):
+            # A name that no file can have, or a folder that cannot be searched.
+            is_link = True
+        if is_link:
+            real = os.path.realpath(Path(bound, *parts))
+            return Path(real).is_relative_to(os.path.realpath(bound))
+    return True
 
 
 @contextmanager

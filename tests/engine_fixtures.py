@@ -16,6 +16,7 @@ import numpy as np
 
 from gait.config.resolved import Resolved
 from gait.config.yaml import write_yaml
+from tests.unit.packed import seal_packed
 
 SUBJECTS = [f"{number:03d}" for number in range(1, 9)]
 CONDITIONS = ["bg-01", "nm-01", "nm-02"]
@@ -69,6 +70,7 @@ def write_store(packed: Path) -> None:
     packed.mkdir(parents=True, exist_ok=True)
     np.save(packed / "frames.npy", np.concatenate(frames))
     (packed / "index.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    seal_packed(packed)
 
 
 def resolved(model: str = "GaitSet", **changes: Any) -> Resolved:

@@ -23,7 +23,7 @@ from gait.config.yaml import read_yaml
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore
 from gait.modalities import packed_name
-from tests.unit.packed import add_clouds
+from tests.unit.packed import add_clouds, seal_packed
 
 CONFIG = Path(__file__).parents[1] / "config"
 NAMES = sorted(path.stem for path in (CONFIG / "models").glob("*.yaml"))
@@ -175,6 +175,7 @@ def write_population(packed: Path, name: str) -> None:
         else:
             np.save(packed / packed_name(modality), frames)
     (packed / "index.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    seal_packed(packed)
 
 
 @cache

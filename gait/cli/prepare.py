@@ -80,13 +80,13 @@ def check(
     """Compare what is there of a dataset with what it should hold."""
     from gait.config.load import load_dataset
     from gait.errors import DataError
-    from gait.files import write_if_changed
     from gait.prepare.check import check
+    from gait.seal import write_sealed_table
 
     definition, _ = load_dataset(Path(), dataset)
     report = check(root or Path("data") / dataset, definition)
     if output is not None:
-        write_if_changed(output, report.table)
+        write_sealed_table(output, report.table)
     print(report)
     if report.errors:
         raise DataError("\n".join(map(str, report.errors)))
@@ -202,16 +202,16 @@ def adopt(
 ) -> None:
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.config.patterns import check_pkl
-    from gait.files import write_if_changed
     from gait.prepare.adopt import manifest_of_tree
     from gait.prepare.manifest import manifest_text
+    from gait.seal import write_sealed_table
 
     try:
         known = check_pkl(_mapping(pkl, "--pkl") if pkl.startswith("{") else pkl)
     except ValueError as error:
         raise ConfigError(f"--pkl {pkl}: {error}") from None
     tree = manifest_of_tree(root, known)
-    write_if_changed(output, manifest_text(tree.rows))
+    write_sealed_table(output, manifest_text(tree.rows))
     for modality, number in sorted(Counter(row.modality for row in tree.rows).items()):
         print(f"{number} sequences of {modality}")
     for kind, number in tree.ignored.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from dataclasses import dataclass
 
@@ -16,6 +14,7 @@ from gait.evaluation.distance import Floats, Indices, Metric, distance_blocks
 from gait.evaluation.protocols import Sequences, absent, described
 from gait.evaluation.ranking import ordered
 from gait.evaluation.rerank import rerank
+from gait.tables import table_text
 
 # The view of sequences that have but one; their condition tells them apart.
 _ONLY_VIEW = "default"
@@ -88,17 +87,15 @@ def submission(
         for rows, distance in distance_blocks(embeddings, probes, gallery, metric):
             ranked[rows] = nearest(distance, depth)
     padding = [""] * (ranks - depth)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(protocol.columns)
-    for video, row in zip(_videos(name, sequences, probes), labels[ranked].tolist(), strict=True):
-        writer.writerow([video, *row, *padding])
+    videos = _videos(name, sequences, probes)
+    rows = zip(videos, labels[ranked].tolist(), strict=True)
+    text = table_text(protocol.columns, ([video, *row, *padding] for video, row in rows))
     note = ""
     if padding:
         note = (
             f"the gallery holds {len(gallery)} sequences, fewer than the {ranks} ranks of a line"
         )
-    return SubmissionScore(text.getvalue().splitlines(), len(probes), len(gallery), note)
+    return SubmissionScore(text.removesuffix("\n").split("\n"), len(probes), len(gallery), note)
 
 
 def nearest(distance: Floats, depth: int) -> Indices:

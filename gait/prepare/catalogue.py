@@ -10,7 +10,6 @@ from pathlib import Path
 
 from gait import registry
 from gait.errors import DataError, GaitError
-from gait.files import write_if_changed
 from gait.prepare.array_names import Pkl, any_name, places_of_arrays
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
@@ -19,6 +18,7 @@ from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
 from gait.prepare.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
+from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey
 
 __all__ = [
@@ -91,14 +91,14 @@ def rearrange(
     """
     catalogue = shard.absolute().parent.with_name("sequences.csv")
     sequences = scan(raw, layouts, obtain, catalogue, beside, pkl)
-    write_if_changed(shard, rows_text(deal(sequences.rows, of)[number - 1]))
+    write_sealed_table(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 
 
 def gather(shards: list[Path], catalogue: Path) -> int:
     """Writes the rows of all shards to one table, sorted by key; tells how many they are."""
     rows = sorted((row for shard in shards for row in read_rows(shard)), key=lambda row: row.key)
-    write_if_changed(catalogue, rows_text(rows))
+    write_sealed_table(catalogue, rows_text(rows))
     return len(rows)
 
 

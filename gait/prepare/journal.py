@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.files import write_if_changed
+from gait.files import confined
 from gait.prepare.manifest import (
     COLUMNS,
     NEEDED,
     ManifestRow,
+    check_key,
     pkl_name,
     read_table,
     row_of,
     table_text,
     texts_of,
 )
+from gait.seal import write_sealed_table
 from gait.types import SequenceKey
 
 
@@ -94,7 +96,7 @@ class Journal:
             for row, pkl_state in zip(entry.rows, entry.pkl_states, strict=True)
         )
         text = table_text((*COLUMNS, "state", "pkl_state"), lines)
-        write_if_changed(self._path(name), text)
+        write_sealed_table(self._path(name), text)
 
     def close(self) -> None:
         """Remove what was made of sequences that are no more, and forget them."""
@@ -117,19 +119,36 @@ class Journal:
 
     def _load(self, name: str) -> dict[SequenceKey, _Entry]:
         # A journal that is missing or unusable costs time, nothing else.
-        entries: dict[SequenceKey, _Entry] = {}
         with suppress(DataError, ValueError):
-            for line in read_table(self._path(name), (*NEEDED, "state", "pkl_state")):
-                row = row_of(line)
-                known = entries.get(row.key, _Entry((), line["state"], ()))
-                entries[row.key] = _Entry(
-                    (*known.rows, row), line["state"], (*known.pkl_states, line["pkl_state"])
-                )
+            return self._read(self._path(name))
+        return {}
+
+    def _read(self, path: Path) -> dict[SequenceKey, _Entry]:
+        entries: dict[SequenceKey, _Entry] = {}
+        for line in read_table(path, (*NEEDED, "state", "pkl_state")):
+            row = row_of(line)
+            _check_own(row, line["pkl_state"], path.stem)
+            known = entries.get(row.key, _Entry((), line["state"], ()))
+            entries[row.key] = _Entry(
+                (*known.rows, row), line["state"], (*known.pkl_states, line["pkl_state"])
+            )
         return entries
+
+
+def _check_own(row: ManifestRow, pkl_state: str, subject: str) -> None:
+    """Refuse a row that its journal cannot have: what it names would be removed one day.
+
+    Raises:
+        ValueError: another subject, another file than the sequence's own, or one in any state.
+    """
+    is_own = row.pkl == pkl_name(row.key, row.modality) and pkl_state
+    if row.key.subject != subject or (row.pkl and not is_own):
+        raise ValueError(f"expected the pkl of a sequence of {subject}, got {row.pkl!r}")
 
 
 def _name(key: SequenceKey, archive: str) -> str:
     """A journal's path without its suffix."""
+    check_key(key)
     if not archive:
         return key.subject
     return f"{hashlib.sha256(archive.encode()).hexdigest()[:16]}/{key.subject}"
@@ -152,7 +171,7 @@ def remove_pkl(root: Path, pkl: str, state: str = "") -> None:
         pkl: path below it.
         state: what `state_of` told of it; one in another state stays. Empty for any.
     """
-    path = root / pkl
+    path = confined(root, pkl, folder="pkl")
     # Taken away first, as another process may replace it at any time.
     taken = path.with_name(f".{path.name}.removed")
     try:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.modalities import LATENT, RGB
 from gait.prepare.journal import Journal, state_of
-from gait.prepare.manifest import ManifestRow, below, pkl_name, read_manifest
+from gait.prepare.manifest import ManifestRow, pkl_name, pkl_path, read_manifest
 from gait.prepare.pkl import read_pkl, write_pkl
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
@@ -175,7 +175,7 @@ def _crops(root: Path) -> dict[SequenceKey, Path]:
             f"snakemake --cores all {manifest}"
         )
     rows = [row for row in read_manifest(manifest) if row.pkl]
-    crops = {row.key: below(root, row.pkl, manifest) for row in rows if row.modality == RGB}
+    crops = {row.key: pkl_path(root, row.pkl, manifest) for row in rows if row.modality == RGB}
     if not crops:
         listed = ", ".join(sorted({row.modality for row in rows}))
         raise DataError(f"{manifest}: expected sequences of {RGB}, colour crops, got {listed}")

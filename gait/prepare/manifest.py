@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from gait import tables
 from gait.errors import DataError, nearest
+from gait.files import confined
 from gait.modalities import MODALITIES, SILHOUETTES
 from gait.types import SequenceKey
 
@@ -27,6 +27,7 @@ COLUMNS = (
 )
 # Manifests of former versions know silhouettes only, and no guesses.
 NEEDED = tuple(column for column in COLUMNS if column not in ("modality", "guessed"))
+AGAIN = "delete it and run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         try:
             rows.append(row_of(line))
         except ValueError as error:
-            raise DataError(f"{path}, line {number}: {error}; delete it and run again") from None
+            raise DataError(f"{path}, line {number}: {error}; {AGAIN}") from None
     return rows
 
 
@@ -75,16 +76,19 @@ def row_of(line: Mapping[str, str]) -> ManifestRow:
     """One row from the texts of its columns.
 
     Raises:
-        ValueError: a number or a list of reasons is malformed, or the modality is unknown.
+        ValueError: a number or a list of reasons is malformed, the modality is unknown, or the key
+            cannot be the names of folders.
     """
     modality = line.get("modality", SILHOUETTES)
     if modality not in MODALITIES:
         raise ValueError(f"expected a modality, got {modality!r}; {nearest(modality, MODALITIES)}")
+    key = SequenceKey(line["subject"], line["condition"], line["view"])
+    check_key(key)
     return ManifestRow(
-        SequenceKey(line["subject"], line["condition"], line["view"]),
+        key,
         line["pkl"],
-        int(line["frames_read"]),
-        int(line["frames_kept"]),
+        _count(line["frames_read"]),
+        _count(line["frames_kept"]),
         parse_drops(line["dropped"]),
         line["fingerprint"],
         line["sha256"],
@@ -120,39 +124,22 @@ def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """The lines of a CSV file as texts by column name.
 
     Raises:
-        DataError: the file is missing, is no UTF-8 text, lacks one of `columns`, or has a line of
-            another length.
+        DataError: the file is missing, is damaged, is no UTF-8 text, lacks one of `columns`, or
+            has a line of another length.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-            header = reader.fieldnames or []
-    except OSError as error:
-        raise DataError(f"{path}: expected a table, but {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a table in UTF-8 ({error})") from None
+    header, lines = tables.read_table(path, AGAIN)
     missing = [column for column in columns if column not in header]
     if missing:
         raise DataError(
             f"{path}: expected the columns {', '.join(columns)}, but {', '.join(missing)} "
-            "is missing; delete it and run again"
+            f"is missing; {AGAIN}"
         )
-    for number, line in enumerate(lines, start=2):
-        if None in line or None in line.values():
-            raise DataError(
-                f"{path}, line {number}: expected {len(header)} columns; delete it and run again"
-            )
-    return lines
+    return [dict(zip(header, line, strict=True)) for line in lines]
 
 
-def table_text(columns: Iterable[str], lines: Iterable[Mapping[str, str]]) -> str:
-    """A CSV table with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+def table_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
+    """A CSV table with a header, from the cells of each line by column."""
+    return tables.table_text(columns, ([line[name] for name in columns] for line in lines))
 
 
 def format_drops(dropped: Mapping[str, int]) -> str:
@@ -171,7 +158,7 @@ def parse_drops(text: str) -> dict[str, int]:
         reason, colon, count = item.rpartition(":")
         if not colon:
             raise ValueError(f"expected 'reason:count', got {item!r}")
-        dropped[reason] = int(count)
+        dropped[reason] = _count(count)
     return dropped
 
 
@@ -181,16 +168,27 @@ def told(dropped: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in ordered)
 
 
-def below(root: Path, relative: str, listed_in: Path) -> Path:
-    """The file that a table names, which must lie below `root`.
+def pkl_path(root: Path, relative: str, table: Path) -> Path:
+    """The pkl file that a table names, below `pkl` of the dataset's folder, which may be a link.
 
     Raises:
         DataError: the name leads elsewhere.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or ".." in parts or relative.startswith("/") or "\\" in relative:
-        raise DataError(f"{listed_in}: expected a path below {root}, got {relative!r}")
-    return root.joinpath(*parts)
+    return confined(root, relative, table, "pkl")
+
+
+def check_key(key: SequenceKey) -> None:
+    """Refuse a key of which a part cannot be the name of a folder.
+
+    Raises:
+        DataError: a part is empty, says '.' or '..', or has a sign that names cannot have.
+    """
+    for part in key:
+        if part in ("", ".", "..") or any(sign in part for sign in "/\\\0"):
+            raise DataError(
+                f"sequence {key}: {part!r} cannot be the name of a folder; rename it in the raw "
+                "data"
+            )
 
 
 def pkl_name(key: SequenceKey, modality: str = SILHOUETTES) -> str:
@@ -199,11 +197,13 @@ def pkl_name(key: SequenceKey, modality: str = SILHOUETTES) -> str:
     Raises:
         DataError: a part of the key cannot be the name of a file.
     """
-    for part in key:
-        if part in ("", ".", "..") or any(sign in part for sign in "/\\\0"):
-            raise DataError(
-                f"sequence {key}: {part!r} cannot be the name of a folder; rename it in the raw "
-                "data"
-            )
+    check_key(key)
     suffix = "" if modality == SILHOUETTES else f"-{modality}"
     return f"pkl/{key.subject}/{key.condition}/{key.view}/{key.view}{suffix}.pkl"
+
+
+def _count(text: str) -> int:
+    # No table has more digits, and nobody means a sign, a blank or another script's.
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise ValueError(f"expected a count, got {text[:40]!r}")
+    return int(text)

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gait.blocks import DIGESTS, write_digests
 from gait.errors import DataError
-from gait.files import atomic_path, write_if_changed
+from gait.files import atomic_path
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.prepare.manifest import (
     ManifestRow,
@@ -20,6 +21,7 @@ from gait.prepare.manifest import (
 )
 from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
 from gait.prepare.rows import read_rows
+from gait.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.types import SequenceKey
 
 INDEX_COLUMNS = ("subject", "condition", "view", "start", "frames", "sha256")
@@ -87,7 +89,8 @@ def pack(
     A modality is in the store for every sequence or for none, with the frames in the same order;
     silhouettes are such a one. Where a dataset has them, they say which sequences are left out.
     Every pkl is checked against its manifest row. `index.csv` is written last, and is absent
-    while an array changes, so a store that was cut short is never taken for a whole one.
+    while an array changes, so a store that was cut short is never taken for a whole one. The
+    digests of the arrays lie beside them, see `gait.blocks`.
 
     Args:
         manifests: the manifests of all shards.
@@ -120,19 +123,27 @@ def pack(
     modalities = _modalities(kept, lead)
     text = manifest_text(each.row for sequence in listed.values() for each in sequence.values())
     index = packed / "index.csv"
-    with atomic_path(index) as new_index, ExitStack() as arrays:
-        new_index.write_text(_index_text(kept, modalities), encoding="utf-8")
+    # What is entered first is put in place last.
+    with ExitStack() as stack:
+        index_text = _index_text(kept, modalities)
+        stack.enter_context(atomic_path(index)).write_text(index_text, encoding="utf-8")
+        new_sidecar = stack.enter_context(atomic_path(sidecar(index)))
+        new_sidecar.write_bytes(sidecar_line(index.name, index_text.encode()))
+        new_digests = stack.enter_context(atomic_path(packed / DIGESTS))
+        arrays: dict[str, Path] = {}
         sizes: dict[str, tuple[int, ...]] = {}
         for modality in modalities:
-            new_array = arrays.enter_context(atomic_path(packed / packed_name(modality)))
+            name, offsets = packed_name(modality), offsets_name(modality)
+            arrays[name] = stack.enter_context(atomic_path(packed / name))
             files = [sequence[modality] for sequence in kept]
             if MODALITIES[modality].is_ragged:
-                new_offsets = arrays.enter_context(atomic_path(packed / offsets_name(modality)))
-                write_ragged(new_array, new_offsets, files, root)
+                arrays[offsets] = stack.enter_context(atomic_path(packed / offsets))
+                write_ragged(arrays[name], arrays[offsets], files, root)
             else:
-                sizes[modality] = write_array(new_array, files, root)
-        write_if_changed(manifest, text)
-        index.unlink(missing_ok=True)
+                sizes[modality] = write_array(arrays[name], files, root)
+        write_digests(new_digests, arrays)
+        write_sealed_table(manifest, text)
+        remove_sealed_table(index)
         for modality in MODALITIES.keys() - set(modalities):
             (packed / packed_name(modality)).unlink(missing_ok=True)
             (packed / offsets_name(modality)).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gait.errors import DataError
 from gait.modalities import MODALITIES
-from gait.prepare.manifest import ManifestRow, below
+from gait.prepare.manifest import ManifestRow, pkl_path
 from gait.prepare.pkl import digest_of, read_pkl
 from gait.ragged import Frames, Ragged
 
@@ -109,7 +109,7 @@ def _frames(files: list[Listed], root: Path) -> Iterator[tuple[Path, Frames]]:
     """The frames of each sequence in our type, checked against its row, and their file."""
     for each in files:
         row = each.row
-        path = below(root, row.pkl, each.manifest)
+        path = pkl_path(root, row.pkl, each.manifest)
         frames = read_pkl(path, row.modality)
         if len(frames) != row.frames_kept or digest_of(frames) != row.sha256:
             raise DataError(

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from gait import ragged
 from gait.errors import DataError
-from gait.files import write_if_changed
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, readers, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
@@ -30,6 +29,7 @@ from gait.prepare.pkl import digest_of, write_pkl
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tasks import Task, tasks_of
+from gait.seal import write_sealed_table
 from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
@@ -149,7 +149,7 @@ def pretreat_shard(
             journal.save(name)
     assert len(done) == len(tasks), f"{shard}: a sequence came twice or not at all"
     journal.close()
-    write_if_changed(output, manifest_text(row for rows in done.values() for row in rows))
+    write_sealed_table(output, manifest_text(row for rows in done.values() for row in rows))
     for row, *_ in done.values():
         summary.add(row.frames_read, row.frames_kept, row.dropped)
         summary.guessed.update(row.guessed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from gait.errors import DataError
 from gait.prepare.archives import SEPARATOR
+from gait.prepare.manifest import check_key
+from gait.tables import read_table, table_text
 from gait.types import CatalogueRow, SequenceKey
 
 COLUMNS = (
@@ -25,40 +25,39 @@ COLUMNS = (
 )
 # Tables of former versions end before the last column, or before the pose.
 _KNOWN_HEADERS = (COLUMNS, COLUMNS[:-1], COLUMNS[:-2])
+_AGAIN = "run gait rearrange again, or delete it and run the workflow again"
 
 
 def read_rows(path: Path) -> list[CatalogueRow]:
     """The rows of a `sequences.csv` or of a shard of it.
 
     Raises:
-        DataError: the file is missing, or does not have the columns of a catalogue.
+        DataError: the file is missing or damaged, or is no catalogue.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            header, *rows = [tuple(row) for row in csv.reader(stream)] or [()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); run gait rearrange again") from error
-    if header not in _KNOWN_HEADERS or any(len(row) != len(header) for row in rows):
+    header, rows = read_table(path, _AGAIN)
+    if tuple(header) not in _KNOWN_HEADERS:
         raise DataError(
-            f"{path}: expected the columns {','.join(COLUMNS)} in every row, got "
-            f"{','.join(header) or 'an empty file'}; run gait rearrange again"
+            f"{path}: expected the columns {','.join(COLUMNS)}, got "
+            f"{','.join(header)[:200] or 'an empty file'}; {_AGAIN}"
         )
-    return [CatalogueRow(SequenceKey(*row[:3]), *row[3:]) for row in rows]
+    found = [CatalogueRow(SequenceKey(*row[:3]), *row[3:]) for row in rows]
+    for row in found:
+        try:
+            check_key(row.key)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+    return found
 
 
 def rows_text(rows: Iterable[CatalogueRow]) -> str:
     """The rows as CSV text with a header."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(
+    return table_text(
+        COLUMNS,
         (
-            *row.key,
-            *(row.kind, row.source, row.background, row.fingerprint, row.pose, row.beside),
-        )
-        for row in rows
+            (*row.key, row.kind, row.source, row.background, row.fingerprint, row.pose, row.beside)
+            for row in rows
+        ),
     )
-    return stream.getvalue()
 
 
 def rows_digest(rows: Iterable[CatalogueRow]) -> str:

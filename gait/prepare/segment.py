@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from gait import registry
 from gait.errors import ConfigError, DataError
-from gait.files import write_if_changed
-from gait.prepare.manifest import below, format_drops, table_text
+from gait.files import confined
+from gait.prepare.manifest import format_drops, table_text
 from gait.prepare.masks import MaskRecord, read_record, save_bits
 from gait.prepare.rows import read_rows
 from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError
+from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey
 
 COLUMNS = (
@@ -105,7 +106,7 @@ def segment_shard(
     for row in sorted(rows, key=lambda row: (row.background, row.key)):
         records[row.key] = _one(row, tool, settings, shard, raw, root, summary)
     lines = (_line(row, records[row.key]) for row in sorted(rows, key=lambda row: row.key))
-    write_if_changed(output, table_text(COLUMNS, lines))
+    write_sealed_table(output, table_text(COLUMNS, lines))
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -127,13 +128,13 @@ def _one(
         )
     state = f"{settings}\0{tool.version}\0{row.fingerprint}"
     fingerprint = hashlib.sha256(state.encode()).hexdigest()[:16]
-    masks = below(root, _mask_name(row.key), shard)
+    masks = confined(root, _mask_name(row.key), shard, "silhouettes")
     record = read_record(masks)
     if record is not None and record.fingerprint == fingerprint:
         summary.unchanged += 1
     else:
-        video = below(raw, row.source, shard)
-        background = below(raw, row.background, shard) if row.background else None
+        video = confined(raw, row.source, shard)
+        background = confined(raw, row.background, shard) if row.background else None
         try:
             record = _segment(tool, video, background, masks, fingerprint)
         except VideoError as error:

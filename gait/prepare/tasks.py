@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait.errors import DataError
+from gait.files import confined
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import readers, skeleton_maps
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import state_of
-from gait.prepare.manifest import below, parse_drops, read_table
+from gait.prepare.manifest import parse_drops, read_table
 from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
@@ -109,11 +110,13 @@ def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard
         frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
     except ValueError as error:
         raise DataError(f"{shard}, sequence {key}: {error}; delete it and run again") from None
-    masks = below(root, line["silhouettes"], shard) if line["silhouettes"] else None
+    masks = None
+    if line["silhouettes"]:
+        masks = confined(root, line["silhouettes"], shard, "silhouettes")
     # The file's own state as well, so that masks replaced by hand count as changed.
     state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
     # Tables of former versions have no such column.
-    pose = below(raw, line["pose"], shard) if line.get("pose") else None
+    pose = confined(raw, line["pose"], shard) if line.get("pose") else None
     if pose:
         state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
     return Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)

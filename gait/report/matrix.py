@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
 from gait.errors import DataError
-from gait.files import atomic_path
 from gait.report.metrics import Metrics, Retrieval, read_metrics
 from gait.report.tables import percent
+from gait.seal import write_sealed_table
+from gait.tables import read_table, sheet_text
 
 _NAMES = ("model", "save_name", "trained_on")
 _NOTE = "note"
+_HEADER_BYTES = 200
+_AGAIN = "make it again with gait matrix"
 # Of each tested dataset and protocol, behind `<dataset>/<protocol>:`.
 _FIGURES = ("rank1_pct", "sd_pct", "seeds")
 
@@ -101,8 +103,9 @@ def tabulate_matrix(metrics: list[Path], output: Path, notes: list[str]) -> None
 def is_matrix(path: Path) -> bool:
     """Whether a table is a matrix, by its first line; not for a file that cannot be read."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline().startswith(",".join(_NAMES))
+        with path.open("rb") as file:
+            begin = file.readline(_HEADER_BYTES).removeprefix(codecs.BOM_UTF8)
+            return begin.startswith(",".join(_NAMES).encode())
     except OSError:
         return False
 
@@ -113,15 +116,18 @@ def read_matrix(path: Path) -> Matrix:
     Raises:
         DataError: the file is missing or is no such table.
     """
-    if not is_matrix(path):
-        raise DataError(f"{path}: expected a table as gait matrix writes it; make it again")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        lines, header = list(reader), reader.fieldnames or []
+    header, lines = read_table(path, _AGAIN)
     first = f":{_FIGURES[0]}"
     columns = [each.removesuffix(first) for each in header if each.endswith(first)]
+    needed = [*_NAMES, *(f"{column}:{each}" for column in columns for each in _FIGURES), _NOTE]
+    missing = [name for name in needed if name not in header]
+    if missing or tuple(header[: len(_NAMES)]) != _NAMES:
+        raise DataError(
+            f"{path}: expected a table as gait matrix writes it, with the columns "
+            f"{', '.join(needed)[:400]}; {_AGAIN}"
+        )
     rows = []
-    for line in lines:
+    for line in (dict(zip(header, each, strict=True)) for each in lines):
         cells = {
             column: MatrixCell(*(line[f"{column}:{each}"] for each in _FIGURES))
             for column in columns
@@ -154,13 +160,10 @@ def _noted(note: str) -> MatrixRow:
 
 
 def _write(matrix: Matrix, output: Path) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     figures = [f"{column}:{each}" for column in matrix.columns for each in _FIGURES]
-    writer.writerow([*_NAMES, *figures, _NOTE])
+    lines = []
     for row in matrix.rows:
         cells = [row.cells.get(column, MatrixCell()) for column in matrix.columns]
         values = [value for each in cells for value in (each.rank1_pct, each.sd_pct, each.seeds)]
-        writer.writerow([row.model, row.save_name, row.trained_on, *values, row.note])
-    with atomic_path(output) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+        lines.append([row.model, row.save_name, row.trained_on, *values, row.note])
+    write_sealed_table(output, sheet_text([*_NAMES, *figures, _NOTE], lines))

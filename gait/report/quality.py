@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,14 +13,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gait.blocks import Blocks, read_digests
 from gait.errors import DataError
-from gait.modalities import SILHOUETTES, packed_name
+from gait.modalities import MODALITIES, SILHOUETTES, packed_name
+from gait.seal import read_sealed_table
 
 # Of shorter sequences it means little how steady they are.
 LEAST_FRAMES = 5
 NO_FRAME = "no frame to begin with"
 
 _BLOCK_FRAMES = 8192
+_AGAIN = "delete it and run the workflow again"
+_PACK_AGAIN = "delete index.csv beside it and run the workflow again"
 _MANIFEST = ("subject", "condition", "view", "pkl", "frames_read", "frames_kept", "dropped")
 # Columns that manifests of former versions lack.
 _ADDED = {"modality": "str", "guessed": "str"}
@@ -107,30 +112,33 @@ def silhouettes(packed: Path) -> NDArray[np.uint8] | None:
     """The silhouettes of a packed store, mapped, uint8 [frames, h, w]; None if it has none.
 
     Raises:
-        DataError: the file is torn.
+        DataError: the file is torn or damaged.
     """
     path = packed / packed_name(SILHOUETTES)
     if not path.is_file():
         return None
-    try:
-        frames: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    blocks = Blocks(path, read_digests(packed, _PACK_AGAIN), _PACK_AGAIN)
+    blocks.check_all()
+    frames, _ = blocks.array()
+    if not MODALITIES[SILHOUETTES].fits(str(frames.dtype), frames.shape):
         raise DataError(
-            f"{path}: is torn or no .npy file ({error}); delete index.csv beside it and run the "
-            "workflow again"
-        ) from None
+            f"{path}: holds {frames.dtype} of shape {list(frames.shape)}, expected "
+            f"{MODALITIES[SILHOUETTES]}; {_PACK_AGAIN}"
+        )
     return frames
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     numbers = ("start", "frames", "frames_read", "frames_kept")
     kinds = {name: "int64" if name in numbers else "str" for name in columns}
+    data = io.BytesIO(read_sealed_table(path, _AGAIN))
     try:
-        table = pd.read_csv(path, dtype=kinds | _ADDED, na_filter=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a table of sequences ({error}); run again") from None
+        table = pd.read_csv(data, dtype=kinds | _ADDED, na_filter=False)
+    except (ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: expected a table of sequences ({reason}); {_AGAIN}") from None
     if missing := [name for name in columns if name not in table]:
-        raise DataError(f"{path}: lacks the columns {', '.join(missing)}; delete it and run again")
+        raise DataError(f"{path}: lacks the columns {', '.join(missing)}; {_AGAIN}")
     return table
 
 

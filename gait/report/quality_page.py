@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,8 @@ from numpy.typing import NDArray
 from gait.files import write_if_changed
 from gait.report.figures import own_style, svg
 from gait.report.quality import LEAST_FRAMES, Line, Quality, measure, silhouettes
+from gait.seal import write_sealed_table
+from gait.tables import sheet_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,8 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         DataError: the manifest or the store cannot be used.
     """
     quality = measure(manifest, packed)
-    write_if_changed(table, _csv(quality.lines))
+    columns = [field.name for field in fields(Line)]
+    write_sealed_table(table, sheet_text(columns, map(astuple, quality.lines)))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -87,14 +88,6 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
 
 def _of(quality: Quality, what: str) -> list[Line]:
     return [line for line in quality.lines if line.what == what]
-
-
-def _csv(lines: list[Line]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Line)])
-    writer.writerows(astuple(line) for line in lines)
-    return text.getvalue()
 
 
 def _figures(quality: Quality) -> list[tuple[str, str]]:

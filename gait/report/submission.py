@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gait.errors import DataError, nearest
-from gait.files import write_if_changed
 from gait.report.metrics import Submission, read_metrics
+from gait.seal import write_sealed_table
 
 
 def write_submission(metrics: Path, protocol: str, output: Path) -> int:
@@ -27,5 +27,5 @@ def write_submission(metrics: Path, protocol: str, output: Path) -> int:
             f"{metrics}: {protocol} is empty, {found.note}; put the probes into the raw folder, "
             "or leave the protocol out of evaluation.protocols of an experiment"
         )
-    write_if_changed(output, "".join(f"{line}\n" for line in found.lines))
+    write_sealed_table(output, "".join(f"{line}\n" for line in found.lines))
     return found.n_probe

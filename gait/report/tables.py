@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from gait.config.dataset import Published
 from gait.errors import DataError
-from gait.files import atomic_path
 from gait.report.metrics import (
     Classification,
     Metrics,
@@ -19,7 +16,10 @@ from gait.report.metrics import (
     Submission,
     Verification,
 )
+from gait.seal import write_sealed_table
+from gait.tables import read_table, sheet_text
 
+_AGAIN = "make it again with gait tabulate or gait combine"
 MEAN = "mean"
 
 
@@ -182,32 +182,24 @@ def read_report(path: Path) -> list[Row]:
     """The rows of a `report.csv`; columns that this version does not know are left out.
 
     Raises:
-        DataError: the file is missing or lacks a column.
+        DataError: the file is missing or damaged, or lacks a column.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            lines, given = list(reader), reader.fieldnames or []
-    except OSError as error:
-        raise DataError(f"{path}: the table cannot be read ({error.strerror})") from None
+    given, lines = read_table(path, _AGAIN)
     names = [field.name for field in fields(Row)]
     if missing := [name for name in names if name not in given]:
         raise DataError(
             f"{path}: expected a table as gait tabulate writes it, the columns "
-            f"{', '.join(missing)} are missing; make it again"
+            f"{', '.join(missing)} are missing; {_AGAIN}"
         )
-    return [Row(**{name: line[name] or "" for name in names}) for line in lines]
+    places = [given.index(name) for name in names]
+    return [Row(*(line[place] for place in places)) for line in lines]
 
 
 def write_table(path: Path, kind: type[Row | ViewRow], rows: Iterable[Row | ViewRow]) -> None:
     """Write rows as CSV, UTF-8, with a header; the same rows give the same bytes."""
     names = [field.name for field in fields(kind)]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([getattr(row, name) for name in names] for row in rows)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+    cells = ([getattr(row, name) for name in names] for row in rows)
+    write_sealed_table(path, sheet_text(names, cells))
 
 
 def percent(value: float | None) -> str:

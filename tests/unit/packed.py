@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.blocks import DIGESTS, write_digests
 from gait.types import SequenceKey
 
 
@@ -26,6 +27,12 @@ def write_packed(
         lines.append(f"{','.join(key)},{start},{length},{start:064x}")
         start += length
     (packed / "index.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    seal_packed(packed)
+
+
+def seal_packed(packed: Path) -> None:
+    """Write the digests of the arrays that are there now."""
+    write_digests(packed / DIGESTS, {path.name: path for path in packed.glob("*.npy")})
 
 
 def add_clouds(packed: Path, clouds: Iterable[NDArray[np.float32]]) -> None:
@@ -33,6 +40,7 @@ def add_clouds(packed: Path, clouds: Iterable[NDArray[np.float32]]) -> None:
     frames = list(clouds)
     np.save(packed / "points.npy", np.concatenate(frames))
     np.save(packed / "points.offsets.npy", np.cumsum([0, *map(len, frames)]))
+    seal_packed(packed)
 
 
 def population(subjects: int, sequences: int, shortest: int = 5) -> dict[SequenceKey, int]:

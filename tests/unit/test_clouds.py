@@ -20,7 +20,7 @@ from gait.data.transforms.random_sample_points import RandomSamplePoints
 from gait.errors import ConfigError
 from gait.ragged import Ragged
 from gait.types import Batch, SequenceKey
-from tests.unit.packed import add_clouds, population, write_packed
+from tests.unit.packed import add_clouds, population, seal_packed, write_packed
 
 INPUTS = [ModelInput("points", [RandomSamplePoints(16), NormalisePoints()]), ModelInput("ratio")]
 PLACES = [ModelInput("points", [RandomSamplePoints(50)])]
@@ -43,6 +43,7 @@ def write_clouds(packed: Path, lengths: dict[SequenceKey, int]) -> PackedStore:
             ratios.append(number)
     add_clouds(packed, clouds)
     np.save(packed / "ratio.npy", np.array(ratios, np.float32))
+    seal_packed(packed)
     return PackedStore(packed)
 
 

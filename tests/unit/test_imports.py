@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "limits", "processes", "modalities", "ragged", "skeleton"}
+BASE = {
+    *("arrays", "blocks", "errors", "files", "limits", "modalities", "processes", "ragged"),
+    *("seal", "skeleton", "tables", "types"),
+}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
@@ -20,6 +23,10 @@ ALLOWED = {
     "processes": set(),
     "files": {"errors", "limits"},
     "limits": {"errors"},
+    "seal": {"errors", "files", "limits"},
+    "tables": {"errors", "seal"},
+    "arrays": {"errors", "limits"},
+    "blocks": {"arrays", "errors", "seal"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

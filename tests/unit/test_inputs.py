@@ -20,7 +20,7 @@ from gait.data.store import PackedStore
 from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_rotate import RandomRotate
 from gait.errors import ConfigError, DataError
-from tests.unit.packed import population, write_packed
+from tests.unit.packed import population, seal_packed, write_packed
 
 SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "skeleton_maps": ("uint8", (2, 64, 64)),
@@ -41,6 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> PackedStore:
     for name, (dtype, shape) in SHAPES.items():
         values = rng.uniform(0, 200, (frames, *shape)).astype(dtype)
         np.save(packed / f"{name}.npy", values)
+    seal_packed(packed)
     return PackedStore(packed)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.journal import Journal, remove_pkl, state_of
-from gait.prepare.manifest import ManifestRow
+from gait.prepare.manifest import COLUMNS, ManifestRow
 from gait.prepare.pkl import write_pkl
 from gait.types import SequenceKey
 
@@ -98,3 +99,65 @@ def test_a_folder_that_another_shard_removes_is_made_again(
     monkeypatch.setattr(Path, "mkdir", racing)
     assert write_if_changed(tmp_path / "a/b/c.txt", "text")
     assert (tmp_path / "a/b/c.txt").read_text() == "text"
+
+
+ROWS = {
+    "climbs": "001,nm,000,silhouettes,../precious,3,3,,,,x,state,{state}",
+    "absolute": "001,nm,000,silhouettes,{outside},3,3,,,,x,state,{state}",
+    "climbs in any state": "001,nm,000,silhouettes,../precious,3,3,,,,x,state,",
+    "absolute in any state": "001,nm,000,silhouettes,{outside},3,3,,,,x,state,",
+    "another sequence's": "001,nm,000,silhouettes,pkl/002/nm/000/000.pkl,3,3,,,,x,state,{other}",
+    "another subject's": "002,nm,000,silhouettes,pkl/002/nm/000/000.pkl,3,3,,,,x,state,{other}",
+    "own, in any state": "001,nm,000,silhouettes,pkl/001/nm/000/000.pkl,3,3,,,,x,state,",
+    "no file of ours": "001,nm,000,silhouettes,manifest.csv,3,3,,,,x,state,",
+    "of no modality": "001,nm,000,nonsense,pkl/001/nm/000/000.pkl,3,3,,,,x,state,",
+    "climbing subject": "..,nm,000,silhouettes,pkl/../nm/000/000.pkl,3,3,,,,x,state,",
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_a_journal_removes_nothing_but_what_it_has_made(tmp_path: Path, row: str) -> None:
+    root = tmp_path / "root"
+    precious = tmp_path / "precious"
+    precious.write_text("not ours")
+    (root / "pkl").mkdir(parents=True)
+    (root / "manifest.csv").write_text("ours")
+    made(root, KEYS[0])
+    made(root, SequenceKey("002", "nm", "000"))
+    there = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    journal = root / "journal/pretreat/001.csv"
+    journal.parent.mkdir(parents=True)
+    text = row.format(
+        outside=precious,
+        state=state_of(precious),
+        other=state_of(root / "pkl/002/nm/000/000.pkl"),
+    )
+    columns = ",".join((*COLUMNS, "state", "pkl_state"))
+    journal.write_text(f"{columns}\n{text}\n", encoding="utf-8")
+    Journal(root, "pretreat", {KEYS[1]: ""}).close()
+    assert sorted(set(there) - set(tmp_path.rglob("*"))) == []
+
+
+def test_a_pkl_behind_a_link_out_of_the_tree_is_not_removed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside/nm/000"
+    outside.mkdir(parents=True)
+    (outside / "000.pkl").write_text("not ours")
+    (root / "pkl").mkdir(parents=True)
+    (root / "pkl/001").symlink_to("../../outside")
+    with pytest.raises(DataError, match="stays below"):
+        remove_pkl(root, PKL)
+    assert (outside / "000.pkl").is_file()
+
+
+def test_a_damaged_journal_is_ignored(tmp_path: Path) -> None:
+    shard(tmp_path, dict.fromkeys(KEYS, ""))
+    path = tmp_path / "journal/pretreat/001.csv"
+    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state")
+    path.write_bytes(path.read_bytes().replace(b",3,3,", b",3,7,"))
+    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state") is None
+
+
+@pytest.mark.parametrize("subject", ["..", "../../precious", "a/b", ""])
+def test_a_journal_lies_in_its_folder(tmp_path: Path, subject: str) -> None:
+    with pytest.raises(DataError, match="cannot be the name of a folder"):
+        Journal(tmp_path, "pretreat", {SequenceKey(subject, "nm", "000"): ""})

@@ -10,11 +10,11 @@ import pytest
 from gait.errors import DataError
 from gait.prepare.manifest import (
     ManifestRow,
-    below,
     format_drops,
     manifest_text,
     parse_drops,
     pkl_name,
+    pkl_path,
     read_manifest,
     told,
 )
@@ -91,15 +91,28 @@ def test_a_damaged_manifest_is_told(tmp_path: Path, text: str, complaint: str) -
 
 
 def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a.csv: expected a table, but No such file"):
+    with pytest.raises(DataError, match=r"a.csv: cannot be read \(No such file"):
         read_manifest(tmp_path / "a.csv")
 
 
-@pytest.mark.parametrize("name", ["", "/etc/passwd", "../a.pkl", "pkl/../../a.pkl", "..\\a.pkl"])
+@pytest.mark.parametrize(
+    "name", ["", "/etc/passwd", "../a.pkl", "pkl/../../a.pkl", "a.pkl", "pkl", "pkl/\0"]
+)
 def test_paths_stay_below_the_root(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="expected a path below"):
-        below(tmp_path, name, tmp_path / "a.csv")
-    assert below(tmp_path, "pkl/a.pkl", tmp_path / "a.csv") == tmp_path / "pkl" / "a.pkl"
+    with pytest.raises(DataError, match=r"a\.csv: .*expected a path that stays below"):
+        pkl_path(tmp_path, name, tmp_path / "a.csv")
+    assert pkl_path(tmp_path, "pkl/a.pkl", tmp_path / "a.csv") == tmp_path / "pkl" / "a.pkl"
+
+
+def test_a_pkl_tree_may_be_a_link_but_lead_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/tree/001").mkdir(parents=True)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/pkl").symlink_to("../elsewhere/tree")
+    (tmp_path / "elsewhere/tree/out").symlink_to("..")
+    table = tmp_path / "a.csv"
+    assert pkl_path(tmp_path / "root", "pkl/001/a.pkl", table).parent.is_dir()
+    with pytest.raises(DataError, match="stays below"):
+        pkl_path(tmp_path / "root", "pkl/out/a.pkl", table)
 
 
 @pytest.mark.parametrize("part", ["", ".", "..", "a/b", "a\\b"])

@@ -15,6 +15,7 @@ from gait.prepare.manifest import ManifestRow, manifest_text
 from gait.report.quality import length_edges, measure
 from gait.report.quality_page import write_quality
 from gait.types import SequenceKey
+from tests.unit.packed import seal_packed
 from tests.unit.test_page import Page
 
 LENGTHS = {
@@ -55,6 +56,7 @@ def data(tmp_path: Path) -> Path:
     (tmp_path / "packed").mkdir()
     np.save(tmp_path / "packed/frames.npy", np.concatenate(frames))
     (tmp_path / "packed/index.csv").write_text("\n".join(index) + "\n", encoding="utf-8")
+    seal_packed(tmp_path / "packed")
     (tmp_path / "manifest.csv").write_text(manifest_text([*rows, pose]), encoding="utf-8")
     return tmp_path
 
@@ -132,6 +134,7 @@ def test_a_dataset_without_silhouettes_has_no_contact_sheet(data: Path) -> None:
 
 def test_a_store_that_does_not_belong_to_its_index(data: Path) -> None:
     np.save(data / "packed/frames.npy", np.zeros((7, 64, 64), np.uint8))
+    seal_packed(data / "packed")
     with pytest.raises(DataError, match=r"lists 158 frames and frames.npy holds 7"):
         written(data)
 

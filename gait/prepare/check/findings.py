@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gait.prepare.manifest import table_text
+from gait.tables import sheet_text
 
 COLUMNS = ("severity", "kind", "count", "example", "fix")
 
@@ -67,20 +67,9 @@ class Report:
 
     @property
     def table(self) -> str:
-        """All findings as CSV."""
-        return table_text(
-            COLUMNS,
-            (
-                {
-                    "severity": each.severity.value,
-                    "kind": each.kind,
-                    "count": str(each.count),
-                    "example": each.example,
-                    "fix": each.fix,
-                }
-                for each in self.findings
-            ),
-        )
+        """All findings as CSV, to be opened by people."""
+        cells = ((getattr(each, name) for name in COLUMNS) for each in self.findings)
+        return sheet_text(COLUMNS, cells)
 
     def __str__(self) -> str:
         others = [each for each in self.findings if each.severity is not Severity.error]

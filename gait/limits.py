@@ -67,3 +67,6 @@ YAML_BYTES = Limit("GAIT_MAX_YAML_BYTES", 2**22, "bytes")
 HEADER_BYTES = Limit("GAIT_MAX_HEADER_BYTES", 2**20, "bytes")
 # What a short text stands for, such as the identifiers of a range.
 LIST_ITEMS = Limit("GAIT_MAX_LIST_ITEMS", 2**20, "items")
+# Opcodes of a pickle: some twenty per array, two per number in lists. What one makes may take 200
+# bytes and some microseconds, and one byte of the file.
+PICKLE_STEPS = Limit("GAIT_MAX_PICKLE_STEPS", 2**20, "opcodes")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gait.modalities import POSE, RGB
 
 _CHANNELS = 3
+# Those of colour frames, and one more.
+_MOST_AXES = 5
 
 
 def as_here(content: object, modality: str) -> object:
@@ -36,12 +40,29 @@ def as_here(content: object, modality: str) -> object:
     return content
 
 
+def numbers_of(content: object) -> NDArray[Any]:
+    """Numbers, or arrays of them, in lists in lists, as an array; an array as it is.
+
+    Raises:
+        ValueError: it is something else, or not as many in each list.
+    """
+    level: list[Any] = [content]
+    for _ in range(_MOST_AXES):
+        if not level or not all(isinstance(each, list | tuple) for each in level):
+            break
+        level = list(chain.from_iterable(level))
+    # Text would become an array with as much room for each as the longest takes.
+    if not all(isinstance(each, bool | int | float | np.number | np.ndarray) for each in level):
+        raise ValueError("expected numbers, or lists of them, got something else")
+    return np.asarray(content)
+
+
 def _is_nested(content: object) -> bool:
     return isinstance(content, list) and bool(content) and isinstance(content[0], list)
 
 
 def _stacked(frames: Any) -> object:
     try:
-        return np.asarray(frames)
+        return numbers_of(frames)
     except ValueError:
         return frames

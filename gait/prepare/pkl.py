@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
 from gait.prepare.foreign import as_here
 from gait.prepare.unpickle import unpickled
@@ -125,6 +126,7 @@ def digest_of(frames: Frames) -> str:
 
 def _content(path: Path, modality: str) -> bytes:
     try:
+        FILE_BYTES.check(path.stat().st_size, path, "a pkl")
         return path.read_bytes()
     except OSError as error:
         raise DataError(

@@ -1,167 +1,213 @@
 """Reads pickles of NumPy arrays from anywhere: nothing in them is executed, nor trusted.
 
-NumPy's own way to rebuild arrays trusts the pickle: a forged one makes it take bytes for objects,
-which is as good as running them. So types are taken by name, and arrays are filled only with what
-fits their type and shape.
+A pickle is a program for a small machine. Python's own machine calls what it is told to, and
+NumPy's way to rebuild arrays trusts the pickle: a forged one makes it take bytes for objects, or
+look at memory that was freed, which is as good as running the file. So neither takes part here.
+The opcodes that arrays are written with are carried out by `gait.prepare.pickle_opcodes`, the
+arrays made by `gait.prepare.pickled_arrays`, and the result is looked at before anybody gets it.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import pickle
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gait.errors import DataError
+from gait.limits import FILE_BYTES
+from gait.prepare.pickle_opcodes import Machine, Table
+from gait.prepare.pickled_arrays import SCALARS, Array, Builder, Objects
 
-# Truth values, whole, real and complex numbers, and Python's own values.
-_SIMPLE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|O8?)", re.ASCII)
+# What a pickle may stand for, as parts of it may come several times: so much of each, and what a
+# pickle of its size may hold anyway.
+_SHARED_VALUES, _SHARED_BYTES = 2**20, 2**26
+# As deep as NumPy's arrays; further down Python itself runs out of stack.
+_DEEPEST = 64
+_TOO_DEEP = f"values more than {_DEEPEST} levels deep"
+_NUMBERS = frozenset({type(None), bool, int, float}) | SCALARS
+_LEAVES = _NUMBERS | {str}
 
 
 def unpickled(data: bytes, source: Path | str) -> object:
-    """What a pickle of NumPy arrays and Python's own values holds.
+    """What a pickle of NumPy arrays and Python's own values holds, of any protocol and Python.
+
+    Memory and time are bounded by the size of the pickle, for whoever uses the result as well: it
+    is finite, at most 64 levels deep, and walking through it from end to end costs no more than
+    walking through a file of that size.
 
     Args:
         data: the pickle.
         source: what to call it in messages.
 
+    Returns:
+        An array of truth values or numbers, in our byte order and in memory of its own; a single
+        number of NumPy; None, bool, int of 64 bits, float, str, bytes; or a list, a tuple, or a
+        dict of these by text or whole numbers. An array of objects is a list, of lists if it has
+        several axes. Text of Python 2 is read as Latin-1.
+
     Raises:
-        DataError: it refers to anything else.
+        DataError: it refers to anything else, or is larger than `gait.limits` has it.
         ValueError: it is cut short, forged or no pickle.
     """
-    try:
-        content: object = _ArrayUnpickler(io.BytesIO(data), source).load()
-    except DataError:
-        raise
-    # Bytes from outside make the unpickler fail in any way; each means that this is no pickle.
-    except Exception as error:
-        raise ValueError(str(error)) from None
-    return np.asarray(content) if isinstance(content, np.ndarray) else content
+    FILE_BYTES.check(len(data), source, "a pickle")
+    values, size = (2 * len(data) + shared for shared in (_SHARED_VALUES, _SHARED_BYTES))
+    made = Machine(data, source, Builder(size)).run()
+    return _Finish(values, size).of(made)
 
 
-class _Type:
-    """A type of number on its way to an array, which NumPy's own would let a pickle alter."""
+class _Done(NamedTuple):
+    """A value as it is given out, and what it is: with everything below it, however often.
 
-    __slots__ = ("dtype",)
+    Attributes:
+        value: the value.
+        values: how many there are, itself among them.
+        size: the bytes of arrays and texts.
+        depth: levels below it, and itself.
+    """
 
-    def __init__(self, code: str, *_: object) -> None:
-        if not isinstance(code, str) or not _SIMPLE.fullmatch(code):
-            raise ValueError(f"an array of {code!r}, expected numbers")
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        order, *inside = state[1:5]
-        if any(each is not None for each in inside) or order not in ("<", ">", "|", "="):
-            raise ValueError("an array of records, expected numbers")
-        self.dtype = self.dtype.newbyteorder(order)
-
-
-class _Array(np.ndarray[Any, Any]):
-    """An array that looks at what a pickle fills it with."""
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        version, given, kind, is_fortran, content = state
-        dtype, shape = _dtype_of(kind), _shape_of(given)
-        size = math.prod(shape)
-        if dtype.hasobject:
-            is_sound = isinstance(content, list) and len(content) == size
-        else:
-            is_sound = isinstance(content, bytes) and len(content) == size * dtype.itemsize
-        if not is_sound:
-            raise ValueError(f"an array of another size than its {shape} {dtype}")
-        super().__setstate__((version, shape, dtype, bool(is_fortran), content))  # type: ignore[arg-type]
+    value: Any
+    values: int
+    size: int
+    depth: int
 
 
-def _dtype_of(kind: object) -> np.dtype[Any]:
-    if not isinstance(kind, _Type):
-        raise ValueError(f"an array of {kind!r}, expected numbers")
-    return kind.dtype
+@dataclass(slots=True)
+class _Finish:
+    """Makes Python's and NumPy's values of what the opcodes made.
+
+    Attributes:
+        values, size: the most that any value may be, see `_Done`.
+        done: what is finished, by the identity of what the opcodes made.
+    """
+
+    values: int
+    size: int
+    done: dict[int, _Done] = field(default_factory=dict)
+
+    def of(self, made: Any) -> Any:
+        """The values; ValueError where they have no end, or one that is too far away."""
+        if type(made) in _LEAVES:
+            return made
+        done = self.done
+        # What the value at the end of the waiting ones is in.
+        above: set[int] = set()
+        waiting = [made]
+        while waiting:
+            node = waiting[-1]
+            place = id(node)
+            if place in done:
+                waiting.pop()
+            elif place in above or not (further := self._unfinished(_inside(node))):
+                above.discard(place)
+                waiting.pop()
+                done[place] = self._one(node, _inside(node))
+            else:
+                above.add(place)
+                if len(above) > _DEEPEST:
+                    raise ValueError(_TOO_DEEP)
+                if not above.isdisjoint(map(id, further)):
+                    raise ValueError("a value inside of itself")
+                waiting += further
+        return done[id(made)].value
+
+    def _unfinished(self, inside: Sequence[Any]) -> list[Any]:
+        """Those of some values that have to be looked into; what is flat is finished here."""
+        further = []
+        for each in inside:
+            kind = type(each)
+            if kind in _LEAVES or id(each) in self.done:
+                continue
+            # By far the most, where there are many.
+            if (kind is list or kind is tuple) and _LEAVES.issuperset(map(type, each)):
+                self.done[id(each)] = _Done(each, 1 + len(each), _length(each), 1)
+            elif kind is Table and not each.entries:
+                self.done[id(each)] = _Done({}, 1, 0, 1)
+            else:
+                further.append(each)
+        return further
+
+    def _one(self, node: Any, inside: Sequence[Any]) -> _Done:
+        """A value of which everything inside is done."""
+        kind = type(node)
+        values, size, depth, own = 1 + len(inside), _length(inside), 0, 1
+        if kind is memoryview:
+            size = node.nbytes
+        elif kind is Array and isinstance(node.content, Objects):
+            own = len(node.content.shape)
+            values += own * len(inside)
+        elif kind is Array and node.content is not None:
+            size = node.content.nbytes
+        elif kind not in (list, tuple, Table):
+            raise ValueError("something that is no value")
+        if not _LEAVES.issuperset(map(type, inside)):
+            known: list[Any] = []
+            for each in inside:
+                if type(each) in _LEAVES:
+                    known.append(each)
+                    continue
+                part = self.done[id(each)]
+                known.append(part.value)
+                values += part.values
+                size += part.size
+                depth = max(depth, part.depth)
+            inside = known
+        if values > self.values or size > self.size:
+            raise ValueError("a few values that come again and again")
+        if depth + own > _DEEPEST:
+            raise ValueError(_TOO_DEEP)
+        return _Done(_whole(node, inside), values, size, depth + own)
 
 
-def _shape_of(shape: object) -> tuple[int, ...]:
-    if not isinstance(shape, tuple) or not all(type(each) is int and each >= 0 for each in shape):
-        raise ValueError(f"an array of shape {shape!r}")
-    return shape
+def _length(values: Sequence[Any]) -> int:
+    """The characters of those that are text."""
+    if _NUMBERS.issuperset(map(type, values)):
+        return 0
+    return sum(len(each) for each in values if type(each) is str)
 
 
-def _empty(*_: object) -> NDArray[Any]:
-    """What every pickled array begins as."""
-    return np.empty(0, np.int8).view(_Array)
+def _inside(node: Any) -> Sequence[Any]:
+    """What a value is made of."""
+    kind = type(node)
+    if kind is list or kind is tuple:
+        return node  # type: ignore[no-any-return]
+    if kind is Table:
+        return node.entries  # type: ignore[no-any-return]
+    if kind is Array and isinstance(node.content, Objects):
+        return node.content.values
+    return ()
 
 
-def _scalar(kind: object, content: object = b"") -> Any:
-    """A single number."""
-    return _from_buffer(content, kind, (1,), "C")[0]
+def _whole(node: Any, inside: Sequence[Any]) -> Any:
+    """A value of these parts."""
+    kind = type(node)
+    if kind is list:
+        return inside
+    if kind is tuple:
+        return tuple(inside)
+    if kind is Table:
+        return dict(zip(map(_key, inside[::2]), inside[1::2], strict=True))
+    if kind is memoryview:
+        return bytes(node)
+    content = node.content
+    return _nested(inside, content.shape) if isinstance(content, Objects) else content
 
 
-def _from_buffer(
-    content: Any, kind: object, given: object, order: str, axes: tuple[int, ...] | None = None
-) -> NDArray[Any]:
-    """An array as pickles since protocol 5 have it; `axes` are how those of `given` are turned."""
-    dtype, shape = _dtype_of(kind), _shape_of(given)
-    size = math.prod(shape)
-    if dtype.hasobject or memoryview(content).nbytes != size * dtype.itemsize:
-        raise ValueError(f"an array of another size than its {shape} {dtype}")
-    numbers = np.frombuffer(bytes(content), dtype).reshape(
-        shape, order="F" if order == "F" else "C"
-    )
-    return numbers if axes is None else numbers.transpose(axes)
+def _key(key: Any) -> str | int:
+    """A key that cannot be costly to look up, as text and numbers of 64 bits cannot."""
+    if isinstance(key, np.integer):
+        return int(key)
+    if type(key) is str or type(key) is int:
+        return key
+    raise ValueError("a key that is neither text nor a whole number")
 
 
-class _Admitted:
-    """Something that a pickle may call, and can do nothing else with."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-    def __setstate__(self, state: object) -> None:
-        raise ValueError("a pickle that alters what rebuilds it")
-
-
-def _uncallable(*_: object) -> None:
-    raise ValueError("an array made in another way than NumPy writes")
-
-
-# Everything that a pickled array refers to, under the module names of NumPy 1 and 2.
-_REBUILD = {
-    ("multiarray", "_reconstruct"): _Admitted(_empty),
-    ("multiarray", "scalar"): _Admitted(_scalar),
-    ("numeric", "_frombuffer"): _Admitted(_from_buffer),
-}
-_ADMITTED = {
-    ("numpy", "ndarray"): _Admitted(_uncallable),
-    ("numpy", "dtype"): _Admitted(_Type),
-    **{
-        (f"numpy.{core}.{module}", name): rebuild
-        for core in ("core", "_core")
-        for (module, name), rebuild in _REBUILD.items()
-    },
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """An unpickler for which NumPy arrays are all there is."""
-
-    def __init__(self, file: io.BytesIO, source: Path | str) -> None:
-        super().__init__(file)
-        self._source = source
-
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        try:
-            return _ADMITTED[module, name]
-        except KeyError:
-            raise DataError(
-                f"{self._source}: expected a pickled NumPy array and nothing else, but the file "
-                f"asks for {module}.{name}, which was not run; do not use this file"
-            ) from None
+def _nested(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """The values of an array of objects, in a list for each axis; the only one, without axes."""
+    if math.prod(shape) != len(values) or (not values and len(shape) > 1):
+        raise ValueError("an array of objects of another number than its shape tells")
+    for axis in shape[:0:-1]:
+        values = [values[start : start + axis] for start in range(0, len(values), axis)]
+    return list(values) if shape else values[0]

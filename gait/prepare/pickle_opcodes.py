@@ -1,0 +1,409 @@
+"""Carries out the opcodes of a pickle that benign writers of arrays use, and no others.
+
+What they make is Python's None, numbers, text and tuples, `list`, `Table` for a dict, `memoryview`
+for bytes, and what `gait.prepare.pickled_arrays` makes. No value is compared, hashed or shown, so
+that none can be costly however it was woven; `gait.prepare.unpickle` looks at them afterwards.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gait.errors import DataError
+from gait.limits import PICKLE_STEPS
+from gait.prepare.pickled_arrays import NAMES, Builder
+
+_HIGHEST_PROTOCOL = 5
+_STOP = ord(".")
+# Digits of a number as text, and bytes of one in binary: all whole numbers of 64 bits.
+_LONGEST_NUMBER, _LONGEST_INT = 40, 9
+_LONGEST_NAME = 256
+_SHOWN = 60
+# What Python 2's own repr writes of bytes.
+_PLAIN = re.compile(rb"(?:[^\\]|\\(?:x[0-9a-fA-F]{2}|[\\'\"abfnrtv0]))*+", re.DOTALL)
+
+
+class Table:
+    """A dict: its keys and values in turn."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: list[Any]) -> None:
+        self.entries = entries
+
+
+class Machine:
+    """A pickle, its stack and its memo.
+
+    Args:
+        data: the pickle.
+        source: what to call it in messages.
+        builder: makes arrays.
+    """
+
+    def __init__(self, data: bytes, source: Path | str, builder: Builder) -> None:
+        self.data = data
+        self.source = source
+        self.builder = builder
+        self.at = 0
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+        self._bytes = memoryview(data)
+
+    def run(self) -> Any:
+        """What the pickle makes, see the module.
+
+        Raises:
+            DataError: it refers to something else than arrays, or has too many opcodes.
+            ValueError: it is cut short, forged or no pickle.
+        """
+        data, size, steps = self.data, len(self.data), 0
+        most = PICKLE_STEPS.value
+        while self.at < size:
+            code = data[self.at]
+            self.at += 1
+            if code == _STOP:
+                return self._result()
+            step = _STEPS[code]
+            if step is None:
+                raise ValueError(f"byte {self.at - 1} is no part of a pickle of arrays")
+            step(self)
+            steps += 1
+            if steps > most:
+                PICKLE_STEPS.check(size, self.source, "a pickle of lists")
+        raise ValueError("it ends too early")
+
+    def _result(self) -> Any:
+        if self.marks or len(self.stack) != 1:
+            raise ValueError("it ends before its values are complete")
+        if self.at != len(self.data):
+            raise ValueError(f"{len(self.data) - self.at} bytes come after its end")
+        return self.stack[0]
+
+    def take(self, size: int) -> bytes:
+        """The next bytes, a few."""
+        self.at += size
+        if self.at > len(self.data):
+            raise ValueError("it ends too early")
+        return self.data[self.at - size : self.at]
+
+    def view(self, length_bytes: int) -> memoryview:
+        """The next bytes after their number, which takes so many bytes itself; not copied."""
+        size = int.from_bytes(self.take(length_bytes), "little")
+        start, self.at = self.at, self.at + size
+        if self.at > len(self.data):
+            raise ValueError("it ends too early")
+        return self._bytes[start : self.at]
+
+    def line(self, longest: int | None = None) -> bytes:
+        """The bytes up to the end of the line, which is read over."""
+        end = self.data.find(b"\n", self.at, None if longest is None else self.at + longest + 1)
+        if end < 0:
+            raise ValueError("a line without an end, or longer than any that is written")
+        start, self.at = self.at, end + 1
+        return self.data[start:end]
+
+    def pop(self) -> Any:
+        """The last value since the last mark."""
+        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
+            raise ValueError("a value that is not there")
+        return self.stack.pop()
+
+    def last(self, kind: type[Any]) -> Any:
+        """The same, left where it is; ValueError where it is of another type."""
+        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
+            raise ValueError("a value that is not there")
+        if type(self.stack[-1]) is not kind:
+            raise ValueError("items for something that has none")
+        return self.stack[-1]
+
+    def since_mark(self) -> list[Any]:
+        """All values since the last mark, which go with it."""
+        if not self.marks:
+            raise ValueError("a mark that is not there")
+        start = self.marks.pop()
+        values = self.stack[start:]
+        del self.stack[start:]
+        return values
+
+
+def _proto(machine: Machine) -> None:
+    if machine.take(1)[0] > _HIGHEST_PROTOCOL:
+        raise ValueError("a protocol that no Python writes")
+
+
+def _frame(machine: Machine) -> None:
+    machine.take(8)
+
+
+def _mark(machine: Machine) -> None:
+    machine.marks.append(len(machine.stack))
+
+
+def _push(value: object) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        machine.stack.append(value)
+
+    return push
+
+
+def _packed(form: str) -> Callable[[Machine], None]:
+    packed = struct.Struct(form)
+    size, unpack = packed.size, packed.unpack_from
+
+    def push(machine: Machine) -> None:
+        # A struct.error where too few bytes are left.
+        machine.stack.append(unpack(machine.data, machine.at)[0])
+        machine.at += size
+
+    return push
+
+
+def _int_line(machine: Machine) -> None:
+    line = machine.line(_LONGEST_NUMBER)
+    # Truth values, which the protocols 0 and 1 do not know.
+    truth = {b"00": False, b"01": True}.get(line)
+    machine.stack.append(_whole(line) if truth is None else truth)
+
+
+def _long_line(machine: Machine) -> None:
+    machine.stack.append(_whole(machine.line(_LONGEST_NUMBER).removesuffix(b"L")))
+
+
+def _whole(line: bytes) -> int:
+    return _small(int(line))
+
+
+def _small(number: int) -> int:
+    if not -(2**63) <= number < 2**64:
+        raise ValueError("a whole number of more than 64 bits")
+    return number
+
+
+def _long(length_bytes: int) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        digits = machine.view(length_bytes)
+        if len(digits) > _LONGEST_INT:
+            raise ValueError("a whole number of more than 64 bits")
+        machine.stack.append(_small(int.from_bytes(digits, "little", signed=True)))
+
+    return push
+
+
+def _float_line(machine: Machine) -> None:
+    machine.stack.append(float(machine.line(_LONGEST_NUMBER)))
+
+
+def _string_line(machine: Machine) -> None:
+    line = machine.line().rstrip(b"\r")
+    quoted = line[1:-1]
+    if (
+        len(line) < 2
+        or line[0] != line[-1]
+        or line[0] not in b"'\""
+        or not _PLAIN.fullmatch(quoted)
+    ):
+        raise ValueError("a text that Python 2 does not write")
+    machine.stack.append(codecs.escape_decode(quoted)[0].decode("latin-1"))
+
+
+def _string(length_bytes: int) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        machine.stack.append(str(machine.view(length_bytes), "latin-1"))
+
+    return push
+
+
+def _unicode_line(machine: Machine) -> None:
+    machine.stack.append(str(machine.line(), "raw-unicode-escape"))
+
+
+def _unicode(length_bytes: int) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        machine.stack.append(str(machine.view(length_bytes), "utf-8", "surrogatepass"))
+
+    return push
+
+
+def _binary(length_bytes: int) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        machine.stack.append(machine.view(length_bytes))
+
+    return push
+
+
+def _empty_list(machine: Machine) -> None:
+    machine.stack.append([])
+
+
+def _list(machine: Machine) -> None:
+    machine.stack.append(machine.since_mark())
+
+
+def _append(machine: Machine) -> None:
+    value = machine.pop()
+    machine.last(list).append(value)
+
+
+def _appends(machine: Machine) -> None:
+    values = machine.since_mark()
+    machine.last(list).extend(values)
+
+
+def _tuple(machine: Machine) -> None:
+    machine.stack.append(tuple(machine.since_mark()))
+
+
+def _tuple_of(size: int) -> Callable[[Machine], None]:
+    def push(machine: Machine) -> None:
+        values = [machine.pop() for _ in range(size)]
+        machine.stack.append(tuple(reversed(values)))
+
+    return push
+
+
+def _empty_dict(machine: Machine) -> None:
+    machine.stack.append(Table([]))
+
+
+def _dict(machine: Machine) -> None:
+    machine.stack.append(Table(_in_pairs(machine.since_mark())))
+
+
+def _set_item(machine: Machine) -> None:
+    value, key = machine.pop(), machine.pop()
+    machine.last(Table).entries.extend((key, value))
+
+
+def _set_items(machine: Machine) -> None:
+    entries = _in_pairs(machine.since_mark())
+    machine.last(Table).entries.extend(entries)
+
+
+def _in_pairs(entries: list[Any]) -> list[Any]:
+    if len(entries) % 2:
+        raise ValueError("a key without a value")
+    return entries
+
+
+def _put(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
+    def remember(machine: Machine) -> None:
+        if len(machine.stack) <= (machine.marks[-1] if machine.marks else 0):
+            raise ValueError("a value that is not there")
+        machine.memo[place(machine)] = machine.stack[-1]
+
+    return remember
+
+
+def _get(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
+    def recall(machine: Machine) -> None:
+        try:
+            machine.stack.append(machine.memo[place(machine)])
+        except KeyError:
+            raise ValueError("it refers to a value that is not there") from None
+
+    return recall
+
+
+def _place_line(machine: Machine) -> int:
+    return _whole(machine.line(_LONGEST_NUMBER))
+
+
+def _place(length_bytes: int) -> Callable[[Machine], int]:
+    return lambda machine: int.from_bytes(machine.take(length_bytes), "little")
+
+
+def _global_lines(machine: Machine) -> None:
+    _global(machine, *(str(machine.line(_LONGEST_NAME), "utf-8") for _ in range(2)))
+
+
+def _global_on_stack(machine: Machine) -> None:
+    name, module = machine.pop(), machine.pop()
+    _global(machine, module, name)
+
+
+def _global(machine: Machine, module: object, name: object) -> None:
+    if type(module) is not str or type(name) is not str:
+        raise ValueError("a name that is no text")
+    meant = NAMES.get((module, name))
+    if meant is None:
+        asked = ".".join(ascii(each[:_SHOWN])[1:-1] for each in (module, name))
+        raise DataError(
+            f"{machine.source}: expected a pickled NumPy array and nothing else, but the file "
+            f"asks for {asked}, which was not run; if you trust whoever wrote it, let them "
+            "write it anew as arrays of numbers, otherwise do not use this file"
+        )
+    machine.stack.append(meant)
+
+
+def _reduce(machine: Machine) -> None:
+    arguments, name = machine.pop(), machine.pop()
+    machine.stack.append(machine.builder.call(name, arguments))
+
+
+def _build(machine: Machine) -> None:
+    state = machine.pop()
+    target = machine.pop()
+    machine.builder.fill(target, state)
+    machine.stack.append(target)
+
+
+_ALLOWED: dict[bytes, Callable[[Machine], None]] = {
+    b"\x80": _proto,
+    b"\x95": _frame,
+    b"(": _mark,
+    b"N": _push(None),
+    b"\x88": _push(True),
+    b"\x89": _push(False),
+    b"I": _int_line,
+    b"L": _long_line,
+    b"J": _packed("<i"),
+    b"K": _packed("<B"),
+    b"M": _packed("<H"),
+    b"\x8a": _long(1),
+    b"\x8b": _long(4),
+    b"F": _float_line,
+    b"G": _packed(">d"),
+    b"S": _string_line,
+    b"T": _string(4),
+    b"U": _string(1),
+    b"V": _unicode_line,
+    b"\x8c": _unicode(1),
+    b"X": _unicode(4),
+    b"\x8d": _unicode(8),
+    b"C": _binary(1),
+    b"B": _binary(4),
+    b"\x8e": _binary(8),
+    b"\x96": _binary(8),
+    b"]": _empty_list,
+    b"l": _list,
+    b"a": _append,
+    b"e": _appends,
+    b")": _push(()),
+    b"t": _tuple,
+    b"\x85": _tuple_of(1),
+    b"\x86": _tuple_of(2),
+    b"\x87": _tuple_of(3),
+    b"}": _empty_dict,
+    b"d": _dict,
+    b"s": _set_item,
+    b"u": _set_items,
+    b"p": _put(_place_line),
+    b"q": _put(_place(1)),
+    b"r": _put(_place(4)),
+    b"\x94": _put(lambda machine: len(machine.memo)),
+    b"g": _get(_place_line),
+    b"h": _get(_place(1)),
+    b"j": _get(_place(4)),
+    b"c": _global_lines,
+    b"\x93": _global_on_stack,
+    b"R": _reduce,
+    b"b": _build,
+}
+_STEPS = [_ALLOWED.get(bytes([code])) for code in range(256)]

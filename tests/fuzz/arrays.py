@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 from random import Random
 
 import numpy as np
@@ -80,6 +81,12 @@ def _with(text: str, before: str, after: str, new: str) -> str:
     head, found, rest = text.partition(before)
     _, ended, tail = rest.partition(after)
     return head + found + new + ended + tail if ended else text
+
+
+def npz_stored(**arrays: object) -> bytes:
+    """A sound .npz file that is not compressed."""
+    files = {f"{name}.npy": npy_of(np.asarray(each)) for name, each in arrays.items()}
+    return zip_of(files, zipfile.ZIP_STORED)
 
 
 mutate_npz = zip_mutator(mutate_npy)

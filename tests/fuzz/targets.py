@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import targets_raw
+from tests.fuzz import targets_numbers, targets_raw, targets_tables
 
-TARGETS = [*targets_raw.TARGETS]
+TARGETS = [*targets_raw.TARGETS, *targets_tables.TARGETS, *targets_numbers.TARGETS]
 
 
 def preload() -> None:

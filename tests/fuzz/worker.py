@@ -204,9 +204,9 @@ def _laid(target: Target, place: Path) -> None:
             shutil.rmtree(each)
         else:
             each.unlink()
-    (place / target.file).parent.mkdir(parents=True, exist_ok=True)
     if target.lay is not None:
         target.lay(place)
+    (place / target.file).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _tried(target: Target, case: int, path: Path, guard: Guard) -> Verdict:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tests.fuzz import targets_numbers, targets_raw, targets_tables
+from tests.fuzz import targets_numbers, targets_raw, targets_stages, targets_tables
 
-TARGETS = [*targets_raw.TARGETS, *targets_tables.TARGETS, *targets_numbers.TARGETS]
+TARGETS = [
+    *targets_raw.TARGETS,
+    *targets_tables.TARGETS,
+    *targets_numbers.TARGETS,
+    *targets_stages.TARGETS,
+]
 
 
 def preload() -> None:

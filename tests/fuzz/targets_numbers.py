@@ -53,7 +53,8 @@ def _written(write: Callable[[Path], object]) -> list[bytes]:
         return [path.read_bytes()]
 
 
-def _mask_files() -> list[bytes]:
+def mask_files() -> list[bytes]:
+    """A file of masks."""
     masks = material.silhouettes()
     numbers = np.arange(len(masks), dtype=np.int32)
     return _written(
@@ -90,7 +91,8 @@ def _network() -> nn.Module:
 
 
 @cache
-def _model_files() -> tuple[bytes, ...]:
+def model_files() -> tuple[bytes, ...]:
+    """The weights of a small model, as we write them and as torch does."""
     provenance = {"version": "0.1.0", "classes": ["a"] * 5, "sizes": _SIZES, "iterations": 4}
     written = _written(lambda path: write_model(path, _network(), _resolved(), provenance))
     data = torch.load(_as_file(written[0]), weights_only=True)
@@ -233,7 +235,7 @@ def _segmented(path: Path) -> object:
 
 _ARRAYS = [
     Target(
-        "masks-npz", ("prepare.masks",), _mask_files, mutate_npz, _masks, file="000.npz", share=3
+        "masks-npz", ("prepare.masks",), mask_files, mutate_npz, _masks, file="000.npz", share=3
     ),
     Target(
         "pose-npz",
@@ -295,7 +297,7 @@ _WEIGHTS = [
     Target(
         "model-pt",
         ("engine.files", "engine.weights"),
-        lambda: list(_model_files()),
+        lambda: list(model_files()),
         mutate_torch,
         _model,
         file="model.pt",
@@ -304,7 +306,7 @@ _WEIGHTS = [
     Target(
         "start-pt",
         ("engine.files", "engine.weights"),
-        lambda: list(_model_files()),
+        lambda: list(model_files()),
         mutate_torch,
         _start,
         file="weights.pt",

@@ -116,7 +116,8 @@ def manifest_rows() -> list[ManifestRow]:
     return rows
 
 
-def _journal_text() -> bytes:
+def journal_text() -> bytes:
+    """What a journal of `manifest_rows` says."""
     head, *lines = manifest_text(manifest_rows()).splitlines()
     state = "1000 bytes 1700000000000000000 ns"
     return "\n".join(
@@ -419,7 +420,7 @@ _TABLES = [
     Target(
         "journal-csv",
         ("prepare.journal", "prepare.manifest"),
-        lambda: [_journal_text()],
+        lambda: [journal_text()],
         mutate_table,
         _journal,
         file="journal/pretreat/001.csv",

@@ -11,7 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
 BASE = {"types", "errors", "files", "limits", "processes", "seal", "modalities", "ragged"} | {
-    "skeleton"
+    "formats",
+    "skeleton",
 }
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
@@ -23,6 +24,7 @@ ALLOWED = {
     "files": {"errors", "limits"},
     "limits": {"errors"},
     "seal": {"errors", "files", "limits"},
+    "formats": {"errors", "limits", "seal"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

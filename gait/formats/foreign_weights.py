@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gait.errors import CheckpointError, DataError
 from gait.formats.fit import shown, some
-from gait.formats.pickled import Opaque, StoredTensor
+from gait.formats.records import Opaque, StoredTensor
 from gait.formats.torch_file import TorchFile, opened
 from gait.limits import WEIGHTS_INDEX_BYTES
 from gait.seal import check_zip_seal

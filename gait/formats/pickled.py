@@ -8,62 +8,14 @@ memory go with the length of the pickle.
 
 from __future__ import annotations
 
-import math
 import struct
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-_MAX_AXES = 32
-_MAX_ARGUMENTS = 8
-_NAME_LENGTH = 60
+from gait.formats.records import Global, Opaque, Storage, called, kind_of, set_items
+
 _STORAGE_ID_FIELDS = (5, 6)
-
-
-@dataclass(frozen=True, slots=True)
-class Global:
-    """A name that the pickle refers to, such as a function; never looked up."""
-
-    module: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """An object that is no plain data; `kind` says of which type it claims to be."""
-
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Values that lie elsewhere in the file.
-
-    Attributes:
-        key: their name there.
-        dtype: name of their type, such as 'FloatStorage'.
-        numel: how many there are, by the pickle's account.
-    """
-
-    key: str
-    dtype: str
-    numel: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """A tensor as the pickle describes it; lengths, steps and offset count elements.
-
-    Attributes:
-        dtype: the type of its values; that of the storage where it is empty.
-    """
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +159,13 @@ def _tuple(machine: _Machine, length: int) -> tuple[Any, ...]:
 
 def _dict(machine: _Machine) -> dict[Any, Any]:
     made: dict[Any, Any] = {}
-    _set_items(made, machine.marked())
+    set_items(made, machine.marked())
     return made
 
 
 def _frozenset(machine: _Machine) -> Opaque:
     machine.marked()
     return Opaque("frozenset")
-
-
-def _set_items(target: object, items: list[Any]) -> None:
-    """Give a mapping keys and values in turn; others are opaque, and stay so."""
-    if len(items) % 2:
-        raise IndexError
-    if isinstance(target, dict):
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            # The hash of a tuple can take for ever, and no key of weights is one.
-            if key is None or isinstance(key, (str, int, float)):
-                target[key] = value
-    elif not isinstance(target, Opaque):
-        raise IndexError
 
 
 def _extend(target: object, items: list[Any]) -> None:
@@ -248,12 +187,12 @@ def _appends(machine: _Machine) -> None:
 
 def _set_item(machine: _Machine) -> None:
     value, key = machine.stack.pop(), machine.stack.pop()
-    _set_items(machine.stack[-1], [key, value])
+    set_items(machine.stack[-1], [key, value])
 
 
 def _set_all(machine: _Machine) -> None:
     items = machine.marked()
-    _set_items(machine.stack[-1], items)
+    set_items(machine.stack[-1], items)
 
 
 def _put(machine: _Machine, index: int) -> None:
@@ -271,7 +210,7 @@ def _new(machine: _Machine, values: int) -> Opaque:
     """An object of a class with `values` arguments of its constructor."""
     for _ in range(values):
         machine.stack.pop()
-    return Opaque(_kind(machine.stack.pop()))
+    return Opaque(kind_of(machine.stack.pop()))
 
 
 def _build(machine: _Machine) -> None:
@@ -299,85 +238,7 @@ def _stop(machine: _Machine) -> None:
 
 def _reduce(machine: _Machine) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
-    machine.stack.append(_called(machine, function, arguments))
-
-
-def _called(machine: _Machine, function: object, arguments: object) -> object:
-    """What a call stands for: a tensor, a mapping, or an opaque object."""
-    if not isinstance(arguments, tuple):
-        raise IndexError
-    if len(arguments) > _MAX_ARGUMENTS:
-        return Opaque(_kind(function))
-    match function:
-        case Global("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2"):
-            # What follows are flags, such as of being conjugated, that change the values.
-            return Opaque("a tensor with flags") if any(arguments[6:]) else _tensor(arguments)
-        case Global("torch._utils", "_rebuild_tensor_v3"):
-            dtype = arguments[6]
-            if not isinstance(dtype, Global) or any(arguments[7:]):
-                return Opaque("a tensor with flags")
-            return _tensor(arguments, dtype.name)
-        case Global("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"):
-            return arguments[0]
-        case Global("torch._tensor", "_rebuild_from_type_v2"):
-            inner = arguments[0]
-            if inner == function:
-                return Opaque(_kind(inner))
-            return _called(machine, inner, arguments[2])
-        case Global("torch", "Size"):
-            return arguments[0]
-        case Global("collections", "OrderedDict"):
-            made: dict[Any, Any] = {}
-            pairs = arguments[0] if arguments else []
-            if not isinstance(pairs, (list, tuple)):
-                return Opaque("collections.OrderedDict")
-            machine.copying(len(pairs))
-            _set_items(made, [each for pair in pairs for each in _pair(pair)])
-            return made
-        case Global("collections", "defaultdict"):
-            return {}
-        case Global("collections", "Counter"):
-            # The milestones of a scheduler.
-            given = arguments[0] if arguments else {}
-            if isinstance(given, dict):
-                machine.copying(len(given))
-                if all(type(each) is int for each in given.values()):
-                    return Counter(given)
-            return Opaque("collections.Counter")
-        case _:
-            return Opaque(_kind(function))
-
-
-def _pair(given: object) -> tuple[Any, Any]:
-    if not (isinstance(given, (list, tuple)) and len(given) == 2):
-        raise IndexError
-    return given[0], given[1]
-
-
-def _tensor(arguments: tuple[Any, ...], dtype: str = "") -> StoredTensor | Opaque:
-    storage, offset, size, stride = arguments[:4] if len(arguments) > 3 else (None,) * 4
-    if isinstance(storage, Opaque):
-        return storage
-    if not (
-        isinstance(storage, Storage) and isinstance(size, tuple) and isinstance(stride, tuple)
-    ):
-        raise IndexError
-    if len(size) != len(stride) or len(size) > _MAX_AXES:
-        raise ValueError(f"it has a tensor of {len(size)} axes and {len(stride)} strides")
-    if not all(type(each) is int and 0 <= each < 1 << 62 for each in (offset, *size, *stride)):
-        raise ValueError("it has a tensor whose shape, strides or offset are no numbers from 0 on")
-    count = math.prod(size)
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if count and (last >= storage.numel or count > storage.numel):
-        raise ValueError(f"it has a tensor of {list(size)} with {storage.numel:,} values stored")
-    return StoredTensor(storage, offset, size, stride, dtype)
-
-
-def _kind(given: object) -> str:
-    if isinstance(given, Global):
-        # Cut short: the same long name again and again would be a bomb.
-        return f"{given.module[:_NAME_LENGTH]}.{given.name[:_NAME_LENGTH]}"
-    return type(given).__name__
+    machine.stack.append(called(function, arguments, machine.copying))
 
 
 _OPERATIONS.update(

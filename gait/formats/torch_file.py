@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from gait.errors import CheckpointError, GaitError
-from gait.formats.pickled import Opaque, Pickle, Storage, StoredTensor, read_pickle
+from gait.formats.pickled import Pickle, read_pickle
+from gait.formats.records import Opaque, Storage, StoredTensor
 from gait.limits import LIST_ITEMS, WEIGHTS_INDEX_BYTES
 
 _ZIP = b"PK\x03\x04"

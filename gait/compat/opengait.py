@@ -18,10 +18,12 @@ from gait.compat.losses import loss_of, loss_sections
 from gait.config.experiment import ParameterGroup
 from gait.config.yaml import read_yaml, write_yaml
 from gait.engine.batch_norm import prepare
-from gait.engine.files import load_torch, save_torch
+from gait.engine.files import save_torch
 from gait.engine.groups import freeze
 from gait.engine.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
+from gait.formats.fit import misfits
+from gait.formats.foreign_weights import read_weights, unwrapped
 from gait.layers.sequences import joined_sequences
 from gait.types import ModelOutput
 
@@ -55,31 +57,21 @@ def load_state_dict(model: nn.Module, state: Mapping[str, Any]) -> None:
 
     Args:
         model: a model of ours.
-        state: tensors by their names there, bare or as a checkpoint's 'model' entry.
+        state: tensors by their names there, bare or in a training state.
 
     Raises:
-        CheckpointError: all names that are missing, unexpected or of another shape; the model is
-            then unchanged.
+        CheckpointError: the first of the names that are missing or unexpected, and of tensors
+            that are of another shape or kind of number, or not finite; the model is then
+            unchanged.
     """
-    if isinstance(state.get("model"), Mapping):
-        state = state["model"]
+    state = {name: each for name, each in unwrapped(state).items() if isinstance(each, Tensor)}
     own = model.state_dict()
     converter = by_model(type(model).__name__)
     state = converter.regroup(
         {name: each for name, each in state.items() if not converter.is_aside(name)}
     )
     names = converter.foreign_names(own)
-    shapes = [
-        f"{name} {list(state[name].shape)} instead of {list(own[ours].shape)}"
-        for name, ours in names.items()
-        if name in state and state[name].shape != own[ours].shape
-    ]
-    found = (
-        ("missing", [name for name in names if name not in state]),
-        ("unexpected", [name for name in state if name not in names]),
-        ("of another shape", shapes),
-    )
-    problems = [f"{what}: {', '.join(which)}" for what, which in found if which]
+    problems = misfits({name: own[ours] for name, ours in names.items()}, state)
     if problems:
         raise CheckpointError(
             f"the weights do not fit {type(model).__name__}: {'; '.join(problems)}; give the "
@@ -226,7 +218,7 @@ def import_checkpoint(source: Path, config: Path, target: Path) -> None:
     cfg = read_yaml(config)[0]
     conversion = convert(cfg)
     _warn(conversion)
-    state = load_torch(source)
+    state = read_weights(source)
     model = build_model(cfg.get("model_cfg", {}), conversion.dataset)
     try:
         load_state_dict(model, state)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import signal
-from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing import active_children, forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
+from typing import Any
 
 import cv2
+import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
 
 from gait.data.dataset import JointTrainingSet, TestSet, TrainingSet
 from gait.processes import follow_parent
-from gait.types import Batch
+from gait.types import Batch, SequenceKey
+
+# Where batches lie that processes share.
+SHARED_MEMORY = "/dev/shm"
 
 
 def training_loader(
@@ -40,7 +46,7 @@ def _loader(
     dataset: TrainingSet | JointTrainingSet | TestSet, items: range, workers: int, pin: bool
 ) -> DataLoader[Batch]:
     return DataLoader(
-        dataset,
+        _Sending(dataset) if workers else dataset,
         sampler=items,
         batch_size=None,
         num_workers=workers,
@@ -51,6 +57,61 @@ def _loader(
         # Starting a loader draws a number; from here it leaves torch's own generator untouched.
         generator=torch.Generator().manual_seed(0),
     )
+
+
+class _Sending(Dataset[Any]):
+    """A dataset in a worker process: its batches in memory that the processes share.
+
+    Where that is full, which in a container of 64 MB it soon is, a batch goes through the pipe
+    instead. Left to torch, it would be lost without a word, and the reader wait for ever.
+    """
+
+    def __init__(self, dataset: TrainingSet | JointTrainingSet | TestSet) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, item: int) -> Batch | _ByPipe:
+        batch = self._dataset[item]
+        tensors = [*batch.inputs, batch.labels, batch.categories]
+        try:
+            for each in tensors:
+                if each is not None:
+                    each.share_memory_()  # type: ignore[no-untyped-call]
+        except (RuntimeError, OSError):
+            return _ByPipe(batch)
+        return batch
+
+
+class _ByPipe:
+    """A batch that leaves a process as arrays, and is a batch again where it arrives."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        batch = self._batch
+        arrays = [each.numpy() for each in (*batch.inputs, batch.labels)]
+        categories = None if batch.categories is None else batch.categories.numpy()
+        return _from_pipe, (arrays, categories, batch.keys, batch.lengths)
+
+
+def _from_pipe(
+    arrays: list[NDArray[np.generic]],
+    categories: NDArray[np.generic] | None,
+    keys: list[SequenceKey],
+    lengths: list[int] | None,
+) -> Batch:
+    *inputs, labels = map(torch.from_numpy, arrays)
+    categorised = None if categories is None else torch.from_numpy(categories)
+    return Batch(inputs, labels, keys, lengths, categorised)
+
+
+def end_workers() -> None:
+    """End all processes that load data, also those that hang; for one that is about to leave."""
+    for each in active_children():
+        each.kill()
 
 
 def _forkserver() -> BaseContext:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from gait.config.resolved import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError
+from gait.formats.fit import shown, some
 
 _FOLDER_DIGITS = 12
+_HEAD = {"iteration": int, "fingerprint": str, "version": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,13 @@ class Checkpoints:
         for path in self.folder.glob(".*.partial*"):
             path.unlink(missing_ok=True)
 
-    def newest(self, last: int) -> tuple[dict[str, Any] | None, list[str]]:
+    def newest(
+        self, last: int, parts: Mapping[str, type] | None = None
+    ) -> tuple[dict[str, Any] | None, list[str]]:
         """The newest whole checkpoint up to iteration `last`, and what was found beside it.
+
+        Args:
+            parts: what a whole state has, and of which type.
 
         Returns:
             The state, or None where there is none, and sentences to print.
@@ -85,13 +93,16 @@ class Checkpoints:
             if iteration > last:
                 continue
             try:
-                state = load_torch(path)
+                state = load_torch(path, "an older one is used, if there is one")
             except CheckpointError as error:
                 said.append(f"skipped: {error}")
                 continue
+            if problem := _incomplete(state, iteration, parts or {}):
+                said.append(f"skipped: {path}: {problem}")
+                continue
             self._check(state, path)
             if state["version"] != __version__:
-                said.append(f"{path}: was written by version {state['version']}")
+                said.append(f"{path}: was written by version {shown(state['version'])}")
             return state, said
         return None, said
 
@@ -101,14 +112,11 @@ class Checkpoints:
         return sorted(((int(path.stem), path) for path in files), reverse=True)
 
     def _check(self, state: dict[str, Any], path: Path) -> None:
-        kind, fingerprint = state.get("format"), state.get("fingerprint")
-        if kind != CHECKPOINT_FORMAT:
-            raise CheckpointError(
-                f"{path}: expected a checkpoint ({CHECKPOINT_FORMAT}), got {kind!r}; remove it"
-            )
+        fingerprint = state["fingerprint"]
         if fingerprint != self._fingerprint:
             raise CheckpointError(
-                f"{path}: belongs to another experiment or other data (fingerprint {fingerprint}, "
+                f"{path}: belongs to another experiment or other data (fingerprint "
+                f"{shown(fingerprint)}, "
                 f"expected {self._fingerprint}); remove it, or change the experiment's name"
             )
 
@@ -124,6 +132,19 @@ class Checkpoints:
         return [
             f"{self.folder.parent}: left alone, as they belong to other settings or data: {names}"
         ]
+
+
+def _incomplete(state: dict[str, Any], iteration: int, parts: Mapping[str, type]) -> str:
+    """What a checkpoint lacks, whoever wrote it; nothing where it is whole."""
+    kind = state.get("format")
+    if kind != CHECKPOINT_FORMAT:
+        return f"expected a checkpoint ({CHECKPOINT_FORMAT}), got {shown(kind)}"
+    wanted = {**_HEAD, **parts}
+    if missing := [name for name, kind in wanted.items() if not isinstance(state.get(name), kind)]:
+        return f"lacks {some(missing)}, or has something else there"
+    if state["iteration"] != iteration:
+        return f"is of iteration {state['iteration']}, but has the name of {iteration}"
+    return ""
 
 
 def fingerprint(resolved: Resolved, packed: Path) -> Fingerprint:

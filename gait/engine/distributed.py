@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,9 +33,21 @@ PREEMPTED = 75
 # The longest that a process may wait for the others: a step, a checkpoint, an evaluation.
 _TIMEOUT = timedelta(minutes=10)
 _PR_SET_PDEATHSIG = 1
+_STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+Taken = TypeVar("Taken")
 # Within this time torchrun has noticed a dead process and ends the others.
 _PATIENCE_S = 20
-_PEER_LOST = ("closed by peer", "reset by peer", "broken pipe", "timed out waiting", "nccl")
+_PEER_LOST = (
+    "closed by peer",
+    "closed by remote peer",
+    "reset by peer",
+    "broken pipe",
+    "timed out waiting",
+    # Of NCCL; whatever else it reports is this process's own failure.
+    "remote process exited",
+    "ncclremoteerror",
+    "communicator was aborted",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +130,50 @@ class World:
 
 
 class StopRequest:
-    """Remembers a SIGTERM or SIGUSR1, so that a run can stop where its state is whole."""
+    """Remembers a request to stop, so that a run can stop where its state is whole.
+
+    SIGTERM and SIGUSR1 come from schedulers, SIGINT from Ctrl-C. A second Ctrl-C is that of
+    somebody who will not wait; under torchrun, one press already sends two.
+    """
 
     def __init__(self) -> None:
         self.received = False
         self._number = signal.SIGTERM
+        self._waiting = False
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
+        again = self.received and self._number == signal.SIGINT == signum
         self.received = True
         self._number = signal.Signals(signum)
+        if again and not under_torchrun():
+            raise KeyboardInterrupt
+        if self._waiting:
+            self._waiting = False
+            raise _StoppedWaiting
+
+    def wait_for(self, take: Callable[[], Taken]) -> Taken | None:
+        """What `take` gives, or None as soon as a stop is requested while it waits."""
+        try:
+            self._waiting = True
+            if self.received:
+                return None
+            taken = take()
+            # Here, and not in `finally` alone, where a signal would find nobody to catch it.
+            self._waiting = False
+            return taken
+        except _StoppedWaiting:
+            return None
+        finally:
+            self._waiting = False
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Take both signals for as long as the block lasts.
+        """Take the signals for as long as the block lasts.
 
         Where the block ends because another process has gone, saving together is past: a signal
         that was received then does what it does elsewhere.
         """
-        before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1)}
+        before = {each: signal.getsignal(each) for each in _STOPPING}
         for each in before:
             signal.signal(each, self._receive)
         lost = False
@@ -148,6 +187,10 @@ class StopRequest:
                 signal.signal(each, handler)
             if lost and self.received:
                 signal.raise_signal(self._number)
+
+
+class _StoppedWaiting(BaseException):
+    """Leads out of a wait for data; no error, and not to be caught as one."""
 
 
 @contextmanager
@@ -165,7 +208,7 @@ def session() -> Iterator[World]:
     device = torch.device("cuda", local_rank) if use_cuda else torch.device("cpu")
     inner = dist.is_initialized()
     if not inner:
-        if "TORCHELASTIC_RUN_ID" in os.environ:
+        if under_torchrun():
             die_with_parent()
         if use_cuda:
             torch.cuda.set_device(device)
@@ -182,6 +225,11 @@ def session() -> Iterator[World]:
         raise
     # After any other exception the group stays: taking it down could wait for a dead peer.
     _part(inner)
+
+
+def under_torchrun() -> bool:
+    """Whether torchrun, or `gait.engine.launch`, has started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def _join(size: int, use_cuda: bool) -> None:
@@ -214,7 +262,7 @@ def guarded(work: Callable[[], None]) -> None:
     except SystemExit as leaving:
         code = int(leaving.code or 0)
     except KeyboardInterrupt:
-        print("gait: interrupted; the newest checkpoint is kept", file=sys.stderr)
+        print("gait: interrupted", file=sys.stderr)
         code = 128 + signal.SIGINT
     # Whatever it is has to reach torchrun's report.
     except Exception as error:
@@ -268,6 +316,11 @@ def explained(error: BaseException) -> str | None:
             f"a process that loads data was killed ({_first_line(error)}), mostly for lack of "
             "memory; give the job more (mem_mb in config/config.yaml) or fewer loader_workers"
         )
+    if "nccl" in text.lower() and isinstance(error, RuntimeError) and not is_lost_peer(error):
+        return (
+            f"NCCL, by which the processes talk, has failed ({_nccl_lines(text)}); look at the "
+            "GPUs with nvidia-smi, or run again with NCCL_DEBUG=WARN for its own account"
+        )
     if is_lost_peer(error):
         return "another process of this run has ended, and so does this one; see its message"
     return None
@@ -295,6 +348,8 @@ def is_lost_peer(error: BaseException) -> bool:
     """Whether `error` only says that another process has gone."""
     if not isinstance(error, (RuntimeError, dist.DistError)):
         return False
+    if isinstance(error, (GaitError, torch.OutOfMemoryError)):
+        return False
     text = str(error).lower()
     return any(sign in text for sign in _PEER_LOST)
 
@@ -307,6 +362,13 @@ def _integer(name: str, default: int) -> int:
         raise TrainingError(
             f"the environment variable {name} is {value!r}, expected a number as torchrun sets it"
         ) from None
+
+
+def _nccl_lines(text: str) -> str:
+    """What NCCL says, without the place in torch's source."""
+    lines = [each.strip() for each in text.splitlines() if each.strip()]
+    said = [each for each in lines if "last error" not in each.lower() and ".cpp:" not in each]
+    return "; ".join((said or lines)[:2])
 
 
 def _first_line(error: BaseException) -> str:

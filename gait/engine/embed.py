@@ -22,6 +22,7 @@ from gait.engine.distributed import World, session
 from gait.engine.host import HostCopy
 from gait.engine.repeatable import repeatable
 from gait.engine.step import autocast, build_model, on_device
+from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
 from gait.files import atomic_path
@@ -150,7 +151,7 @@ def _embed_share(
         done += len(values)
 
     with torch.inference_mode():
-        for batch in test_loader(test, workers, pin=world.device.type == "cuda"):
+        for batch in in_time(test_loader(test, workers, pin=world.device.type == "cuda")):
             with autocast(precision, world.device):
                 output = model(on_device(batch, test.inputs, world.device), batch.lengths)
             following = HostCopy(output.embeddings.float())

@@ -8,44 +8,60 @@ from typing import Any
 
 import torch
 
-from gait.errors import CheckpointError
+from gait.errors import CheckpointError, DataError
 from gait.files import atomic_path
+from gait.formats.fit import shown
+from gait.formats.foreign_weights import refuse_other_files
+from gait.formats.torch_file import opened
+from gait.seal import check_zip_seal, seal_zip
+
+REMEDY = "make it again, or take a copy of it"
 
 
 def save_torch(data: dict[str, Any], path: Path) -> None:
-    """Write `data` as `torch.load(weights_only=True)` reads it; equal data give equal bytes.
+    """Write `data` with its digest; `torch.load` reads it too. Equal data give equal bytes.
 
     Raises:
         DataError: it cannot be written, for instance on a full disk; what was at `path` stays.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        try:
-            # An open file: torch would write the name of a path into the bytes.
-            torch.save(data, file)
-        except RuntimeError as error:
-            # torch reports a failed write as an error of its own.
-            cause = error.__context__
-            raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
-        file.flush()
-        os.fsync(file.fileno())
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            try:
+                # An open file: torch would write the name of a path into the bytes.
+                torch.save(data, file)
+            except RuntimeError as error:
+                # torch reports a failed write as an error of its own.
+                cause = error.__context__
+                raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
+        seal_zip(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
 
 
-def load_torch(path: Path) -> dict[str, Any]:
-    """What `save_torch` wrote, on the CPU.
+def load_torch(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
+    """What `save_torch` wrote, on the CPU, once it has been compared with its digest.
+
+    Args:
+        remedy: how to make the file again, for messages.
 
     Raises:
-        CheckpointError: missing, torn, no mapping, or holding more than tensors and plain values.
+        CheckpointError: missing, damaged, of a version that wrote no digest, no mapping, or
+            holding more than tensors and plain values.
     """
+    refuse_other_files(path)
+    check_zip_seal(path, remedy, CheckpointError)
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: expected a weights file here, found none") from None
-    # A damaged archive fails in any of torch's layers, each with its own kind of error.
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{path}: is damaged or no file of weights ({reason}); remove it"
-        ) from error
+        # A digest that is right does not mean that we wrote it.
+        with opened(path) as file:
+            data = file.plain(file.content)
+    except CheckpointError:
+        raise
+    except DataError as error:
+        raise CheckpointError(str(error)) from None
+    except ValueError as error:
+        raise CheckpointError(f"{path}: cannot be used ({shown(error, 300)}); {remedy}") from None
     if not isinstance(data, dict):
-        raise CheckpointError(f"{path}: expected a mapping of weights, got {type(data).__name__}")
+        raise CheckpointError(
+            f"{path}: expected a mapping of weights, got {type(data).__name__}; {remedy}"
+        )
     return data

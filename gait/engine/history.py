@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,21 @@ import torch
 from torch import Tensor
 
 from gait.engine.distributed import World
+from gait.errors import DataError
 from gait.files import atomic_path
+from gait.limits import HEADER_BYTES
+from gait.seal import read_line, sealed_line
 
 
 class History:
     """Writes `history.jsonl` and `summary/`; used by one process.
 
     A line is either {"run": {...}} at each start of the program, or what was measured up to
-    "iteration". When a run goes on from an earlier iteration, the lines after that are cut off.
+    "iteration"; each carries its checksum. When a run goes on from an earlier iteration, the lines
+    after that are cut off.
+
+    Attributes:
+        said: sentences to print about what was found.
     """
 
     def __init__(
@@ -27,14 +33,24 @@ class History:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         path = folder / "history.jsonl"
-        kept = [each for each in _lines(path) if each["iteration"] <= iteration]
+        found, damaged = _lines(path)
+        kept = [each for each in found if each["iteration"] <= iteration]
         if iteration == 0 or not _belongs(kept, fingerprint):
             kept = []
+        self.said: list[str] = []
+        if damaged:
+            are = "line is" if damaged == 1 else "lines are"
+            self.said.append(
+                f"{path}: {damaged} {are} damaged or cut short and left out; the curve lacks what "
+                "stood there, the training does not"
+            )
         start = {"iteration": iteration, "run": {"fingerprint": fingerprint, **run}}
         with atomic_path(path) as temporary:
-            temporary.write_text("".join(json.dumps(each) + "\n" for each in [*kept, start]))
+            temporary.write_text("".join(sealed_line(each) for each in [*kept, start]))
         self._file = path.open("a", encoding="utf-8")
-        self._summary = SummaryWriter(str(folder / "summary"), purge_step=iteration)
+        # TensorBoard forgets from this step on; the point of `iteration` itself stays.
+        purged = iteration + 1 if kept else 0
+        self._summary = SummaryWriter(str(folder / "summary"), purge_step=purged)
 
     def close(self) -> None:
         """Write out what is buffered."""
@@ -43,7 +59,7 @@ class History:
 
     def add(self, iteration: int, values: dict[str, Any]) -> None:
         """Append what was measured up to `iteration`: numbers, and numbers by name."""
-        self._file.write(json.dumps({"iteration": iteration, **values}) + "\n")
+        self._file.write(sealed_line({"iteration": iteration, **values}))
         self._file.flush()
         for group, value in values.items():
             scalars = value.items() if isinstance(value, dict) else [("", value)]
@@ -104,8 +120,11 @@ class Window:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """What was measured, one mapping a line, without the lines about starts of the program."""
-    return [each for each in _lines(path) if "run" not in each]
+    """What was measured, one mapping a line, without the lines about starts of the program.
+
+    Lines that are damaged are left out.
+    """
+    return [each for each in _lines(path)[0] if "run" not in each]
 
 
 def duration(seconds: float) -> str:
@@ -115,14 +134,34 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    # What follows the last line break was being written when the process ended.
-    return [json.loads(each) for each in lines[:-1]]
+def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines of a history, and how many there are that are not."""
+    lines: list[dict[str, Any]] = []
+    damaged = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(HEADER_BYTES.value):
+                try:
+                    lines.append(_line(line))
+                except ValueError:
+                    damaged += 1
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); remove it") from error
+    return lines, damaged
+
+
+def _line(line: bytes) -> dict[str, Any]:
+    if not line.endswith(b"\n"):
+        raise ValueError("it was being written when the process ended")
+    read = read_line(line.decode("utf-8"))
+    run = read.get("run", {})
+    if type(read.get("iteration")) is not int or not isinstance(run, dict):
+        raise ValueError("expected an iteration")
+    return read
 
 
 def _belongs(lines: list[dict[str, Any]], fingerprint: str) -> bool:
-    starts = [each["run"]["fingerprint"] for each in lines if "run" in each]
+    starts = [each["run"].get("fingerprint") for each in lines if "run" in each]
     return bool(starts) and starts[-1] == fingerprint

@@ -1,8 +1,8 @@
 """`python -m gait.engine.launch`: torchrun, with the cause of a failure as its last words.
 
-Takes torchrun's arguments. What differs: SIGUSR1 is passed on as SIGTERM is; the exit code is
-`distributed.PREEMPTED` when the processes were told to stop; and the traceback of the launcher
-gives way to the sentence of the first process that failed.
+Takes torchrun's arguments. What differs: SIGUSR1 is passed on as SIGTERM and SIGINT are; the exit
+code is `distributed.PREEMPTED` when the processes were told to stop; and the traceback of the
+launcher gives way to the sentence of the first process that failed.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> int:
             return PREEMPTED
         print(f"gait: error: {_cause(rank, failure)}", file=sys.stderr, flush=True)
         return 1
-    except SignalException as error:
-        return 128 + signal.SIGINT if error.sigval == signal.SIGINT else PREEMPTED
+    except SignalException:
+        return PREEMPTED
     return 0
 
 
@@ -50,11 +50,14 @@ def _cause(rank: int, failure: ProcessFailure) -> str:
         return (
             f"process {rank} was killed (signal 9), mostly because the machine's or the job's "
             "memory did not suffice; give the job more (mem_mb in config/config.yaml), then run "
-            "again: it goes on from the newest checkpoint"
+            "again: training goes on from its newest checkpoint, where it has one"
         )
     if failure.exitcode < 0:
         name = signal.Signals(-failure.exitcode).name
-        return f"process {rank} was ended by {name}; run again to go on from the newest checkpoint"
+        return (
+            f"process {rank} was ended by {name}; run again: training goes on from its newest "
+            "checkpoint, where it has one"
+        )
     return f"process {rank} ended with the exit code {failure.exitcode}; its output is above"
 
 

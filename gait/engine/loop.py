@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections import deque
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +20,7 @@ from gait.config.protocol import WATCHED
 from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
-from gait.data.loader import training_loader
+from gait.data.loader import end_workers, training_loader
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.checkpoint import Checkpoints, Fingerprint
@@ -31,24 +29,18 @@ from gait.engine.groups import parameter_groups
 from gait.engine.history import History, Window, duration
 from gait.engine.host import HostCopy
 from gait.engine.moving_average import Follower
+from gait.engine.not_finite import Step, not_finite
 from gait.engine.repeatable import seed_iteration
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import figures
+from gait.engine.waiting import in_time
 from gait.engine.weights import load_strictly, plain_state, start
-from gait.errors import TrainingError
-from gait.types import Batch, SequenceKey
+from gait.errors import CheckpointError, TrainingError
+from gait.formats.fit import shown
+from gait.types import Batch
 
-_KEYS_IN_MESSAGE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A step that was taken and whose values may still be on their way to the host."""
-
-    iteration: int
-    values: HostCopy
-    keys: list[SequenceKey]
-    lr: float
+# What a checkpoint holds of a run.
+_PARTS = dict.fromkeys(("model", "losses", "optimizer", "scheduler", "scaler", "window"), dict)
 
 
 class Loop:
@@ -110,9 +102,11 @@ class Loop:
         fp16 = settings.precision == "fp16"
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=fp16)
         self._window = Window()
-        self._arriving: deque[_Step] = deque()
+        self._arriving: deque[Step] = deque()
         self._iteration = 0
         self._saved = 0
+        # Of the newest checkpoint; a warm start has an iteration and none.
+        self._kept: int | None = None
         self._lr = 0.0
 
     def run(self) -> None:
@@ -130,11 +124,15 @@ class Loop:
         on_gpu = world.device.type == "cuda"
         loader = training_loader(self._training, self._iteration, total, self._workers, on_gpu)
         with self._history() if world.is_first else nullcontext() as history:
+            for sentence in history.said if history is not None else []:
+                world.say(sentence)
+            batches = in_time(loader)
             began = perf_counter()
-            for batch in loader:
+            while self._iteration < total:
+                batch = self._stop.wait_for(lambda: next(batches))
                 waited_s = perf_counter() - began
-                if world.any(self._stop.received):
-                    self._leave()
+                if world.any(self._stop.received) or batch is None:
+                    raise self._leaving()
                 self._train(forward, batch)
                 log = self._due(logging.log_every)
                 save = self._due(logging.checkpoint_every)
@@ -162,7 +160,7 @@ class Loop:
         world = self._world
         if world.is_first:
             self._checkpoints.tidy()
-        state, said = self._checkpoints.newest(self._settings.iterations)
+        state, said = self._checkpoints.newest(self._settings.iterations, _PARTS)
         if state is not None:
             self._restore(state)
             said.append(f"going on after iteration {self._iteration}")
@@ -191,14 +189,22 @@ class Loop:
         )
 
     def _restore(self, state: dict[str, Any]) -> None:
-        load_strictly(self._network, state["model"], self._checkpoints.folder)
-        load_strictly(self._step.losses, state["losses"], self._checkpoints.folder)
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._scheduler.load_state_dict(state["scheduler"])
-        self._scaler.load_state_dict(state["scaler"])
-        self._iteration = self._saved = state["iteration"]
-        if self._world.is_first:
-            self._window.load_state_dict(state["window"])
+        file = self._checkpoints.folder / f"{state['iteration']}.pt"
+        load_strictly(self._network, state["model"], file)
+        load_strictly(self._step.losses, state["losses"], file)
+        try:
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._scheduler.load_state_dict(state["scheduler"])
+            self._scaler.load_state_dict(state["scaler"])
+            if self._world.is_first:
+                self._window.load_state_dict(state["window"])
+        # Each of torch's classes complains of what it misses in its own way.
+        except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{file}: its training state does not fit the experiment ({shown(error, 300)}); "
+                "remove it, and training goes on from the one before, or anew"
+            ) from error
+        self._iteration = self._saved = self._kept = state["iteration"]
 
     def _save(self) -> None:
         if self._iteration == self._saved:
@@ -223,16 +229,23 @@ class Loop:
             "window": self._window.state_dict(),
         }
         self._checkpoints.save(self._iteration, state)
+        self._kept = self._iteration
 
-    def _leave(self) -> None:
-        """Save, wait until that is done, and end with the code that says so."""
+    def _leaving(self) -> SystemExit:
+        """Save and wait until that is done; what to raise then, with the code that says so."""
         self._settle(0)
+        new = self._iteration != self._saved
         self._save()
         self._world.barrier()
-        self._world.say(
-            f"told to stop: saved after iteration {self._iteration}; the same command goes on"
-        )
-        raise SystemExit(PREEMPTED)
+        if new:
+            said = f"saved after iteration {self._iteration}; the same command goes on"
+        elif self._kept is not None:
+            said = f"the checkpoint of iteration {self._kept} is kept; the same command goes on"
+        else:
+            said = "nothing was trained yet, and there is no checkpoint; the same command begins"
+        self._world.say(f"told to stop: {said}")
+        end_workers()
+        return SystemExit(PREEMPTED)
 
     # One iteration.
 
@@ -275,7 +288,7 @@ class Loop:
             if self._follower is not None:
                 self._follower.follow(self._iteration)
         self._iteration += 1
-        self._arriving.append(_Step(self._iteration, HostCopy(values), batch.keys, lr))
+        self._arriving.append(Step(self._iteration, HostCopy(values), batch.keys, lr))
 
     def _settle(self, late: int) -> None:
         """Take in the values of all but the newest `late` steps, and stop on a bad one."""
@@ -285,32 +298,10 @@ class Loop:
             losses = values[: len(self._settings.losses)].tolist()
             for name, value in zip(self._step.terms, losses, strict=False):
                 if not math.isfinite(value):
-                    raise self._not_finite(step, name, value)
+                    folder, rank = self._checkpoints.folder, self._world.rank
+                    raise not_finite(folder, rank, step, name, value, self._kept)
             self._window.add(values)
             self._lr = step.lr
-
-    def _not_finite(self, step: _Step, name: str, value: float) -> TrainingError:
-        file = self._checkpoints.folder / f"not-finite-{step.iteration}-{self._world.rank}.json"
-        keys = [str(each) for each in step.keys]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        record = {
-            "iteration": step.iteration,
-            "loss": name,
-            "value": str(value),
-            "lr": step.lr,
-            "sequences": keys,
-        }
-        file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        some = ", ".join(keys[:_KEYS_IN_MESSAGE])
-        more = f" and {len(keys) - _KEYS_IN_MESSAGE} more" if len(keys) > _KEYS_IN_MESSAGE else ""
-        kept = f"the checkpoint of iteration {self._saved} is kept" if self._saved else ""
-        return TrainingError(
-            f"iteration {step.iteration}: the loss {name} is {value} at learning rate "
-            f"{step.lr:g} with the sequences {some}{more} (all in {file}); "
-            + (f"{kept}; " if kept else "")
-            + "look at these sequences, lower optimizer.lr, set gradient_clip, or set precision: "
-            "bf16 where it is fp16"
-        )
 
     # What is reported.
 

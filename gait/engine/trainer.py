@@ -15,6 +15,7 @@ from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
+from gait.engine.alone import alone_in
 from gait.engine.checkpoint import fingerprint, other_store
 from gait.engine.distributed import StopRequest, World, session
 from gait.engine.groups import freeze
@@ -35,8 +36,9 @@ def train(
 ) -> None:
     """Train an experiment and write its weights; goes on from the newest checkpoint there is.
 
-    To be called in each process that torchrun starts, or in a single one. SIGTERM or SIGUSR1 ends
-    it after the current iteration with a checkpoint and the exit code `distributed.PREEMPTED`.
+    To be called in each process that torchrun starts, or in a single one. SIGTERM, SIGUSR1 or
+    SIGINT ends it after the current iteration with a checkpoint and the exit code
+    `distributed.PREEMPTED`.
     An experiment of no iterations or of given weights, or a model without parameters, is only
     written.
 
@@ -51,7 +53,7 @@ def train(
         ConfigError: the experiment cannot be run on this data.
         DataError: a store cannot be read, or has no training subject.
         CheckpointError: a checkpoint, or the weights to start from, do not fit.
-        TrainingError: training had to stop on purpose.
+        TrainingError: training had to stop on purpose, or another run is at work in `output`.
     """
     experiment = resolved.experiment
     with session() as world, repeatable(), StopRequest().listening() as stop:
@@ -77,9 +79,10 @@ def train(
             network = batch_norm.prepare(network, experiment.batch_norm, world.size, world.device)
             training = _training_set(experiment, sources, inputs, world)
             store = sources[0].store
-            Loop(
-                resolved, store, training, inputs, network, mark, output, world, stop, workers
-            ).run()
+            with alone_in(output, world):
+                Loop(
+                    resolved, store, training, inputs, network, mark, output, world, stop, workers
+                ).run()
         else:
             for sentence in start(network, experiment)[1]:
                 world.say(sentence)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gait.errors import CheckpointError, MissingExtraError
+from gait.formats.fit import misfits, shown
+from gait.formats.foreign_weights import read_weights
 
 Tensors = dict[str, Tensor]
 
@@ -71,18 +73,32 @@ class DINOv2(nn.Module):
         if self.weights is None:
             return
         path = Path(self.weights)
-        try:
-            if path.is_file():
-                read = torch.load(path, map_location="cpu", weights_only=True)
-                state = from_original(read)
-            else:
-                state = _transformers().Dinov2Model.from_pretrained(self.weights).state_dict()
-            self.vit.load_state_dict(state)
-        except (OSError, RuntimeError, ValueError) as error:
+        state = from_original(read_weights(path)) if path.is_file() else self._of_library()
+        problems = misfits(self.vit.state_dict(), state)
+        if problems:
             raise CheckpointError(
-                f"model.weights: {self.weights} cannot be loaded: {error}; give a folder, a name "
-                "of the Hugging Face hub or a file of DINOv2 of the size that the model has"
+                f"model.weights: {self.weights} does not fit: {'; '.join(problems)}; give a "
+                "folder, a name of the Hugging Face hub or a file of DINOv2 of the size that the "
+                "model has"
+            )
+        self.vit.load_state_dict(state)
+
+    def _of_library(self) -> Tensors:
+        """The tensors that the library finds under the name of the weights."""
+        try:
+            model, found = _transformers().Dinov2Model.from_pretrained(
+                self.weights, output_loading_info=True
+            )
+        # A damaged folder fails in any of the library's layers, each with its own kind of error.
+        except Exception as error:
+            raise CheckpointError(
+                f"model.weights: {self.weights} cannot be loaded ({shown(error, 300)}); give a "
+                "folder, a name of the Hugging Face hub or a file of DINOv2"
             ) from error
+        # What is missing there, the library draws at random.
+        absent = {*found["missing_keys"]} - {"embeddings.mask_token"}
+        state: Tensors = model.state_dict()
+        return {name: value for name, value in state.items() if name not in absent}
 
     @torch.no_grad()
     def forward(self, images: Tensor, after: Collection[int]) -> tuple[list[Tensor], Tensor]:
@@ -134,7 +150,8 @@ def from_original(state: Mapping[str, Tensor]) -> Tensors:
         for original, ours in _NAMES:
             name = name.replace(original, ours)
         if ".qkv." in name:
-            for which, part in zip("qkv", value.chunk(3), strict=True):
+            # Of another number of rows, it fits no model and is said not to.
+            for which, part in zip("qkv", value.chunk(3) if value.ndim else [], strict=False):
                 tensors[name.replace(".attn.qkv.", f".attention.{which}_proj.")] = part
         else:
             tensors[name] = value

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from gait.errors import CheckpointError
+from gait.formats.fit import misfits
+from gait.formats.foreign_weights import read_weights
 
 
 class MaskBranch(nn.Module):
@@ -46,24 +47,22 @@ class MaskBranch(nn.Module):
         Raises:
             CheckpointError: the file cannot be read, or holds no such branch.
         """
-        try:
-            read = torch.load(path, map_location="cpu", weights_only=True)
-            state = read.get("model", read)
-            prefix = "mask_branch."
-            if any(name.startswith(prefix) for name in state):
-                state = {
-                    name.removeprefix(prefix): each
-                    for name, each in state.items()
-                    if name.startswith(prefix)
-                }
-            else:
-                state = {_ours(name): each for name, each in state.items() if "bn_t" not in name}
-            self.load_state_dict(state)
-        except (OSError, RuntimeError, AttributeError) as error:
+        state = read_weights(path)
+        prefix = "mask_branch."
+        if any(name.startswith(prefix) for name in state):
+            state = {
+                name.removeprefix(prefix): each
+                for name, each in state.items()
+                if name.startswith(prefix)
+            }
+        else:
+            state = {_ours(name): each for name, each in state.items() if "bn_t" not in name}
+        if problems := misfits(self.state_dict(), state):
             raise CheckpointError(
-                f"model.mask_weights: {path} holds no mask branch: {error}; give the model.pt of "
-                "a BigGait, or the published file of a branch"
-            ) from error
+                f"model.mask_weights: {path} holds no mask branch: {'; '.join(problems)}; give "
+                "the model.pt of a BigGait, or the published file of a branch"
+            )
+        self.load_state_dict(state)
 
 
 def _ours(name: str) -> str:

@@ -11,8 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
 BASE = {
-    *("arrays", "blocks", "errors", "files", "limits", "modalities", "processes", "ragged"),
-    *("seal", "skeleton", "tables", "types"),
+    *("arrays", "blocks", "errors", "files", "formats", "limits", "modalities", "processes"),
+    *("ragged", "seal", "skeleton", "tables", "types"),
 }
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
@@ -27,6 +27,7 @@ ALLOWED = {
     "tables": {"errors", "seal"},
     "arrays": {"errors", "limits"},
     "blocks": {"arrays", "errors", "seal"},
+    "formats": {"errors", "limits", "seal"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
-BASE = {"types", "errors", "files", "limits", "processes", "modalities", "ragged", "skeleton"}
+BASE = {"types", "errors", "files", "limits", "processes", "seal", "modalities", "ragged"} | {
+    "skeleton"
+}
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
     "errors": set(),
@@ -20,6 +22,7 @@ ALLOWED = {
     "processes": set(),
     "files": {"errors", "limits"},
     "limits": {"errors"},
+    "seal": {"errors", "files", "limits"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

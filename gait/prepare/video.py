@@ -95,15 +95,22 @@ def read_frames(path: Path) -> Iterator[Image | None]:
         VideoError: no such file, an empty one, not a video, one that exceeds a limit (see
             `gait.limits`), or a truncated one.
     """
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+        file = path.open("rb") if size else None
+    except OSError as error:
+        raise VideoError(
+            f"{path}: expected a video, but it cannot be read ({error.strerror}); make it "
+            "readable or remove it"
+        ) from None
+    if size is None:
         raise VideoError(f"{path}: expected a video, found no file")
-    size = path.stat().st_size
-    if size == 0:
+    if file is None:
         raise VideoError(
             f"{path}: expected a video, got a file of zero bytes; copy it again or remove it"
         )
     decoded = damaged = 0
-    with path.open("rb") as file:
+    with file:
         container, stream = _opened(file, path, size)
         with container:
             announced = stream.frames
@@ -118,8 +125,9 @@ def read_frames(path: Path) -> Iterator[Image | None]:
                 yield convert(frame)
     if decoded == 0:
         raise VideoError(
-            f"{path}: expected a video, got a container of which no frame can be decoded; "
-            "copy it again or remove it"
+            f"{path}: expected a video, got a container of which no frame of at most "
+            f"{limits.VIDEO_PX.value:,} pixels can be decoded; copy it again or remove it, or "
+            f"raise {limits.VIDEO_PX.variable} in the environment"
         )
     # What is missing behind the last frame, such as an index, costs none.
     if damaged or ((decoded < announced or not announced) and is_cut_short(path)):

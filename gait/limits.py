@@ -57,6 +57,10 @@ class Limit:
 
 IMAGE_PX = Limit("GAIT_MAX_IMAGE_PX", 2**26, "pixels")
 IMAGE_BYTES = Limit("GAIT_MAX_IMAGE_BYTES", 2**26, "bytes")
+# Frames of a video, of which a decoder holds up to twenty: those of 8K.
+VIDEO_PX = Limit("GAIT_MAX_VIDEO_PX", 2**25, "pixels")
+# Ten hours at 60 frames per second.
+VIDEO_FRAMES = Limit("GAIT_MAX_VIDEO_FRAMES", 2**21, "frames")
 # A file, or a member of an archive, that is read as a whole: a pkl, a point cloud, masks.
 FILE_BYTES = Limit("GAIT_MAX_FILE_BYTES", 2**30, "bytes")
 # JSON of poses, partitions and submissions; parsed, it takes some ten times as much memory.

@@ -1,20 +1,59 @@
-"""Bit-packed masks of a sequence: one compressed .npz file instead of a hundred images."""
+"""Bit-packed masks of a sequence: one compressed .npz file instead of a hundred images.
+
+Each mask is stored as the bits of its bounding box, and written and read some masks at a time, so
+that an hour of video takes no more memory than a second. The arrays of the file, all of which
+`numpy.load` reads:
+
+- `bits0`, `bits1`, ...: uint8 [n], the boxes' rows, each packed as by `np.packbits`, one mask
+  behind the other; a mask lies in one of these arrays;
+- `boxes`: int32 [s, 4], left, top, width and height;
+- `frames`: int32 [s], number of each mask's frame in the source, from 0;
+- `size`: int32 [2], height and width of a frame;
+- `fingerprint`, `frames_read`, `reasons`, `counts`: what the file says besides the masks.
+"""
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gait import limits
 from gait.errors import DataError
 from gait.files import atomic_path
+from gait.seal import check_zip_seal, seal_zip
 
-_UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
+# What a damaged archive, or one that somebody made by hand, can raise.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    OverflowError,
+    # An encrypted member, and a way of compression that is unknown.
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# Packed masks that are compressed, and read, together.
+_PART_BYTES = 2**20
+_REASONS = 1000
+_TEXT_BYTES = 2**16
+_HEADER = re.compile(
+    rb"\{'descr': '(<i4|\|u1|<U\d{1,4})', 'fortran_order': False, "
+    rb"'shape': \(((?:\d{1,12}, ?)*(?:\d{1,12})?)\), \} *\n"
+)
+_MAGIC = b"\x93NUMPY\x01\x00"
+REMEDY = "make it again with 'gait segment'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +75,101 @@ class MaskRecord:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """The masks of a sequence.
+    """The masks of a sequence, or some of them.
 
     Attributes:
         masks: uint8 [s, h, w], 255 on the walker and 0 elsewhere.
         frames: int32 [s], number of each mask's frame in the source, from 0.
-        fingerprint: digest of everything the masks were made from.
     """
 
     masks: NDArray[np.uint8]
     frames: NDArray[np.int32]
-    fingerprint: str
+
+
+class MaskWriter:
+    """Takes the masks of a sequence one by one; see `write_masks`."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._parts = self._waiting_bytes = 0
+        self._waiting: list[NDArray[np.uint8]] = []
+        self._boxes: list[tuple[int, int, int, int]] = []
+        self._frames: list[int] = []
+        self._size: tuple[int, ...] = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, mask: NDArray[np.bool_] | NDArray[np.uint8], frame: int) -> None:
+        """Store a mask.
+
+        Args:
+            mask: [h, w], non-zero on the walker.
+            frame: number of its frame in the source, from 0.
+
+        Raises:
+            ValueError: another size than the masks before; the message gives both.
+        """
+        if self._frames and mask.shape != self._size:
+            raise ValueError(f"expected a mask {list(self._size)}, got {list(mask.shape)}")
+        self._size = mask.shape
+        left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+        inside = mask[top : top + height, left : left + width]
+        packed = np.packbits(inside, axis=1).ravel()
+        self._boxes.append((left, top, width, height))
+        self._frames.append(frame)
+        self._waiting.append(packed)
+        self._waiting_bytes += len(packed)
+        if self._waiting_bytes >= _PART_BYTES:
+            self._store_part()
+
+    def finish(self, fingerprint: str, frames_read: int, dropped: Mapping[str, int]) -> MaskRecord:
+        """Store what the file says besides the masks; what it then says.
+
+        Args:
+            fingerprint: digest of everything the masks were made from.
+            frames_read: frames of the source.
+            dropped: number of frames without a mask, by reason.
+        """
+        if self._waiting:
+            self._store_part()
+        reasons = sorted(dropped)
+        self._store("boxes", np.array(self._boxes, np.int32).reshape(-1, 4))
+        self._store("frames", np.array(self._frames, np.int32))
+        self._store("size", np.array(self._size, np.int32))
+        self._store("fingerprint", np.array(fingerprint, np.str_))
+        self._store("frames_read", np.array(frames_read, np.int32))
+        self._store("reasons", np.array(reasons, np.str_))
+        self._store("counts", np.array([dropped[each] for each in reasons], np.int32))
+        return MaskRecord(fingerprint, frames_read, len(self), dict(dropped))
+
+    def _store_part(self) -> None:
+        self._store(f"bits{self._parts}", np.concatenate(self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+        self._parts += 1
+
+    def _store(self, name: str, array: NDArray[Any]) -> None:
+        # Made by name alone, without the time, so that the same masks give the same bytes.
+        member = zipfile.ZipInfo(f"{name}.npy")
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with self._archive.open(member, "w", force_zip64=True) as file:
+            np.lib.format.write_array(file, array, version=(1, 0))
+
+
+@contextmanager
+def write_masks(path: Path) -> Iterator[MaskWriter]:
+    """Write the masks of a sequence; whoever does so finishes the writer in the end.
+
+    Args:
+        path: the .npz file; its folder is made, and it is replaced in one step.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            yield MaskWriter(archive)
+        seal_zip(temporary)
 
 
 def save_masks(
@@ -58,7 +181,7 @@ def save_masks(
     frames_read: int | None = None,
     dropped: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the masks of a sequence; the same arguments give the same bytes.
+    """Write the masks of a sequence at once; the same arguments give the same bytes.
 
     Args:
         path: the .npz file; its folder is made, and it is replaced in one step.
@@ -78,77 +201,141 @@ def save_masks(
             f"got {list(masks.shape)} and {list(frames.shape)}"
         )
     read = len(masks) if frames_read is None else frames_read
-    bits = np.packbits(masks != 0, axis=2)
-    record = MaskRecord(fingerprint, read, len(masks), dict(dropped or {}))
-    save_bits(path, bits, masks.shape[2], frames, record)
+    with write_masks(path) as writer:
+        for mask, frame in zip(masks, frames.tolist(), strict=True):
+            writer.add(mask, frame)
+        writer.finish(fingerprint, read, dropped or {})
 
 
-def save_bits(
-    path: Path,
-    bits: NDArray[np.uint8],
-    width_px: int,
-    frames: NDArray[np.int32],
-    record: MaskRecord,
-) -> None:
-    """Write masks that are packed already, as `np.packbits` does it along the width.
+def load_masks(path: Path, remedy: str = REMEDY) -> Masks:
+    """All masks of a file at once; see `read_masks`."""
+    blocks = list(read_masks(path, 0, remedy))
+    if not blocks:
+        return Masks(np.zeros((0, 0, 0), np.uint8), np.zeros(0, np.int32))
+    return Masks(
+        np.concatenate([block.masks for block in blocks]),
+        np.concatenate([block.frames for block in blocks]),
+    )
+
+
+def read_masks(path: Path, block_bytes: int, remedy: str = REMEDY) -> Iterator[Masks]:
+    """The masks of a file, some at a time, in memory that does not depend on their number.
 
     Args:
-        path: the .npz file; its folder is made, and it is replaced in one step.
-        bits: [s, h, width_px / 8 rounded up].
-        width_px: width of a mask.
-        frames: frame numbers [s].
-        record: what the file says besides the masks.
+        path: the file.
+        block_bytes: about how many bytes the masks of one block take; at least one mask.
+        remedy: how to make the file again.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file is missing, damaged, of a former version, or is not such a file.
     """
-    reasons = sorted(record.dropped)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            bits=bits,
-            width=np.int32(width_px),
-            frames=np.asarray(frames, np.int32),
-            fingerprint=np.str_(record.fingerprint),
-            frames_read=np.int32(record.frames_read),
-            reasons=np.asarray(reasons, np.str_),
-            counts=np.asarray([record.dropped[each] for each in reasons], np.int32),
-        )
-
-
-def load_masks(path: Path) -> Masks:
-    """Read a file written by `save_masks`.
-
-    Raises:
-        DataError: the file is missing or is not such a file.
-    """
+    check_zip_seal(path, remedy)
     try:
-        with np.load(path) as stored:
-            bits, frames, width = stored["bits"], stored["frames"], int(stored["width"])
-            fingerprint = str(stored["fingerprint"])
-        if bits.ndim != 3 or len(bits) != len(frames) or bits.shape[2] != -(-width // 8):
-            raise ValueError(f"bits {list(bits.shape)} for {len(frames)} frames, width {width}")
-        unpacked = np.unpackbits(bits, axis=2, count=width)
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected the masks of a sequence, found no file") from None
+        with zipfile.ZipFile(path) as archive:
+            yield from _blocks(_Members(archive), block_bytes)
     except _UNREADABLE as error:
         raise DataError(
             f"{path}: expected bit-packed masks, got a file that cannot be read as such "
-            f"({error}); delete it and run again"
+            f"({error}); {remedy}"
         ) from None
-    unpacked *= 255
-    return Masks(unpacked, frames, fingerprint)
 
 
 def read_record(path: Path) -> MaskRecord | None:
     """What a mask file says about its sequence; None for no file or one that cannot be read."""
     try:
-        with np.load(path) as stored:
+        check_zip_seal(path, REMEDY)
+        with zipfile.ZipFile(path) as archive:
+            members = _Members(archive)
+            counts = members.array("counts", "<i4", 1, 4 * _REASONS)
+            reasons = members.array("reasons", "<U", 1, _TEXT_BYTES)
             return MaskRecord(
-                str(stored["fingerprint"]),
-                int(stored["frames_read"]),
-                len(stored["frames"]),
-                dict(zip(stored["reasons"].tolist(), stored["counts"].tolist(), strict=True)),
+                str(members.array("fingerprint", "<U", 0, _TEXT_BYTES)),
+                int(members.array("frames_read", "<i4", 0, 4)),
+                len(members.array("frames", "<i4", 1, 4 * limits.VIDEO_FRAMES.value)),
+                dict(zip(reasons.tolist(), counts.tolist(), strict=True)),
             )
-    except _UNREADABLE:
+    except (DataError, *_UNREADABLE):
         return None
+
+
+class _Members:
+    """The arrays of a file, none of which is larger than it may be, whatever it claims."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    def array(self, name: str, type_: str, ndim: int, most_bytes: int) -> NDArray[Any]:
+        """An array, if it is of that type and of at most so many bytes.
+
+        Raises:
+            ValueError: it is not; or anything in `_UNREADABLE`.
+        """
+        member = self._archive.getinfo(f"{name}.npy")
+        if member.compress_type != zipfile.ZIP_DEFLATED:
+            raise ValueError(f"{name} is compressed in another way")
+        with self._archive.open(member) as file:
+            start = file.read(len(_MAGIC) + 2)
+            length = int.from_bytes(start[-2:], "little")
+            header = _HEADER.fullmatch(file.read(length))
+            if start[:-2] != _MAGIC or header is None:
+                raise ValueError(f"{name} has no such header")
+            dtype = np.dtype(header[1].decode())
+            shape = tuple(int(each) for each in header[2].replace(b" ", b"").split(b",") if each)
+            size = dtype.itemsize
+            for length in shape:
+                size *= length
+            if not header[1].decode().startswith(type_) or len(shape) != ndim:
+                raise ValueError(f"{name} is {dtype} {list(shape)}")
+            if size > most_bytes:
+                raise ValueError(f"{name} claims {size:,} bytes of at most {most_bytes:,}")
+            data = file.read(size + 1)
+        if len(data) != size:
+            raise ValueError(f"{name} is not as long as it says")
+        return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _blocks(members: _Members, block_bytes: int) -> Iterator[Masks]:
+    most = limits.VIDEO_FRAMES.value
+    boxes = members.array("boxes", "<i4", 2, 16 * most)
+    frames = members.array("frames", "<i4", 1, 4 * most)
+    height, width = members.array("size", "<i4", 1, 8).tolist()
+    ends = boxes[:, :2].astype(np.int64) + boxes[:, 2:]
+    if (
+        boxes.shape[1] != 4
+        or len(boxes) != len(frames)
+        or not 0 <= height * width <= limits.VIDEO_PX.value
+        or (boxes < 0).any()
+        or (ends > (width, height)).any()
+    ):
+        raise ValueError("boxes that do not fit the frames")
+    packed = _packed(members, boxes, height * -(-width // 8))
+    at_once = max(1, block_bytes // max(height * width, 1)) if block_bytes else len(boxes)
+    for first in range(0, len(boxes), max(at_once, 1)):
+        last = min(first + at_once, len(boxes))
+        masks = np.zeros((last - first, height, width), np.uint8)
+        for mask, (left, top, across, down) in zip(masks, boxes[first:last].tolist(), strict=True):
+            bits = np.unpackbits(next(packed), axis=1, count=across)
+            np.multiply(bits, 255, out=mask[top : top + down, left : left + across])
+        yield Masks(masks, frames[first:last])
+    # Nothing comes, unless bits are left over, which is said.
+    next(packed, None)
+
+
+def _packed(
+    members: _Members, boxes: NDArray[np.int32], largest: int
+) -> Iterator[NDArray[np.uint8]]:
+    """The bits of each box, uint8 [h, w / 8 rounded up]."""
+    part = np.zeros(0, np.uint8)
+    number = start = 0
+    for _, _, width, height in boxes.tolist():
+        across = -(-width // 8)
+        if start == len(part) and across * height:
+            part = members.array(f"bits{number}", "|u1", 1, _PART_BYTES + largest)
+            number, start = number + 1, 0
+        end = start + across * height
+        if end > len(part):
+            raise ValueError("fewer bits than boxes")
+        yield part[start:end].reshape(height, across)
+        start = end
+    if start != len(part):
+        raise ValueError("more bits than boxes")

@@ -18,6 +18,7 @@ from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
 from gait.prepare.foreign import as_here
+from gait.prepare.pickling import PROTOCOL, with_old_name, write_pickled
 from gait.prepare.unpickle import unpickled
 from gait.ragged import Frames, Ragged
 
@@ -38,7 +39,11 @@ def write_pkl(path: Path, frames: Frames, modality: str = SILHOUETTES) -> bool:
     Raises:
         DataError: another type or shape, or the file cannot be written.
     """
-    return write_if_changed(path, _pickled(_checked(path, frames, modality)))
+    checked = _checked(path, frames, modality)
+    if isinstance(checked, Ragged):
+        data = pickle.dumps(checked.split(), protocol=PROTOCOL)
+        return write_if_changed(path, with_old_name(data))
+    return write_pickled(path, checked)
 
 
 @overload
@@ -147,14 +152,6 @@ def _unpickled(data: bytes, source: Path, modality: str) -> object:
             f"cut short or no pickle ({error}); restore the file, or delete it where it was made "
             "from raw files, to have it made again"
         ) from None
-
-
-def _pickled(frames: Frames) -> bytes:
-    """A pickle that every NumPy reads: NumPy 2 knows the name that 1 gives its core, too."""
-    content = frames.split() if isinstance(frames, Ragged) else frames
-    # Protocol 3, as later ones state lengths that another name would make wrong.
-    data = pickle.dumps(content, protocol=3)
-    return data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)
 
 
 def _fitting(content: Any) -> list[str]:

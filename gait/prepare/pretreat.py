@@ -24,7 +24,7 @@ from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name
-from gait.prepare.masks import load_masks
+from gait.prepare.masks import read_masks
 from gait.prepare.pkl import digest_of, write_pkl
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
@@ -46,7 +46,7 @@ KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
 
 ORDERS: dict[str, Callable[[str], Any]] = {"lexical": str, "natural": natural}
 
-# Images are aligned in blocks, so that a long sequence of large images fits in memory.
+# Images and masks are aligned in blocks, so that a long sequence of large ones fits in memory.
 BLOCK_BYTES = 64 * 2**20
 
 
@@ -78,6 +78,28 @@ class _Block:
     keys: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
+
+
+class _Stack:
+    """Frames of one shape that come in blocks, held once: joined blocks would be held twice."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._shape: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def add(self, frames: NDArray[np.uint8]) -> None:
+        """Append frames [s, ...]."""
+        if len(frames):
+            self._bytes += np.ascontiguousarray(frames).data
+            self._shape = frames.shape[1:]
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """All of them; none can be appended any more."""
+        return np.frombuffer(self._bytes, np.uint8).reshape(-1, *self._shape)
 
 
 def pretreat_shard(
@@ -135,7 +157,7 @@ def pretreat_shard(
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(journal.name(task.key) for task in waiting)
-    for task, frames, beside in _sources(waiting, raw, root, rules.order):
+    for task, frames, beside in _sources(waiting, shard, raw, root, rules.order):
         journal.make_room(task.key, task.modalities)
         rows = _pretreat(task, frames, beside, root, rules)
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
@@ -158,7 +180,7 @@ def pretreat_shard(
 
 
 def _sources(
-    tasks: list[Task], raw: Path, root: Path, order: Callable[[str], Any]
+    tasks: list[Task], shard: Path, raw: Path, root: Path, order: Callable[[str], Any]
 ) -> Iterator[tuple[Task, Iterator[_Block], dict[str, Files]]]:
     """The frames of each task, and what lies beside them; an archive is read in one pass."""
     by_key = {task.key: task for task in tasks}
@@ -169,8 +191,9 @@ def _sources(
         if task.source is None:
             yield task, iter(()), {}
         elif isinstance(task.source, Path):
-            stored = load_masks(task.source)
-            yield task, iter([_Block(stored.masks, stored.frames)]), {}
+            remedy = f"delete {shard} and run again, which makes that file anew"
+            masks = read_masks(task.source, BLOCK_BYTES, remedy)
+            yield task, (_Block(each.masks, each.frames) for each in masks), {}
 
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
@@ -208,7 +231,7 @@ def _pretreat(
         Its rows, that of its silhouettes first.
     """
     dropped = Counter(task.dropped)
-    kept: list[NDArray[np.uint8]] = []
+    kept = _Stack()
     numbers: list[NDArray[np.integer]] = []
     keys: list[str] = []
     problems: dict[str, str] = {}
@@ -216,7 +239,7 @@ def _pretreat(
     frames_seen = 0
     for block in blocks:
         aligned = rules.align(block.frames, rules.size_px)
-        kept.append(aligned.frames)
+        kept.add(aligned.frames)
         numbers.append(block.numbers[aligned.kept])
         dropped.update(aligned.dropped)
         dropped.update(block.problems)
@@ -234,8 +257,8 @@ def _pretreat(
         joined = _joined(task, {}, {}, beside, rules)
         found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
         frames_read = joined.number + dropped.total()
-    elif any(map(len, kept)):
-        found[SILHOUETTES] = np.concatenate(kept)
+    elif len(kept):
+        found[SILHOUETTES] = kept.frames
         if task.pose is not None:
             pose, problem = poses.pose_of_frames(
                 task.pose, task.key, frames_read, np.concatenate(numbers)

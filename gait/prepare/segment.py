@@ -19,7 +19,7 @@ from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.prepare.manifest import format_drops, table_text
-from gait.prepare.masks import MaskRecord, read_record, save_bits
+from gait.prepare.masks import MaskRecord, read_record, write_masks
 from gait.prepare.rows import read_rows
 from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError
@@ -41,6 +41,9 @@ COLUMNS = (
 NO_WALKER = "no walker"
 CUT = "touches the frame's edge"
 
+# A mask [h, w]; None where nobody is; or why there is none, in few words.
+Figure = NDArray[np.bool_] | str | None
+
 
 class Segmenter(Protocol):
     """What a file in `segmenters/` provides.
@@ -53,8 +56,8 @@ class Segmenter(Protocol):
     version: str
     cut_frames: str
 
-    def segment(self, video: Path, background: Path | None) -> Iterator[NDArray[np.bool_] | None]:
-        """The walker in each frame, [h, w]; None where there is none.
+    def segment(self, video: Path, background: Path | None) -> Iterator[Figure]:
+        """The walker in each frame.
 
         Args:
             video: the clip.
@@ -151,25 +154,19 @@ def _segment(
     tool: Segmenter, video: Path, background: Path | None, masks: Path, fingerprint: str
 ) -> MaskRecord:
     """Segment one video and store its masks, if only to remember that there are none."""
-    packed: list[NDArray[np.uint8]] = []
-    frames: list[int] = []
     dropped: Counter[str] = Counter()
-    width = 0
-    for number, mask in enumerate(tool.segment(video, background)):
-        if mask is None or not mask.any():
-            dropped[NO_WALKER] += 1
-        elif tool.cut_frames == "drop" and (mask[:, 0].any() or mask[:, -1].any()):
-            dropped[CUT] += 1
-        else:
-            width = mask.shape[1]
-            # As bits, so that the masks of a long video fit in memory.
-            packed.append(np.packbits(mask, axis=1))
-            frames.append(number)
-    read = len(frames) + dropped.total()
-    record = MaskRecord(fingerprint, read, len(frames), dict(dropped))
-    bits = np.stack(packed) if packed else np.zeros((0, 0, 0), np.uint8)
-    save_bits(masks, bits, width, np.asarray(frames, np.int32), record)
-    return record
+    # Written as they come, so that the masks of a long video need not fit in memory.
+    with write_masks(masks) as writer:
+        for number, mask in enumerate(tool.segment(video, background)):
+            if isinstance(mask, str):
+                dropped[mask] += 1
+            elif mask is None or not mask.any():
+                dropped[NO_WALKER] += 1
+            elif tool.cut_frames == "drop" and (mask[:, 0].any() or mask[:, -1].any()):
+                dropped[CUT] += 1
+            else:
+                writer.add(mask, number)
+        return writer.finish(fingerprint, len(writer) + dropped.total(), dropped)
 
 
 def _mask_name(key: SequenceKey) -> str:

@@ -11,7 +11,7 @@ import pytest
 from gait.prepare.segmenters import background as module
 from gait.prepare.segmenters._scene import empty_scene, sorted_images, spread
 from gait.prepare.segmenters.background import Background
-from gait.prepare.video import VideoError
+from gait.prepare.video import VideoError, read_frames
 from tests.unit.clips import HEIGHT, WIDTH, Shot, film, iou
 
 
@@ -98,14 +98,14 @@ def test_the_video_is_read_frame_by_frame(tmp_path: Path, monkeypatch: pytest.Mo
     film(video, Shot())
     film(empty, Shot(walker=False, frames=8))
     given: list[Path] = []
-    read_video = module.read_video
 
     def counted(path: Path):  # type: ignore[no-untyped-def]
-        for frame in read_video(path):
+        for frame in read_frames(path):
             given.append(path)
             yield frame
 
-    monkeypatch.setattr(module, "read_video", counted)
+    for name in ("read_video", "read_frames"):
+        monkeypatch.setattr(module, name, counted)
     masks = Background().segment(video, empty)
     for taken in range(1, 6):
         next(masks)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.masks import MaskRecord, load_masks, read_record, save_masks
+from gait.prepare import masks as masks_module
+from gait.prepare.masks import (
+    MaskRecord,
+    load_masks,
+    read_masks,
+    read_record,
+    save_masks,
+    write_masks,
+)
+from gait.seal import seal_zip
 
 
 @pytest.fixture
@@ -25,7 +36,6 @@ def test_round_trip_keeps_every_pixel_of_an_odd_width(tmp_path: Path, drawn: np.
     np.testing.assert_array_equal(stored.masks, drawn * np.uint8(255))
     np.testing.assert_array_equal(stored.frames, frames)
     assert stored.frames.dtype == np.int32
-    assert stored.fingerprint == "abc"
     assert read_record(path) == MaskRecord("abc", 12, 7, {"a": 3, "b": 2})
 
 
@@ -57,11 +67,11 @@ def test_a_failed_write_leaves_the_old_file(
     frames = np.arange(7, dtype=np.int32)
     save_masks(path, drawn, frames, "old")
 
-    def disk_full(file: object, **arrays: object) -> None:
+    def disk_full(file: object, *arguments: object, **settings: object) -> None:
         file.write(b"half")  # type: ignore[attr-defined]
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", disk_full)
+    monkeypatch.setattr(np.lib.format, "write_array", disk_full)
     with pytest.raises(DataError, match="No space left"):
         save_masks(path, ~drawn, frames, "new")
     record = read_record(path)
@@ -74,8 +84,8 @@ def test_damage_is_an_error_to_a_reader_and_no_fingerprint(tmp_path: Path, conte
     path = tmp_path / "a.npz"
     path.write_bytes(content)
     assert read_record(path) is None
-    with pytest.raises(DataError, match=r"a\.npz: expected bit-packed masks"):
-        load_masks(path)
+    with pytest.raises(DataError, match=r"a\.npz: carries no digest .*; mend it"):
+        load_masks(path, "mend it")
 
 
 def test_a_file_cut_short_is_damage(tmp_path: Path, drawn: np.ndarray) -> None:
@@ -87,7 +97,112 @@ def test_a_file_cut_short_is_damage(tmp_path: Path, drawn: np.ndarray) -> None:
         load_masks(path)
 
 
+def test_a_flipped_bit_anywhere_is_damage(tmp_path: Path, drawn: np.ndarray) -> None:
+    path = tmp_path / "a.npz"
+    save_masks(path, drawn, np.arange(7, dtype=np.int32), "x")
+    content = path.read_bytes()
+    for place in range(0, len(content), 37):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place % 8)
+        path.write_bytes(flipped)
+        assert read_record(path) is None, place
+        with pytest.raises(DataError, match=r"a\.npz: .*; make it again with 'gait segment'"):
+            load_masks(path)
+
+
+def test_a_file_of_a_former_version_is_no_masks(tmp_path: Path, drawn: np.ndarray) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, bits=np.packbits(drawn, axis=2), width=np.int32(21))
+    assert read_record(path) is None
+    with pytest.raises(DataError, match="of a former version"):
+        load_masks(path)
+
+
+def rewritten(path: Path, **arrays: object) -> None:
+    """Other arrays in a file of masks, with a digest that is right; None leaves one out."""
+    with np.load(path) as stored:
+        content = dict(stored) | arrays
+    path.unlink()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in content.items():
+            if isinstance(array, bytes):
+                archive.writestr(f"{name}.npy", array)
+            elif array is not None:
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, np.asarray(array))
+    seal_zip(path)
+
+
+def claimed(type_: str, shape: str) -> bytes:
+    """An array's header without the array."""
+    text = f"{{'descr': '{type_}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"boxes": claimed("<i4", "(1000000000000, 4)")},
+        {"frames": claimed("<i4", "(1000000000000,)")},
+        {"bits0": claimed("|u1", "(1000000000000,)")},
+        {"size": np.array([2**31 - 1, 2**31 - 1], np.int32)},
+        {"size": np.array([12], np.int32)},
+        {"boxes": np.full((7, 4), 2**31 - 1, np.int32)},
+        {"boxes": np.full((7, 4), -1, np.int32)},
+        {"boxes": np.zeros((7, 3), np.int32)},
+        {"frames": np.zeros(6, np.int32)},
+        {"frames": np.zeros(7, np.float64)},
+        {"bits0": np.zeros(3, np.uint8)},
+        {"bits0": np.zeros(999, np.uint8)},
+        {"bits0": np.array([{}], object)},
+        {"bits0": None},
+        {"boxes": None},
+        {"boxes": b"no array"},
+        {"boxes": claimed("<i4", "((((((((1,),),),),),),),)")},
+    ],
+    ids=lambda arrays: next(iter(arrays)),
+)
+def test_what_does_not_fit_is_refused_before_memory_is_reserved(
+    tmp_path: Path, drawn: np.ndarray, arrays: dict[str, object]
+) -> None:
+    path = tmp_path / "a.npz"
+    save_masks(path, drawn, np.arange(7, dtype=np.int32), "x")
+    rewritten(path, **arrays)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.npz: expected bit-packed masks, .*; make it again"):
+        load_masks(path)
+    assert tracemalloc.get_traced_memory()[1] < 10**8
+    tracemalloc.stop()
+
+
 def test_no_file_is_said_to_be_missing(tmp_path: Path) -> None:
     assert read_record(tmp_path / "a.npz") is None
-    with pytest.raises(DataError, match="found no file"):
+    with pytest.raises(DataError, match="No such file"):
         load_masks(tmp_path / "a.npz")
+
+
+def test_masks_are_written_and_read_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masks_module, "_PART_BYTES", 100)
+    drawn = np.random.default_rng(1).random((50, 30, 40)) < 0.4
+    drawn[7] = False
+    save_masks(tmp_path / "a.npz", drawn, np.arange(50, dtype=np.int32), "x")
+    with np.load(tmp_path / "a.npz") as stored:
+        parts = [stored[name] for name in stored if name.startswith("bits")]
+    assert len(parts) > 20
+    assert max(map(len, parts)) < 100 + 30 * 5
+    blocks = list(read_masks(tmp_path / "a.npz", 5 * 30 * 40))
+    assert [len(each.masks) for each in blocks] == [5] * 10
+    np.testing.assert_array_equal(np.concatenate([each.masks for each in blocks]) > 0, drawn)
+    assert np.concatenate([each.frames for each in blocks]).tolist() == list(range(50))
+
+
+def test_masks_of_one_video_have_one_size(tmp_path: Path, drawn: np.ndarray) -> None:
+    with (
+        pytest.raises(ValueError, match=r"expected a mask \[12, 21\], got \[11, 21\]"),
+        write_masks(tmp_path / "a.npz") as writer,
+    ):
+        writer.add(drawn[0], 0)
+        writer.add(drawn[0, :11], 1)
+    assert not any(tmp_path.iterdir())

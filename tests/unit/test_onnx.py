@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gait.errors import ConfigError, MissingExtraError
+from gait.errors import ConfigError, DataError, MissingExtraError
 from gait.prepare.segmenters import onnx as module
 from gait.prepare.segmenters.onnx import Onnx
 from gait.registry import parameters
@@ -18,7 +18,8 @@ from gait.registry import parameters
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, load, numpy_helper, save
+from onnx.external_data_helper import convert_model_to_external_data
 
 H, W = 24, 32
 
@@ -173,3 +174,134 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_the_network_and_its_size_have_to_be_given() -> None:
     assert parameters("segmenter", "onnx").required == {"network", "height_px", "width_px"}
+
+
+def graph(
+    path: Path,
+    shape: list[Any] | None,
+    nodes: list[Any],
+    *,
+    kind: int = TensorProto.FLOAT,
+    output: int = TensorProto.FLOAT,
+    constants: dict[str, np.ndarray] | None = None,
+    inputs: tuple[str, ...] = ("image",),
+) -> str:
+    """A network from `image` to `result`."""
+    made = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(each, kind, shape) for each in inputs],
+        [helper.make_tensor_value_info("result", output, None)],
+        [numpy_helper.from_array(each, name) for name, each in (constants or {}).items()],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    save(model, str(path))
+    return str(path)
+
+
+def test_an_input_of_bytes_gets_levels(tmp_path: Path, clip: Path) -> None:
+    nodes = [
+        helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Slice", ["levels", "from", "to", "axis"], ["red"]),
+        helper.make_node("Div", ["red", "most"], ["result"]),
+    ]
+    constants = {
+        "from": np.array([0]),
+        "to": np.array([1]),
+        "axis": np.array([1]),
+        "most": np.array([255], np.float32),
+    }
+    path = graph(
+        tmp_path / "net.onnx",
+        ["n", 3, H, W],
+        nodes,
+        kind=TensorProto.UINT8,
+        constants=constants,
+    )
+    check(found(clip, path))
+    with pytest.raises(ConfigError, match=r"net\.onnx takes levels .* leave scale, mean and std"):
+        Onnx(path, H, W, mean=(0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "sentence"),
+    [
+        (TensorProto.FLOAT, [0, 3, H, W], "takes 0 frames at a time, expected 1 or more"),
+        (TensorProto.FLOAT, [2**31, 3, H, W], "a batch of images .* pixels, expected at most"),
+        (TensorProto.INT64, ["n", 3, H, W], r"takes tensor\(int64\), expected one of"),
+        (TensorProto.FLOAT, ["n", 3, H, 99], "got height_px 24, width_px 32 and layout NCHW"),
+        (TensorProto.FLOAT, ["n", H, W, 3], "got height_px 24, width_px 32 and layout NCHW"),
+        (TensorProto.FLOAT, ["n", 1, H, W], "got height_px 24, width_px 32 and layout NCHW"),
+        (TensorProto.FLOAT, ["n", 3, H], "got height_px 24, width_px 32 and layout NCHW"),
+    ],
+)
+def test_an_input_that_no_frames_fit_is_said(
+    tmp_path: Path, kind: int, shape: list[Any], sentence: str
+) -> None:
+    nodes = [helper.make_node("Identity", ["image"], ["result"])]
+    path = graph(tmp_path / "net.onnx", shape, nodes, kind=kind, output=kind)
+    with pytest.raises((ConfigError, DataError), match=rf"net\.onnx.*{sentence}"):
+        Onnx(path, H, W)
+
+
+def test_a_second_input_is_said(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Add", ["image", "other"], ["result"])]
+    path = graph(tmp_path / "net.onnx", ["n", 3, H, W], nodes, inputs=("image", "other"))
+    with pytest.raises(ConfigError, match=r"has the inputs 'image', 'other', expected one"):
+        Onnx(path, H, W)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "output", "sentence"),
+    [
+        ([("Sub", "Div"), None], TensorProto.FLOAT, r"no numbers \(NaN\)"),
+        ([("Flatten",), None], TensorProto.FLOAT, r"expected \[n, c, h, w\].* got \[5, 2304\]"),
+        ([("ReduceSum",), None], TensorProto.FLOAT, r"for 5 frames, got \[1, 1, 1, 1\]"),
+        ([("Reshape",), [2]], TensorProto.FLOAT, r"net\.onnx fails for float32 \[5, 3, 24, 32\]"),
+        ([("Shape", "Cast"), None], TensorProto.STRING, "expected numbers, got object"),
+    ],
+)
+def test_an_output_that_is_no_share_is_said(
+    tmp_path: Path, clip: Path, nodes: Any, output: int, sentence: str
+) -> None:
+    (operations, shape), name, made = nodes, "image", []
+    for number, operation in enumerate(operations, start=1):
+        result = "result" if number == len(operations) else operation
+        second = {"Sub": [name], "Div": [name], "Reshape": ["shape"]}.get(operation, [])
+        extra = {"to": TensorProto.STRING} if operation == "Cast" else {}
+        made.append(helper.make_node(operation, [name, *second], [result], **extra))
+        name = result
+    constants = {} if shape is None else {"shape": np.array(shape)}
+    path = graph(tmp_path / "net.onnx", ["n", 3, H, W], made, output=output, constants=constants)
+    with pytest.raises(ConfigError, match=sentence):
+        found(clip, path)
+
+
+def test_weights_beside_the_network_count_and_no_others(tmp_path: Path, clip: Path) -> None:
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    path = network(folder / "net.onnx", [RED], [0.0])
+    model = load(path)
+    convert_model_to_external_data(model, location="net.data", size_threshold=0)
+    save(model, path)
+    assert (folder / "net.data").exists()
+    check(found(clip, path))
+    before = Onnx(path, H, W).version
+    (folder / "net.data").write_bytes((folder / "net.data").read_bytes()[::-1])
+    assert Onnx(path, H, W).version != before
+    (folder / "net.data").rename(tmp_path / "net.data")
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content.replace(b"\x12\x08net.data", b"\x12\x08../n.bin"))
+    (tmp_path / "net.data").rename(tmp_path / "n.bin")
+    with pytest.raises(ConfigError, match=r"segmenter\.network: .*net\.onnx \(.*escapes"):
+        Onnx(path, H, W)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"batch": 0}, {"std": (0.0, 1.0, 1.0)}, {"width_px": -1}, {"height_px": 0}]
+)
+def test_settings_that_no_frame_fits_are_said(tmp_path: Path, settings: dict[str, Any]) -> None:
+    path = network(tmp_path / "net.onnx", [RED], [0.0])
+    with pytest.raises(ConfigError, match="expected height_px, width_px and batch of at least 1"):
+        Onnx(path, **({"height_px": H, "width_px": W} | settings))

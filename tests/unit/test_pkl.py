@@ -7,6 +7,8 @@ import hashlib
 import os
 import pickle
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,35 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
+from gait.prepare import pickling
 from gait.prepare.pkl import digest_of, read_pkl, write_pkl
 from gait.ragged import Ragged
 
 
 def frames() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (7, 64, 44), np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 85), (1, 4, 64), (3000, 64, 44), (2, 17, 3)])
+@pytest.mark.parametrize("dtype", ["u1", "<f4", "<f8"])
+def test_a_long_array_is_pickled_as_a_short_one_is(
+    tmp_path: Path, shape: tuple[int, ...], dtype: str
+) -> None:
+    array = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
+    path = tmp_path / "a.pkl"
+    assert pickling.write_pickled(path, array)
+    expected = pickling.with_old_name(pickle.dumps(array, protocol=3))
+    assert path.read_bytes() == expected
+    assert not pickling.write_pickled(path, array)
+    path.write_bytes(expected + b"more")
+    assert pickling.write_pickled(path, array)
+    assert path.read_bytes() == expected
+
+
+def test_what_a_pickle_cannot_hold_is_said(tmp_path: Path) -> None:
+    array = np.broadcast_to(np.uint8(0), (2**20, 64, 64))
+    with pytest.raises(DataError, match=r"a\.pkl: expected frames of less than 4 GiB"):
+        pickling.write_pickled(tmp_path / "a.pkl", array)
 
 
 class Payload:
@@ -329,12 +354,13 @@ def test_a_full_disk_leaves_the_old_pkl(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.pkl"
     write_pkl(path, frames())
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[: len(data) // 2])
+    pieces = pickling._pieces
+
+    def full(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
+        yield from islice(pieces(array), 1)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(pickling, "_pieces", full)
     with pytest.raises(DataError, match=r"a.pkl: cannot be written \(No space left"):
         write_pkl(path, frames() // 2)
     np.testing.assert_array_equal(read_pkl(path), frames())

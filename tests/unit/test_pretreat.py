@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +21,7 @@ import gait.prepare.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
+from gait.prepare import pickling
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
 from gait.prepare.joints import JOINTS
@@ -350,11 +351,12 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     before, table = shard.pkl_files(), shard.output.read_bytes()
     shard.add("001/nm-01/090", [walker(9)], "b2")
 
-    def full(self: Path, data: bytes) -> int:
+    def full(array: NDArray[np.uint8]) -> Iterator[bytes]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        yield b""
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", full)
+        patched.setattr(pickling, "_pieces", full)
         with pytest.raises(DataError, match=r"090.pkl: cannot be written \(No space left"):
             shard.run()
     assert (shard.pkl_files(), shard.output.read_bytes()) == (before, table)
@@ -465,6 +467,34 @@ def test_masks_that_vanish_take_their_pkl_along(tmp_path: Path) -> None:
     _, rows = run_masks(tmp_path, table_of_masks(tmp_path, **{"090": gone}))
     assert rows["090"].pkl == ""
     assert not list((tmp_path / "pkl").rglob("*.pkl"))
+
+
+def test_masks_are_aligned_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of_masks(tmp_path)
+    whole = run_masks(tmp_path, table)[1]["090"].sha256
+    shutil.rmtree(tmp_path / "journal")
+    seen: list[int] = []
+    align_all = subject_under_test.KINDS["normalise"]
+
+    def align_some(frames: Any, size_px: int) -> Any:
+        seen.append(len(frames))
+        return align_all(frames, size_px)
+
+    monkeypatch.setitem(subject_under_test.KINDS, "normalise", align_some)
+    monkeypatch.setattr(subject_under_test, "BLOCK_BYTES", 2 * walker(0).nbytes)
+    assert run_masks(tmp_path, table)[1]["090"].sha256 == whole
+    assert seen == [2, 2, 1]
+
+
+def test_damaged_masks_are_named_with_what_makes_them_again(tmp_path: Path) -> None:
+    table = table_of_masks(tmp_path)
+    masks = tmp_path / "silhouettes/001/nm-01/090.npz"
+    content = bytearray(masks.read_bytes())
+    content[99] ^= 4
+    masks.write_bytes(content)
+    with pytest.raises(DataError, match=r"090\.npz: is damaged.*; delete .*silhouettes\.csv and"):
+        run_masks(tmp_path, table)
+    assert not (tmp_path / "pkl").exists()
 
 
 # With poses.

@@ -13,7 +13,7 @@ import pytest
 
 from gait.errors import ConfigError, DataError
 from gait.prepare import masks as masks_module
-from gait.prepare.masks import load_masks
+from gait.prepare.masks import load_masks, read_record
 from gait.prepare.rows import rows_text
 from gait.prepare.segment import COLUMNS, segment_shard
 from gait.prepare.summary import ShardSummary
@@ -72,7 +72,8 @@ def test_masks_and_their_table_are_written(data: Data) -> None:
     assert (line["frames_read"], line["frames_kept"], line["dropped"]) == ("30", "30", "")
     stored = load_masks(data.root / line["silhouettes"])
     assert stored.frames.tolist() == list(range(30))
-    assert stored.fingerprint == line["fingerprint"]
+    record = read_record(data.root / line["silhouettes"])
+    assert record is not None and record.fingerprint == line["fingerprint"]
     assert iou(list(stored.masks > 0), truth) > 0.95
     assert str(summary).startswith("1 sequences (0 unchanged); 30 of 30 frames kept; ")
     assert str(summary).endswith(" frames/s")
@@ -240,10 +241,10 @@ def test_an_unknown_segmenter_or_parameter_is_said(data: Data) -> None:
 def test_a_full_disk_is_no_broken_video(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     data.add("nm-01", Shot(frames=5))
 
-    def disk_full(file: object, **arrays: object) -> None:
+    def disk_full(*arguments: object, **settings: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(masks_module.np, "savez_compressed", disk_full)
+    monkeypatch.setattr(masks_module.np.lib.format, "write_array", disk_full)
     with pytest.raises(DataError, match="No space left on device"):
         data.run()
     assert not data.output.exists()

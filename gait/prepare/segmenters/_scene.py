@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,6 +25,9 @@ _STEPS = 8.0
 _DARK, _BRIGHT = 4.0, 251.0
 # Variance, in squared levels, at which a channel tells its gain as well as its mean does.
 _PLAIN = 25.0
+
+# Rows of many images that are worked on together.
+_STRIP_ROWS = 64
 
 _SUM = np.ones((1, 3), np.float32)
 
@@ -176,33 +179,54 @@ def spread(frames: Iterable[Image], count: int) -> list[Image]:
 
 
 def empty_scene(frames: list[Image]) -> Scene:
-    """The scene, from at least one frame in which it is empty at most places most of the time."""
-    matched = matched_light(frames)
-    return scene_of(matched, sorted_images(matched)[len(matched) // 2])
+    """The scene, from at least one frame in which it is empty at most places most of the time.
+
+    Args:
+        frames: as `match_light` changes them.
+    """
+    match_light(frames)
+    return scene_of(frames, ranked(frames, len(frames) // 2)[0])
 
 
-def matched_light(frames: list[Image]) -> list[Image]:
-    """The frames in the light of the middle one."""
+def match_light(frames: list[Image]) -> None:
+    """Put the frames into the light of the middle one, in place, as they are many and large."""
     reference = reduce(frames[len(frames) // 2])
-    return [fit_light(reduce(each), reference, rounds=5).image(each) for each in frames]
+    for number, frame in enumerate(frames):
+        frames[number] = fit_light(reduce(frame), reference, rounds=5).image(frame)
 
 
 def scene_of(matched: list[Image], colour: Image) -> Scene:
     """The scene of that colour, with what is usual in frames of the same light."""
     full, reduced = smooth(colour), reduce(colour)
     return Scene(
-        _view(full, [smooth(each) for each in matched], _LEAST_USUAL),
-        _view(reduced, [reduce(each) for each in matched], _LEAST_USUAL_REDUCED),
+        _view(full, map(smooth, matched), _LEAST_USUAL),
+        _view(reduced, map(reduce, matched), _LEAST_USUAL_REDUCED),
     )
 
 
-def _view(colour: Plane, frames: list[Plane], least: float) -> View:
+def _view(colour: Plane, frames: Iterable[Plane], least: float) -> View:
     deviations = [cv2.convertScaleAbs(distance(each, colour), alpha=_STEPS) for each in frames]
-    middle = sorted_images(cast("list[Image]", deviations))[len(frames) // 2]
+    (middle,) = ranked(cast("list[Image]", deviations), len(deviations) // 2)
     usual = middle.astype(np.float32) / _STEPS
     # Where the walker stood for most of the time, the deviation is his, not the scene's.
     usual = np.minimum(cv2.blur(usual, (9, 9)), 3 * np.median(usual) + 1)
     return View(colour, power_of(colour), np.maximum(usual, least).astype(np.float32))
+
+
+def ranked(images: list[Image], *ranks: int) -> list[Image]:
+    """Images of each pixel's values that have these ranks, from 0, in ascending order."""
+    chosen = [np.empty_like(images[0]) for _ in ranks]
+    for rows in strips(len(images[0])):
+        ordered = sorted_images([each[rows] for each in images])
+        for image, rank in zip(chosen, ranks, strict=True):
+            image[rows] = ordered[rank]
+    return chosen
+
+
+def strips(height: int) -> Iterator[slice]:
+    """Rows of an image, some at a time, for work that takes much memory for each of them."""
+    for first in range(0, height, _STRIP_ROWS):
+        yield slice(first, first + _STRIP_ROWS)
 
 
 def sorted_images(images: list[Image]) -> list[Image]:

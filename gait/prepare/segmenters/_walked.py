@@ -12,10 +12,12 @@ from gait.prepare.segmenters._scene import (
     Image,
     Scene,
     distance,
-    matched_light,
+    match_light,
+    ranked,
     reduce,
     scene_of,
     sorted_images,
+    strips,
 )
 
 # Levels between the quartiles from which a place counts as restless, and how many times what is
@@ -37,30 +39,32 @@ def walked_scene(frames: list[Image]) -> Scene:
     comes towards the camera. Such a place is known by its unrest. It is first guessed from its
     surroundings; then, in rounds, from the frames that agree with the guess, which are those in
     which he was elsewhere. What no frame shows stays a guess, and has to be deviated from by more.
+
+    Args:
+        frames: as `match_light` changes them.
     """
-    matched = matched_light(frames)
-    ordered = sorted_images(matched)
+    match_light(frames)
     last = len(frames) - 1
-    median = ordered[len(frames) // 2]
-    restless = _restless(ordered[round(0.25 * last)], ordered[round(0.75 * last)])
+    ranks = len(frames) // 2, round(0.25 * last), round(0.75 * last)
+    median, low, high = ranked(frames, *ranks)
+    restless = _restless(low, high)
     if not restless.any():
-        return scene_of(matched, median)
-    reduced = np.stack([_reduced(each) for each in matched])
+        return scene_of(frames, median)
+    reduced = [_reduced(each) for each in frames]
     guess, known = _reduced(median), ~restless
     for agreement in _AGREEMENT:
         guess = cast("Image", cv2.inpaint(guess, _bytes(~known), 3, cv2.INPAINT_TELEA))
-        agreeing = np.stack([_agreeing(each, guess, agreement) for each in reduced])
+        agreeing = [_agreeing(each, guess, agreement) for each in reduced]
         often, found = _median_where(reduced, agreeing)
         known = ~restless | (often >= max(2, _ENOUGH * len(frames)))
         guess[restless & known] = found[restless & known]
     guess = cast("Image", cv2.inpaint(guess, _bytes(~known), 3, cv2.INPAINT_TELEA))
     height, width = median.shape[:2]
-    at_full_size = np.stack([_enlarged(each, width, height) for each in agreeing])
-    _, found = _median_where(np.stack(matched), at_full_size)
+    _, found = _median_where(frames, [_enlarged(each, width, height) for each in agreeing])
     unknown = _enlarged(~known, width, height)
     found[unknown] = cv2.resize(guess, (width, height))[unknown]
     colour = np.where(_enlarged(restless, width, height)[..., None], found, median)
-    scene = scene_of(matched, colour)
+    scene = scene_of(frames, colour)
     scene.full.usual[unknown] = _USUAL_OF_GUESS
     scene.reduced.usual[~known] = _USUAL_OF_GUESS
     return scene
@@ -84,15 +88,24 @@ def _agreeing(image: Image, guess: Image, agreement: float) -> NDArray[np.bool_]
 
 
 def _median_where(
-    images: NDArray[np.uint8], chosen: NDArray[np.bool_]
+    images: list[Image], chosen: list[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.int64], Image]:
-    """How many of the images [n, h, w, 3] are chosen [n, h, w], and their median, per pixel."""
-    # White sorts last, so that the chosen come first.
-    images = np.where(chosen[..., None], images, np.uint8(255))
-    often = chosen.sum(axis=0)
-    middle = np.maximum(often - 1, 0) // 2
-    ordered = np.stack(sorted_images(list(images)))
-    return often, np.take_along_axis(ordered, middle[None, ..., None], axis=0)[0]
+    """How many of the images [h, w, 3] are chosen [h, w], and the median of these, per pixel."""
+    often = np.zeros(chosen[0].shape, np.int64)
+    found = np.empty_like(images[0])
+    for rows in strips(len(found)):
+        for each in chosen:
+            often[rows] += each[rows]
+        # White sorts last, so that the chosen come first.
+        ordered = sorted_images(
+            [
+                np.where(places[rows, :, None], image[rows], np.uint8(255))
+                for image, places in zip(images, chosen, strict=True)
+            ]
+        )
+        middle = np.maximum(often[rows] - 1, 0) // 2
+        found[rows] = np.take_along_axis(np.stack(ordered), middle[None, ..., None], axis=0)[0]
+    return often, found
 
 
 def _reduced(image: Image) -> Image:

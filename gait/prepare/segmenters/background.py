@@ -12,6 +12,7 @@ darken, within limits, and keep the colour.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -35,8 +36,11 @@ from gait.prepare.segmenters._scene import (
     spread,
 )
 from gait.prepare.segmenters._walked import walked_scene
-from gait.prepare.video import VideoError, read_video
+from gait.prepare.video import DAMAGED_FRAME, VideoError, read_frames, read_video
 
+# Fewer samples are taken of frames that are larger than those of 1080p, to fit in memory.
+_SAMPLES_BYTES = 2**28
+_LEAST_SAMPLES = 5
 # Height of a walker, in pixels, for which the sizes below are one unit.
 _UNIT_HEIGHT_PX = 160
 # A shadow's colour deviates at most this many times what is usual.
@@ -87,8 +91,10 @@ class Background:
         self._scene_of: Path | None = None
         self._scene: Scene | None = None
 
-    def segment(self, video: Path, background: Path | None) -> Iterator[NDArray[np.bool_] | None]:
-        """The walker in each frame of `video`, [h, w]; None where there is none.
+    def segment(
+        self, video: Path, background: Path | None
+    ) -> Iterator[NDArray[np.bool_] | str | None]:
+        """The walker in each frame of `video`, [h, w]; None where nobody is, or why there is none.
 
         Args:
             video: a clip from a camera that stands still.
@@ -102,7 +108,10 @@ class Background:
         scene = self._scene_before(video, background)
         light, rounds = UNCHANGED, 5
         last: _Box | None = None
-        for frame in read_video(video):
+        for frame in read_frames(video):
+            if frame is None:
+                yield DAMAGED_FRAME
+                continue
             height, width = scene.full.usual.shape
             if frame.shape[:2] != (height, width):
                 raise VideoError(
@@ -129,14 +138,21 @@ class Background:
     def _scene_before(self, video: Path, background: Path | None) -> Scene:
         """The model of the scene; that of the background clip used last is kept."""
         if background is None:
-            return walked_scene(spread(_readable(video), self._samples))
+            return walked_scene(self._sampled(video))
         if self._scene is None or self._scene_of != background:
             try:
-                frames = spread(_readable(background), self._samples)
+                scene = empty_scene(self._sampled(background))
             except VideoError as error:
                 raise VideoError(str(error), "unreadable background") from None
-            self._scene, self._scene_of = empty_scene(frames), background
+            self._scene, self._scene_of = scene, background
         return self._scene
+
+    def _sampled(self, clip: Path) -> list[Image]:
+        """Frames to model the scene from: those of a truncated clip that can be read."""
+        frames = _readable(clip)
+        first = next(frames)
+        most = max(_LEAST_SAMPLES, _SAMPLES_BYTES // first.nbytes)
+        return spread(chain([first], frames), min(self._samples, most))
 
     def _find(self, seen: Comparison, scene: Scene, last: _Box | None) -> _Box | None:
         """Where to look for the walker closely, from a comparison of the reduced image."""

@@ -11,7 +11,7 @@ from gait.flow import MATRIX, Flow, find_programs
 from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
 
-find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
+find_programs(Path(sys.executable).parent)
 
 
 def told(function, *arguments):
@@ -27,7 +27,8 @@ told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yam
 flow = told(Flow, Path(), config, workflow.nodes is not None)
 told(check_targets, sys.argv[1:], flow)
 
-DATA = str(Path(config["data_root"]))
+DATA = str(flow.data_root)
+LAUNCH = str(Path(workflow.basedir) / "scripts/launch.sh")
 RESULT = "results/{dataset}/{model}/{save_name}"
 # Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
 TESTED = "results/{dataset}/{model}/{save_name}{on}"

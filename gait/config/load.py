@@ -15,7 +15,7 @@ from gait.config.dataset import NAME, Dataset
 from gait.config.experiment import SCORED, Experiment
 from gait.config.partition import is_json, read_partition
 from gait.config.resolved import Resolved
-from gait.config.schema import problems_of
+from gait.config.schema import mistaken_booleans, problems_of
 from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest
 
@@ -316,7 +316,12 @@ def _validated(
     except ValidationError as error:
         problems = problems + [
             f"{place_of(origins, path, file)}: {path}: {what}"
-            for path, what in problems_of(error, model)
+            for path, what in problems_of(error, model, origins)
+        ]
+    else:
+        problems = problems + [
+            f"{place_of(origins, path, file)}: {path}: expected a number, got a boolean"
+            for path in mistaken_booleans(data, valid)
         ]
     if problems:
         raise ConfigError(problems)

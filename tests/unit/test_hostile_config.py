@@ -13,6 +13,7 @@ from gait.config.dataset import Population, named_subjects
 from gait.config.load import load_dataset, load_experiment, model_names, validated
 from gait.config.partition import read_partition
 from gait.config.schema import mistaken_booleans
+from gait.config.settings import check_settings
 from gait.config.yaml import parse_yaml, read_yaml, write_yaml
 from gait.errors import ConfigError, DataError, GaitError
 from gait.limits import JSON_BYTES, LIST_ITEMS, YAML_BYTES
@@ -245,6 +246,46 @@ def test_a_partition_is_read_within_its_bound(
     monkeypatch.setenv(JSON_BYTES.variable, "50")
     with pytest.raises(GaitError, match="at most 50 bytes"):
         read_partition(partition_of(tmp_path, json.dumps({"TRAIN_SET": ["x" * 50]})))
+
+
+def settings_with(given: dict[str, Any]) -> dict[str, Any]:
+    settings = read_yaml(REPOSITORY / "config/config.yaml")[0]
+    check_settings(settings, REPOSITORY / "workflow/schemas/config.schema.yaml", given=given)
+    return settings
+
+
+def test_text_of_the_command_line_gets_the_type_that_is_wanted() -> None:
+    settings = settings_with(
+        {
+            "shards": "2",
+            "data_root": "010",
+            "resources": {"train": {"threads": "3"}},
+            "matrix": {"experiments": ["A/B/1"], "seeds": ["0", "1"]},
+            "segmenter": {"name": "onnx", "height_px": "512", "mean": ["0.5", "1e-3"], "a": "true"},
+        }
+    )
+    assert settings["shards"] == 2 and settings["data_root"] == "010"
+    assert settings["resources"]["train"]["threads"] == 3
+    assert settings["resources"]["train"]["mem_mb"] == 16000
+    assert settings["matrix"] == {"experiments": ["A/B/1"], "seeds": [0, 1]}
+    segmenter = {"name": "onnx", "height_px": 512, "mean": [0.5, 0.001], "a": True}
+    assert settings["segmenter"] == segmenter
+
+
+@pytest.mark.parametrize("shards", ["two", "1.5", "010", "", "9" * 5000, "1e999", "true"])
+def test_text_of_the_command_line_that_cannot_be_is_refused(shards: str) -> None:
+    with pytest.raises(ConfigError, match=r"^config/config\.yaml: shards: '") as raised:
+        settings_with({"shards": shards})
+    assert len(str(raised.value)) < 300
+
+
+def test_what_snakemake_misreads_in_its_configuration_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    schema = REPOSITORY / "workflow/schemas/config.schema.yaml"
+    for text, message in (("shards: 010", "read as the number 8"), ("a: 1\na: 2", "given twice")):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            check_settings({}, schema, [path])
 
 
 @pytest.mark.parametrize("model", model_names(REPOSITORY))

@@ -22,7 +22,13 @@ def told(function, *arguments):
         sys.exit("\n".join(f"gait: error: {line}" for line in str(error).splitlines()))
 
 
-told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
+told(
+    check_settings,
+    config,
+    Path(workflow.basedir) / "schemas/config.schema.yaml",
+    [path for path in map(Path, workflow.configfiles) if path.is_file()],
+    workflow.config_settings.config,
+)
 # --jobs counts a cluster's jobs; on one machine it is another name of --cores.
 flow = told(Flow, Path(), config, workflow.nodes is not None)
 told(check_targets, sys.argv[1:], flow)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import metadata, util
+from pathlib import Path
+from shlex import quote
+
+# What pyproject.toml calls this software. Nobody may be told to install it by its name, as an
+# index may hold nothing of that name, or something else.
+_DISTRIBUTION = "gait-from-video"
 
 
 class GaitError(Exception):
@@ -31,10 +39,35 @@ class TrainingError(GaitError, RuntimeError):
 
 
 class MissingExtraError(GaitError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """An optional dependency is needed and not installed.
+
+    Attributes:
+        lack: the same without the command that installs it, which differs by machine.
+    """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra [{extra}]: pip install 'gait[{extra}]'")
+        self.lack = f"{what} needs the extra [{extra}]"
+        super().__init__(f"{self.lack}: {_installing(extra)}")
+
+
+def _installing(extra: str) -> str:
+    """The command that installs an extra for the Python that runs."""
+    python = quote(sys.executable)
+    # An environment may have been made without a pip of its own.
+    has_pip = util.find_spec("pip") is not None
+    pip = f"{python} -m pip" if has_pip else f"python3 -m pip --python {python}"
+    checkout = Path(__file__).parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        return f"{pip} install --editable {quote(f'{checkout}[{extra}]')}"
+    try:
+        stated = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        stated = []
+    marked = (f'extra == "{extra}"', f"extra == '{extra}'")
+    wanted = [each.partition(";")[0].strip() for each in stated if each.endswith(marked)]
+    if not wanted:
+        return "install it as its installation says, with that extra"
+    return f"{pip} install {' '.join(map(quote, wanted))}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -126,6 +126,16 @@ def takes(kind: str, name: str) -> str:
     return ""
 
 
+def constant(kind: str, name: str, attribute: str) -> Any:
+    """A plain value that the class of component `name` gives an attribute; None without one."""
+    name = canonical(kind, name)
+    _, path = _components(kind)[_normalised(name)]
+    for node in _definition(path, name).body:
+        if isinstance(node, ast.Assign) and attribute in map(ast.unparse, node.targets):
+            return _literal(node.value)
+    return None
+
+
 def source(kind: str, name: str) -> str:
     """What the docstring of component `name` cites under 'Source:', on one line; may be empty."""
     name = canonical(kind, name)

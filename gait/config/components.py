@@ -41,7 +41,48 @@ def component_problems(data: dict[str, Any], origins: Origins, file: Path) -> li
             kind, component if isinstance(component, dict) else {"name": component}, where
         )
     ]
-    return problems + _uneven_inputs(data, origins, file)
+    return problems + _starved_losses(data, origins, file) + _uneven_inputs(data, origins, file)
+
+
+def _starved_losses(data: dict[str, Any], origins: Origins, file: Path) -> list[str]:
+    """Losses that would learn nothing from the batches that the sampler draws.
+
+    A triplet needs another subject, and a second sequence of its own; without, a run goes on to
+    its end at a loss of zero. What is malformed is another's problem.
+    """
+    sampler, losses = data.get("sampler"), data.get("losses")
+    is_trained = bool(data.get("iterations")) and data.get("weights") is None
+    if not (is_trained and isinstance(sampler, dict) and isinstance(losses, dict)):
+        return []
+    drawn = {key: sampler.get(key) for key in ("subjects", "sequences", "batch")}
+    problems = []
+    for name, loss in losses.items():
+        # Of categories a batch has what its subjects happen to have.
+        if not isinstance(loss, dict) or loss.get("target", "identity") != "identity":
+            continue
+        with suppress(ConfigError):
+            for key, number in drawn.items():
+                least = least_of(loss, key)
+                if isinstance(number, int) and number < least:
+                    problems.append(
+                        f"{place_of(origins, f'sampler.{key}', file)}: sampler.{key} is {number}, "
+                        f"from which losses.{name} ({loss.get('name')}) learns nothing; set it to "
+                        f"{least} or more, or take the loss away (losses.{name}: null)"
+                    )
+    return problems
+
+
+def least_of(loss: dict[str, Any], what: str) -> int:
+    """How many subjects, sequences of each or sequences in all (`batch`) a loss learns from.
+
+    Raises:
+        ConfigError: there is no such loss.
+    """
+    stated = registry.constant("loss", str(loss.get("name")), f"min_{what}")
+    if stated is None and what == "batch":
+        # As many subjects take as many sequences at least.
+        stated = registry.constant("loss", str(loss.get("name")), "min_subjects")
+    return stated if isinstance(stated, int) else 1
 
 
 def _transforms(data: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:

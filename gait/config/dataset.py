@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -30,6 +29,7 @@ from gait.config.protocol import (
 )
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
+from gait.limits import LIST_ITEMS
 from gait.modalities import SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
@@ -277,14 +277,28 @@ def named_subjects(patterns: list[str]) -> set[str]:
 
     Raises:
         ConfigError: a range holds nothing.
+        DataError: they stand for more than `limits.LIST_ITEMS` names.
     """
-    return {subject for pattern in patterns for subject in _expanded(pattern)}
+    named: set[str] = set()
+    for pattern in patterns:
+        numbers = _numbers(pattern)
+        if numbers is None:
+            named.add(pattern)
+            continue
+        before, wanted, width, after = numbers
+        # The length of a range has to fit the machine's word, and this one may not.
+        count = (wanted.stop - wanted.start - 1) // wanted.step + 1
+        LIST_ITEMS.check(len(named) + count, f"the range {pattern}", "a set of subjects")
+        named.update(f"{before}{number:0{width}d}{after}" for number in wanted)
+    return named
 
 
 def matching_subjects(subjects: list[str], patterns: list[str]) -> list[str]:
     """Those of `subjects` that patterns name, see `named_subjects`, in their order."""
+    if "*" in patterns:
+        return list(subjects)
     wanted = named_subjects(patterns)
-    return [subject for subject in subjects if "*" in wanted or subject in wanted]
+    return [subject for subject in subjects if subject in wanted]
 
 
 def surplus(subjects: list[str], partition: Partition) -> str:
@@ -316,19 +330,23 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
+_LONGEST_RANGE = 200
 _RANGE = re.compile(
     r"(?P<before>\D*)(?P<first>\d+)(?P<after>\D*)-(?P=before)(?P<last>\d+)(?P=after)(/(?P<step>\d+))?"
 )
 
 
-def _expanded(pattern: str) -> Iterator[str]:
-    """The subjects of a range, see `named_subjects`; anything else stands for itself."""
+def _numbers(pattern: str) -> tuple[str, range, int, str] | None:
+    """A range as the text before its numbers, the numbers, their digits, and the text behind.
+
+    None for what is no range, and stands for itself; see `named_subjects`.
+    """
     parts = _RANGE.fullmatch(pattern)
     if parts is None or len(parts["first"]) > len(parts["last"]):
-        yield pattern
-        return
+        return None
+    if len(pattern) > _LONGEST_RANGE:
+        raise ConfigError(f"expected a range of at most {_LONGEST_RANGE} characters, got {pattern}")
     first, last, step = int(parts["first"]), int(parts["last"]), int(parts["step"] or 1)
     if first > last or step < 1:
         raise ConfigError(f"the range {pattern} holds nothing; expected <first>-<last>[/<step>]")
-    for number in range(first, last + 1, step):
-        yield f"{parts['before']}{number:0{len(parts['first'])}d}{parts['after']}"
+    return parts["before"], range(first, last + 1, step), len(parts["first"]), parts["after"]

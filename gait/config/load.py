@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gait import registry
-from gait.config.components import component_problems
-from gait.config.dataset import NAME, Dataset
+from gait.config.components import component_problems, least_of
+from gait.config.dataset import NAME, Dataset, named_subjects
 from gait.config.experiment import SCORED, Experiment
 from gait.config.partition import is_json, read_partition
 from gait.config.resolved import Resolved
-from gait.config.schema import problems_of
+from gait.config.schema import mistaken_booleans, problems_of
 from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest
 
@@ -158,6 +158,8 @@ def load_experiment(
     ]
     if problems:
         raise ConfigError(problems)
+    if lonely := _lonely(experiment, definition):
+        raise ConfigError(f"{place_of(origins, 'losses', path)}: {lonely}")
     if unfit := _unfit_protocols(experiment, definition):
         place = origins.get("evaluation.protocols", path)
         raise ConfigError(f"{place}: evaluation.protocols: {each}" for each in unfit)
@@ -283,6 +285,22 @@ def _unfit_protocols(experiment: Experiment, dataset: Dataset) -> list[str]:
     return problems
 
 
+def _lonely(experiment: Experiment, dataset: Dataset) -> str:
+    """What is wrong with losses that compare subjects, where the partition has no two of them."""
+    named = dataset.partition.train
+    if not experiment.iterations or experiment.weights or experiment.train_on or "*" in named:
+        return ""
+    there = len(named_subjects(named))
+    for name, loss in experiment.losses.items():
+        least = least_of({"name": loss.name}, "subjects")
+        if loss.target == "identity" and there < least:
+            return (
+                f"losses.{name}: {loss.name} compares {least} subjects or more, and the partition "
+                f"of {dataset.name} has {there} to train on; add some, or take the loss away"
+            )
+    return ""
+
+
 def describe(experiment: Experiment, origins: Origins) -> str:
     """Each value of an experiment on a line, with the file and line it was written in."""
     lines: list[tuple[str, str]] = []
@@ -316,7 +334,12 @@ def _validated(
     except ValidationError as error:
         problems = problems + [
             f"{place_of(origins, path, file)}: {path}: {what}"
-            for path, what in problems_of(error, model)
+            for path, what in problems_of(error, model, origins)
+        ]
+    else:
+        problems = problems + [
+            f"{place_of(origins, path, file)}: {path}: expected a number, got a boolean"
+            for path in mistaken_booleans(data, valid)
         ]
     if problems:
         raise ConfigError(problems)

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gait.config.yaml import Origin, read_yaml
+from gait.config.yaml import Origin, check_text, read_text, read_yaml
 from gait.errors import ConfigError, nearest
+from gait.limits import JSON_BYTES
 
 # What the JSON calls the subjects of each set, and its lists of sequences.
 _SETS = {"TRAIN_SET": "train", "TEST_SET": "test"}
@@ -31,11 +32,11 @@ def read_partition(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
     """
     if not is_json(path.name):
         return read_yaml(path)
+    text = read_text(path, JSON_BYTES)
     try:
-        text = path.read_text(encoding="utf-8")
-        stated = json.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+        stated = json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deep for a partition") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not valid JSON: {error}") from None
     if not isinstance(stated, dict) or not _SETS.keys() <= stated.keys():
@@ -44,10 +45,15 @@ def read_partition(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
     partition: dict[str, Any] = {}
     origins = {}
     for key, names in stated.items():
-        place = Origin(path, text[: text.index(f'"{key}"')].count("\n") + 1)
+        # A key may be written with escapes; then only the file is known.
+        at = text.find(f'"{key}"')
+        place = Origin(path, text.count("\n", 0, at) + 1 if at >= 0 else -1)
+        is_list = isinstance(names, list) and all(isinstance(each, str) for each in names)
+        for name in [key, *(names if is_list else [])]:
+            check_text(name, place, "a name")
         if key not in known:
             raise ConfigError(f"{place}: {key} is unknown; {nearest(key, known)}")
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        if not is_list:
             raise ConfigError(f'{place}: {key}: expected a list of names such as ["001", "002"]')
         if key in _SETS:
             partition[_SETS[key]] = names
@@ -57,6 +63,16 @@ def read_partition(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
             partition.setdefault("sequences", {})[_LISTS[key]] = listed
             origins[f"sequences.{_LISTS[key]}"] = place
     return partition, origins
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which each key is given once."""
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key!r} is given twice")
+        found[key] = value
+    return found
 
 
 def _key(name: str, place: Origin) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gait.config.yaml import Origin, Origins, place_of
 from gait.errors import nearest
 
 # Characters of a wrong value that an error shows.
@@ -33,8 +35,14 @@ class Component(BaseModel):
         return self.model_dump(mode="json")
 
 
-def problems_of(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
-    """Each problem of a failed validation as (dotted path, what is wrong)."""
+def problems_of(
+    error: ValidationError, model: type[BaseModel], origins: Origins | None = None
+) -> list[tuple[str, str]]:
+    """Each problem of a failed validation as (dotted path, what is wrong).
+
+    Args:
+        origins: where values were written, and as what, where that is known.
+    """
     found = []
     for each in error.errors():
         *around, last = each["loc"] or ("",)
@@ -44,11 +52,34 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[tuple[st
             what = f"unknown key; {nearest(str(last), getattr(record, 'model_fields', {}))}"
         elif each["type"] == "missing":
             what = "is missing"
+        elif each["type"] == "string_type" and isinstance(each["input"], (int, float, type(None))):
+            place = place_of(origins or {}, ".".join(path), Path())
+            text = place.text if isinstance(place, Origin) and place.text else str(each["input"])
+            what = f"expected text, got {text}, which is read as none; put it in quotes: '{text}'"
         else:
             message = each["msg"].removeprefix("Value error, ")
             what = f"{message[0].lower()}{message[1:]}, got {_short(each['input'])}"
         found.append((".".join(path), what))
     return found
+
+
+def mistaken_booleans(data: Any, valid: Any, path: str = "") -> Iterator[str]:
+    """Paths of booleans that a schema took for numbers, such as 1 for `on`.
+
+    Args:
+        data: what was validated.
+        valid: what became of it; what it has in another form is not followed.
+    """
+    if isinstance(data, bool) and isinstance(valid, int | float) and not isinstance(valid, bool):
+        yield path
+    within: Iterable[tuple[str, Any, Any]] = ()
+    if isinstance(data, Mapping):
+        inner = valid if isinstance(valid, Mapping) else getattr(valid, "__dict__", {})
+        within = ((key, each, inner.get(key)) for key, each in data.items())
+    elif isinstance(data, list) and isinstance(valid, list | tuple) and len(data) == len(valid):
+        within = ((str(place), *pair) for place, pair in enumerate(zip(data, valid, strict=True)))
+    for key, each, one in within:
+        yield from mistaken_booleans(each, one, f"{path}.{key}" if path else key)
 
 
 def _short(value: Any) -> str:

@@ -138,7 +138,7 @@ def _listed(name: str, recipe: Experiment, size_px: int, experiments: frozenset[
     try:
         cost = cost_of(recipe, shapes)
     except MissingExtraError as error:
-        problem = str(error)
+        problem = error.lack
     return Listed(name, shapes, cost, problem, paper_of(recipe), experiments)
 
 

@@ -343,7 +343,7 @@ def _key_of_start(experiment: Experiment) -> str:
     return "init.weights" if experiment.init else "init_from"
 
 
-def find_programs(*folders: Path) -> None:
-    """Let jobs find programs in `folders` first: those of the Python that runs Snakemake, whether
-    its environment is activated or not, and the workflow's own scripts."""
-    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+def find_programs(folder: Path) -> None:
+    """Let jobs find programs in `folder` first: those of the Python that runs Snakemake, whether
+    its environment is activated or not."""
+    os.environ["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])

@@ -27,11 +27,16 @@ class DataFlow:
     Attributes:
         root: the working folder.
         settings: the contents of `config/config.yaml`, validated against its schema.
+        data_root: the folder that holds the datasets' own.
+
+    Raises:
+        ConfigError: the name of that folder cannot stand in the workflow's files.
     """
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.root = root
         self.settings = settings
+        self.data_root = _data_root(settings["data_root"])
         self.dataset = cache(self._dataset)
         self.raw_rows = cache(self._raw_rows)
         self.raw_states = cache(self._raw_states)
@@ -56,7 +61,7 @@ class DataFlow:
 
     def folder(self, dataset: str) -> Path:
         """Where a dataset lies."""
-        return Path(self.settings["data_root"]) / dataset
+        return self.data_root / dataset
 
     def population(self, dataset: str) -> str:
         """The parameters of a dataset that the workflow renders, as canonical JSON."""
@@ -145,10 +150,10 @@ class DataFlow:
             for shard in dealt
         ]
 
-    def pretreatment(self, dataset: str) -> str:
+    def pretreatment(self, dataset: str) -> list[str]:
         """The options by which `gait pretreat` does what the dataset wants."""
         options = self.dataset(dataset).pretreat.model_dump(mode="json", exclude_none=True)
-        return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+        return [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
 
     def _dealt(self, dataset: str) -> list[list[CatalogueRow]]:
         """The rows of each shard, of raw material that is there."""
@@ -222,6 +227,25 @@ class DataFlow:
 
     def _dataset(self, name: str) -> Dataset:
         return load_dataset(self.root, name)[0]
+
+
+def _data_root(given: str) -> Path:
+    """The folder of all data; `~` is the user's own folder, as it is in a shell.
+
+    Raises:
+        ConfigError: Snakemake or a command would take the name for something else than a folder.
+    """
+    wrong = [each for each in given if each in "{}" or not each.isprintable()]
+    if wrong or given.startswith("-") or given != given.strip():
+        got = f"{wrong[0]!r} in {given!r}" if wrong else repr(given)
+        raise ConfigError(
+            "config/config.yaml: data_root: expected a folder without braces, control characters, "
+            f"blanks at either end and a '-' in front, got {got}; rename it, or name a link to it"
+        )
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"config/config.yaml: data_root: {given!r}: {error}") from None
 
 
 def _files(row: CatalogueRow) -> set[str]:

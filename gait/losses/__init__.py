@@ -6,6 +6,8 @@ A loss is a module with
   experiment may name others (`losses.<name>.field`);
 - `global_batch`: whether it relates sequences to each other, and therefore has to see those of all
   processes at once;
+- `min_subjects`, `min_sequences` and `min_batch`, where it learns nothing from less: subjects in a
+  batch, sequences of each of them, and sequences in all;
 - `forward(*values, labels) -> LossOutput`: the values of the fields, then the class index of each
   sequence, int64 [n].
 

@@ -26,6 +26,8 @@ class Contrastive(nn.Module):
 
     fields = ("prediction", "target")
     global_batch = True
+    # Each twice, as two views.
+    min_batch = 2
 
     def __init__(self, scale: float = 16.0, label_smoothing: float = 0.1) -> None:
         super().__init__()

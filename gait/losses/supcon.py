@@ -34,6 +34,8 @@ class SupCon(nn.Module):
 
     fields = ("embeddings",)
     global_batch = True
+    min_subjects = 2
+    min_sequences = 2
 
     def __init__(
         self, temperature: float = 0.01, similarity: Literal["dot", "distance"] = "dot"

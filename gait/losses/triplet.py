@@ -24,6 +24,8 @@ class Triplet(nn.Module):
 
     fields = ("embeddings",)
     global_batch = True
+    min_subjects = 2
+    min_sequences = 2
 
     def __init__(self, margin: float = 0.2) -> None:
         super().__init__()

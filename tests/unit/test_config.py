@@ -99,6 +99,43 @@ def test_of_a_long_value_only_the_beginning_is_shown(root: Path) -> None:
     assert any("count_range" in each and "'count': 7" in each for each in problems)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sampler: {subjects: 1}", r"mine\.yaml:1: sampler\.subjects is 1, .*triplet \(Triplet\)"),
+        ("sampler: {sequences: 1}", r"sampler\.sequences is 1, .*set it to 2 or more"),
+        ("sampler: {name: CommonSampler, batch: 1}", r"sampler\.batch is 1, .*learns nothing"),
+        (
+            "losses: {triplet: null, c: {name: SupCon}}\nsampler: {sequences: 1}",
+            r"losses\.c \(SupCon\)",
+        ),
+        (
+            "losses: {triplet: null, c: {name: Contrastive}}\n"
+            "sampler: {name: BilateralSampler, batch: 1}",
+            r"losses\.c \(Contrastive\)",
+        ),
+    ],
+)
+def test_a_loss_that_would_learn_nothing_is_refused(root: Path, text: str, message: str) -> None:
+    experiment(root, text)
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+    # What is not trained, or compares nothing, may be drawn as it likes.
+    for harmless in ("iterations: 0", "weights: a.pt"):
+        experiment(root, f"{text}\n{harmless}\n")
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
+def test_a_loss_of_pairs_needs_two_training_subjects(root: Path) -> None:
+    experiment(root, "seed: 1\n")
+    path = root / "datasets/SynthGait/partition.yaml"
+    path.write_text("train: ['001']\ntest: ['002-004']\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"losses\.triplet: .* SynthGait has 1 to train on"):
+        load_experiment(root, "SynthGait", "GaitSet", "mine")
+    path.write_text("train: ['*']\ntest: []\n", encoding="utf-8")
+    load_experiment(root, "SynthGait", "GaitSet", "mine")
+
+
 def test_a_key_given_twice_is_refused(root: Path) -> None:
     experiment(root, "seed: 1\nseed: 2\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml:2: seed is given twice"):
@@ -230,7 +267,7 @@ def test_numbers_like_1e_4_are_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- 1\n", "expected a mapping"), ("a: [1\n", "not valid YAML"), ("a: !!x 1\n", "not valid")],
+    [("- 1\n", "expected a mapping"), ("a: [1\n", "not valid YAML"), ("a: !!x 1\n", "the tag !!x is unknown")],
 )
 def test_what_is_no_configuration(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "a.yaml"
@@ -300,10 +337,11 @@ def test_a_dataset_may_be_cut_by_a_json_file(root: Path, name: str) -> None:
 
 def test_an_experiment_may_be_cut_by_a_json_file(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "anywhere.json"
-    file.write_text(json.dumps({"TRAIN_SET": ["1"], "TEST_SET": ["2"]}), encoding="utf-8")
+    file.write_text(json.dumps({"TRAIN_SET": ["1", "3"], "TEST_SET": ["2"]}), encoding="utf-8")
     experiment(root, f"partition: {file}\n")
     resolved = load_experiment(root, "SynthGait", "GaitSet", "mine")[0]
-    assert (resolved.dataset.partition.train, resolved.dataset.partition.test) == (["1"], ["2"])
+    assert resolved.dataset.partition.train == ["1", "3"]
+    assert resolved.dataset.partition.test == ["2"]
     path = root / "resolved.yaml"
     path.write_text(write_yaml(resolved.model_dump(mode="json")), encoding="utf-8")
     assert read_resolved(path) == resolved

@@ -281,8 +281,9 @@ def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(
 def test_settings_of_preparation_that_are_not_set_change_no_command(root: Path) -> None:
     options = flow(root).pretreatment("OUMVLP-Pose")
     # As before there were others: a new option would prepare every dataset anew.
-    assert options == "--kind normalise --size-px 64 --least-frames 1 --frame-order lexical"
-    assert flow(root).pretreatment("OUMVLP-Pose17") == f"{options} --joints coco"
+    usual = ["--kind=normalise", "--size-px=64", "--least-frames=1", "--frame-order=lexical"]
+    assert options == usual
+    assert flow(root).pretreatment("OUMVLP-Pose17") == [*usual, "--joints=coco"]
 
 
 # Tables, and experiments that cannot run.

@@ -166,5 +166,5 @@ def test_what_is_missing_is_said(
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(MissingExtraError, match=r"gait\[foundation\]"):
+    with pytest.raises(MissingExtraError, match=r"extra \[foundation\]: "):
         Diffusion(settings(weights), CPU)

@@ -168,7 +168,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
         return None if name == "onnxruntime" else importlib.util.find_spec(name)
 
     monkeypatch.setattr(module, "find_spec", absent)
-    with pytest.raises(MissingExtraError, match=r"gait\[onnx\]"):
+    with pytest.raises(MissingExtraError, match=r"extra \[onnx\]: "):
         Onnx(str(tmp_path / "net.onnx"), H, W)
 
 

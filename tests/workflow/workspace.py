@@ -42,7 +42,7 @@ SCONET: dict[str, Any] = EXPERIMENT | {
         "backbone": {"name": "ResNet9", "channels": [4, 4, 8, 8]},
         "embedding_channels": 8,
     },
-    "sampler": {"name": "TripletSampler", "subjects": 2, "sequences": 1},
+    "sampler": {"name": "TripletSampler", "subjects": 2, "sequences": 2},
     "iterations": 2,
 }
 _TWO_STEPS: dict[str, Any] = {

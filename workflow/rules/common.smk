@@ -13,7 +13,7 @@ from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
 from gait.processes import WORKFLOW
 
-find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
+find_programs(Path(sys.executable).parent)
 
 
 def told(function, *arguments):
@@ -30,12 +30,19 @@ if workflow.is_main_process:
     if workflow.nodes is None:
         os.environ[WORKFLOW] = str(os.getpid())
 
-told(check_settings, config, Path(workflow.basedir) / "schemas/config.schema.yaml")
+told(
+    check_settings,
+    config,
+    Path(workflow.basedir) / "schemas/config.schema.yaml",
+    [path for path in map(Path, workflow.configfiles) if path.is_file()],
+    workflow.config_settings.config,
+)
 # --jobs counts a cluster's jobs; on one machine it is another name of --cores.
 flow = told(Flow, Path(), config, workflow.nodes is not None)
 told(check_targets, sys.argv[1:], flow)
 
-DATA = str(Path(config["data_root"]))
+DATA = str(flow.data_root)
+LAUNCH = str(Path(workflow.basedir) / "scripts/launch.sh")
 RESULT = "results/{dataset}/{model}/{save_name}"
 # Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
 TESTED = "results/{dataset}/{model}/{save_name}{on}"

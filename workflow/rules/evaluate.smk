@@ -18,9 +18,10 @@ rule embed:
         processes=lambda wildcards, threads: flow.processes("embed"),
         workers=lambda wildcards, threads: flow.loader_workers("embed"),
     shell:
-        "exec launch.sh {log} 1 {params.processes} {threads}"
-        " embed {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on} --packed $(dirname {input.index}) --model {input.model}"
-        " --embeddings {output.embeddings} --workers {params.workers}"
+        "exec {LAUNCH:q} {log:q} 1 {params.processes:q} {threads:q}"
+        " embed {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
+        ' --packed "$(dirname -- {input.index:q})" --model {input.model:q}'
+        " --embeddings {output.embeddings:q} --workers {params.workers:q}"
 
 
 rule score:
@@ -40,5 +41,6 @@ rule score:
     params:
         settings=get_slice("scoring"),
     shell:
-        "gait score {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on} --embeddings {input.embeddings} --metrics {output.metrics}"
-        " > {log} 2>&1"
+        "gait score {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
+        " --embeddings {input.embeddings:q} --metrics {output.metrics:q}"
+        " > {log:q} 2>&1"

@@ -17,8 +17,8 @@ rule synthesize:
         population=get_population,
         renderer=RENDERER,
     shell:
-        "gait synthesize {wildcards.dataset} --raw {params.raw} --processes {threads}"
-        " --population {params.population:q} > {log} 2>&1"
+        "gait synthesize {wildcards.dataset:q} --raw {params.raw:q} --processes {threads:q}"
+        " --population {params.population:q} > {log:q} 2>&1"
 
 
 # What cannot be used stops the workflow here. Findings are no reason to prepare anything again.
@@ -40,8 +40,8 @@ rule check:
         root=get_root,
         state=get_checked_state,
     shell:
-        "gait check {wildcards.dataset} --root {params.root} --output {output.findings}"
-        " > {log} 2>&1"
+        "gait check {wildcards.dataset:q} --root {params.root:q} --output {output.findings:q}"
+        " > {log:q} 2>&1"
 
 
 # Each shard's table is made by itself, for the state of that shard's own raw files: a replaced
@@ -66,8 +66,8 @@ rule rearrange:
         shard_state=get_shard_state,
         layouts=get_layouts,
     shell:
-        "gait rearrange {wildcards.dataset} --raw {params.raw} --shard {wildcards.shard}"
-        " --output {output.shard} > {log} 2>&1"
+        "gait rearrange {wildcards.dataset:q} --raw {params.raw:q} --shard {wildcards.shard:q}"
+        " --output {output.shard:q} > {log:q} 2>&1"
 
 
 rule gather:
@@ -87,7 +87,7 @@ rule gather:
     resources:
         **flow.resources("prepare"),
     shell:
-        "gait gather {input.shards} --output {output.catalogue} > {log} 2>&1"
+        "gait gather {input.shards:q} --output {output.catalogue:q} > {log:q} 2>&1"
 
 
 rule segment:
@@ -108,8 +108,8 @@ rule segment:
         root=get_root,
         segmenter=json.dumps(config["segmenter"], sort_keys=True),
     shell:
-        "gait segment {input.shard} --root {params.root} --output {output.silhouettes}"
-        " --segmenter {params.segmenter:q} > {log} 2>&1"
+        "gait segment {input.shard:q} --root {params.root:q} --output {output.silhouettes:q}"
+        " --segmenter {params.segmenter:q} > {log:q} 2>&1"
 
 
 rule pretreat:
@@ -130,8 +130,8 @@ rule pretreat:
         root=get_root,
         pretreatment=get_pretreatment,
     shell:
-        "gait pretreat {input.silhouettes} --root {params.root} --output {output.pkl}"
-        " {params.pretreatment} > {log} 2>&1"
+        "gait pretreat {input.silhouettes:q} --root {params.root:q} --output {output.pkl:q}"
+        " {params.pretreatment:q} > {log:q} 2>&1"
 
 
 # A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.
@@ -154,7 +154,7 @@ rule adopt:
         pkl=get_pkl,
         pkl_state=get_pkl_state,
     shell:
-        "gait adopt --root {params.root} --output {output.pkl} --pkl {params.pkl:q} > {log} 2>&1"
+        "gait adopt --root {params.root:q} --output {output.pkl:q} --pkl {params.pkl:q} > {log:q} 2>&1"
 
 
 # One array a modality lies beside the index, undeclared, as which ones is up to the data; whenever
@@ -181,5 +181,5 @@ rule pack:
             f"--catalogue={each}" for each in input.catalogue
         ],
     shell:
-        "gait pack {input.pkl} --root {params.root} --manifest {output.manifest}"
-        " {params.catalogue} > {log} 2>&1"
+        "gait pack {input.pkl:q} --root {params.root:q} --manifest {output.manifest:q}"
+        " {params.catalogue:q} > {log:q} 2>&1"

@@ -35,8 +35,8 @@ rule tabulate:
     resources:
         **flow.resources("report"),
     shell:
-        "gait tabulate {input.config} --metrics {input.metrics} --report {output.table}"
-        " --views {output.views} --figures {output.figures} > {log} 2>&1"
+        "gait tabulate {input.config:q} --metrics {input.metrics:q} --report {output.table:q}"
+        " --views {output.views:q} --figures {output.figures:q} > {log:q} 2>&1"
 
 
 # What the organisers of a challenge score; a dataset's protocols of that kind name the files.
@@ -55,8 +55,8 @@ rule submit:
     resources:
         **flow.resources("report"),
     shell:
-        "gait submit {input.metrics} --protocol {wildcards.submission}"
-        " --output {output.submission} > {log} 2>&1"
+        "gait submit {input.metrics:q} --protocol {wildcards.submission:q}"
+        " --output {output.submission:q} > {log:q} 2>&1"
 
 
 rule combine_experiments:
@@ -83,8 +83,8 @@ rule combine_experiments:
     params:
         notes=get_notes,
     shell:
-        "gait combine {input.reports} --output {output.table} {params.notes:q}"
-        " > {log} 2>&1"
+        "gait combine {input.reports:q} --output {output.table:q} {params.notes:q}"
+        " > {log:q} 2>&1"
 
 
 rule combine_models:
@@ -107,7 +107,7 @@ rule combine_models:
     resources:
         **flow.resources("report"),
     shell:
-        "gait combine {input.reports} --output {output.table} > {log} 2>&1"
+        "gait combine {input.reports:q} --output {output.table:q} > {log:q} 2>&1"
 
 
 rule matrix:
@@ -132,8 +132,8 @@ rule matrix:
     params:
         notes=get_matrix_notes,
     shell:
-        "gait matrix {input.metrics} --output {output.table} {params.notes:q}"
-        " > {log} 2>&1"
+        "gait matrix {input.metrics:q} --output {output.table:q} {params.notes:q}"
+        " > {log:q} 2>&1"
 
 
 # What became of the frames, and how the silhouettes look.
@@ -166,8 +166,8 @@ rule quality:
     params:
         root=get_root,
     shell:
-        "gait quality {wildcards.dataset} --root {params.root} --table {output.table}"
-        " --output {output.page} > {log} 2>&1"
+        "gait quality {wildcards.dataset:q} --root {params.root:q} --table {output.table:q}"
+        " --output {output.page:q} > {log:q} 2>&1"
 
 
 rule page:
@@ -192,5 +192,5 @@ rule page:
             f"--quality={each}" for each in input.qualities
         ],
     shell:
-        "gait page {input.reports} {params.matrix} {params.qualities} --output {output.page}"
-        " > {log} 2>&1"
+        "gait page {input.reports:q} {params.matrix:q} {params.qualities:q} --output {output.page:q}"
+        " > {log:q} 2>&1"

@@ -13,8 +13,8 @@ rule resolve:
     params:
         experiment=get_slice("all"),
     shell:
-        "gait config {wildcards.dataset}/{wildcards.model}/{wildcards.save_name}{wildcards.on}"
-        " --output {output.config} > {log} 2>&1"
+        "gait config {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
+        " --output {output.config:q} > {log:q} 2>&1"
 
 
 # Checkpoints, history and summaries lie beside model.pt, undeclared: they survive a failed or
@@ -42,6 +42,7 @@ rule train:
         processes=lambda wildcards, threads: flow.processes("train"),
         workers=lambda wildcards, threads: flow.loader_workers("train"),
     shell:
-        "exec launch.sh {log} {params.nodes} {params.processes} {threads}"
-        " train {wildcards.dataset}/{wildcards.model}/{wildcards.save_name} --packed $(dirname {input.index}) --model {output.model}"
-        " --workers {params.workers}"
+        "exec {LAUNCH:q} {log:q} {params.nodes:q} {params.processes:q} {threads:q}"
+        " train {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}"
+        ' --packed "$(dirname -- {input.index:q})" --model {output.model:q}'
+        " --workers {params.workers:q}"

@@ -80,3 +80,12 @@ WEIGHTS_INDEX_BYTES = Limit("GAIT_MAX_WEIGHTS_INDEX_BYTES", 2**22, "bytes")
 # The longest that training waits for a batch. Less than the ten minutes that processes wait for
 # each other, so that the one that lacks data is heard first.
 WAIT_S = Limit("GAIT_MAX_WAIT_S", 500, "seconds")
+# The list of its members that a zip file ends with, some 150 bytes each; it is held in memory.
+ARCHIVE_INDEX_BYTES = Limit("GAIT_MAX_ARCHIVE_INDEX_BYTES", 2**29, "bytes")
+# Of a 7z file, whose reader takes about a kilobyte for each.
+ARCHIVE_MEMBERS = Limit("GAIT_MAX_ARCHIVE_MEMBERS", 2**20, "members")
+# Folders in an archive, each with its counts; the largest datasets have a million sequences.
+ARCHIVE_FOLDERS = Limit("GAIT_MAX_ARCHIVE_FOLDERS", 2**22, "folders")
+# How many times as large as the file on disk an archive may become. Uncompressed masks of
+# 1920 x 1080 become about 300 times as large; zeros in a zip file, 1,030 times.
+EXPANSION = Limit("GAIT_MAX_EXPANSION", 2**10, "times its size")

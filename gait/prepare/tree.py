@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
+from unicodedata import category
 
 from gait.errors import DataError
 from gait.types import CatalogueRow, SequenceKey
@@ -37,7 +38,19 @@ SEPARATOR = "::"
 MISPLACED = "image outside <subject>/<condition>/<view>/"
 NO_SILHOUETTES = "image in a folder without silhouettes"
 
-_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_SYSTEM = frozenset(
+    {
+        "thumbs.db",
+        "desktop.ini",
+        "__macosx",
+        "lost+found",
+        "$recycle.bin",
+        "system volume information",
+    }
+)
+
+# Folders of links to folders of links may be more than there are atoms, and hold next to nothing.
+_MOST_VISITS = 16
 
 
 class File(NamedTuple):
@@ -133,6 +146,19 @@ def is_text(name: str) -> bool:
     return True
 
 
+def unfit_name(name: str) -> str:
+    """Why files and folders of this name are not used; empty when they may be.
+
+    A line break in a name would make two lines of one, on the screen and in tables of others.
+    """
+    if name.isprintable():
+        return ""
+    if not is_text(name):
+        return "name that is not UTF-8"
+    is_control = any(category(sign) in {"Cc", "Zl", "Zp"} for sign in name)
+    return "name with a control character, such as a line break" if is_control else ""
+
+
 def is_frame(name: str, kind: str = "images") -> bool:
     """Whether a file of a sequence folder of some kind, a key of `FRAMES`, is one of its frames.
 
@@ -168,28 +194,34 @@ def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
         DataError: a folder cannot be listed.
     """
     root = os.path.realpath(raw)
-    pending: list[tuple[tuple[str, ...], str, frozenset[str]]] = [((), root, frozenset({root}))]
+    visits: Counter[str] = Counter()
+    pending = [_Place((), root, frozenset({root}), is_linked=False)]
     while pending:
-        parts, path, above = pending.pop()
+        parts, path, above, is_linked = pending.pop()
         files: list[os.DirEntry[str]] = []
-        folders: list[tuple[tuple[str, ...], str, frozenset[str]]] = []
+        folders: list[_Place] = []
         for entry in _entries(path):
             name = entry.name
             if is_system(name):
                 ignored["system file"] += 1
-            elif not is_text(name):
-                ignored["name that is not UTF-8"] += 1
+            elif reason := unfit_name(name):
+                ignored[reason] += 1
             elif SEPARATOR in name:
                 ignored[f"name with {SEPARATOR}"] += 1
-            elif entry.is_symlink() and (reason := _refused(entry, root, above)):
+            elif (is_link := entry.is_symlink()) and (reason := _refused(entry, root, above)):
                 ignored[reason] += 1
-            elif entry.is_file():
+            elif _is_file(entry):
                 files.append(entry)
-            elif entry.is_dir():
-                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-                folders.append(((*parts, name), real, above | {real}))
-            else:
+            elif not _is_folder(entry):
                 ignored["neither file nor folder"] += 1
+            else:
+                real = os.path.realpath(entry.path) if is_link else entry.path
+                visits[real] += is_link and is_linked
+                if visits[real] > _MOST_VISITS:
+                    ignored["link behind a link to a folder that many lead to"] += 1
+                    continue
+                below = (*parts, name)
+                folders.append(_Place(below, real, above | {real}, is_link or is_linked))
         yield Folder(parts, files, bool(folders))
         pending += reversed(folders)
 
@@ -212,15 +244,25 @@ def state_of(entry: os.DirEntry[str]) -> File:
 
 def image_files(raw: Path, folder: Path, kind: str = "images") -> list[Path]:
     """The frames of a sequence folder of some kind by name, without links that leave `raw`."""
+    return [folder / entry.name for entry in frame_entries(raw, folder, kind)]
+
+
+def frame_entries(raw: Path, folder: Path, kind: str = "images") -> list[os.DirEntry[str]]:
+    """The same as entries of the folder.
+
+    Raises:
+        DataError: the folder cannot be listed.
+    """
     root = os.path.realpath(raw)
     above = frozenset[str]()
     return [
-        folder / entry.name
+        entry
         for entry in _entries(str(folder))
         if is_frame(entry.name, kind)
         and not is_system(entry.name)
-        and is_text(entry.name)
-        and entry.is_file()
+        and not unfit_name(entry.name)
+        and SEPARATOR not in entry.name
+        and _is_file(entry)
         and not (entry.is_symlink() and _refused(entry, root, above))
     ]
 
@@ -229,6 +271,37 @@ def fingerprint(files: Iterable[File]) -> str:
     """Digest of names, sizes and modification times, 16 hexadecimal digits."""
     lines = "".join(f"{name}\0{size}\0{mtime_ns}\n" for name, size, mtime_ns in files)
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+class _Place(NamedTuple):
+    """A folder to walk through.
+
+    Attributes:
+        parts: the names that lead from the raw folder here.
+        path: where it really lies.
+        above: the folders that lead here, each where it really lies, and itself.
+        is_linked: whether one of them was reached by a link.
+    """
+
+    parts: tuple[str, ...]
+    path: str
+    above: frozenset[str]
+    is_linked: bool
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is an ordinary file, or a link to one; what the disk does not tell is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:

@@ -21,7 +21,6 @@ from gait.prepare.archives import (
     Contents,
     Names,
     contents_of,
-    part,
     read_archive,
     unpacked_path,
 )
@@ -114,8 +113,7 @@ def test_what_is_left_half_read_is_let_go(tmp_path: Path, name: str) -> None:
 def test_oversized_and_empty_frames(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part, "LARGEST_BYTES", 1000)
-    monkeypatch.setattr("gait.prepare.archives.sevens.LARGEST_BYTES", 1000)
+    monkeypatch.setenv("GAIT_MAX_IMAGE_BYTES", "1000")
     tree = {"a/1.png": b"x" * 1001, "a/2.png": b"", "a/3.png": b"x" * 1000}
     (tmp_path / name).write_bytes(MAKERS[name](tree))
     assert read(tmp_path / name, {"a"}) == {

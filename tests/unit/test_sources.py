@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.archives import part
 from gait.prepare.catalogue import scan
 from gait.prepare.frames import Frame, natural
 from gait.prepare.sources import read_images
@@ -251,7 +250,7 @@ def test_corrupt_member_of_a_zip(tmp_path: Path) -> None:
 
 
 def test_huge_member_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part, "LARGEST_BYTES", 1000)
+    monkeypatch.setenv("GAIT_MAX_IMAGE_BYTES", "1000")
     members = [("001/nm-01/090/1.png", bytes(100_000)), ("001/nm-01/090/2.png", png(2))]
     make_archive(tmp_path / "001.tar.gz", members)
     frames = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from gait.prepare.archives.part import (
     NO_IMAGE,
     READ,
     Contents,
+    Growth,
     Member,
     Names,
     Part,
@@ -46,7 +48,7 @@ def contents_of(path: Path, patterns: Collection[str] = ()) -> Contents:
         MissingExtraError: it needs a library that is not installed.
     """
     contents = Contents()
-    with _opened(Part(path, contents, Wanted(None, patterns))) as members:
+    with _opened(path, contents, Wanted(None, patterns)) as members:
         for _ in members:
             pass
     return contents
@@ -74,7 +76,7 @@ def read_archive(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
 def opened(path: Path, wanted: Mapping[str, Names]) -> Iterator[Iterator[Member]]:
     """The same as `read_archive` gives. Files right in a zip file may be read, in any order, as
     long as the block lasts."""
-    with _opened(Part(path, Contents(), Wanted(wanted))) as members:
+    with _opened(path, Contents(), Wanted(wanted)) as members:
         yield members
 
 
@@ -89,12 +91,16 @@ def unpacked_path(source: str) -> str:
 
 
 @contextmanager
-def _opened(part: Part) -> Iterator[Iterator[Member]]:
+def _opened(path: Path, contents: Contents, wanted: Wanted) -> Iterator[Iterator[Member]]:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: expected an archive, got no ordinary file; move it away")
     try:
-        raw = part.path.open("rb")
+        raw = path.open("rb")
+        growth = Growth(os.fstat(raw.fileno()).st_size)
     except OSError as error:
         raise DataError(
-            f"{part.path}: cannot be opened ({error.strerror}); make the archive readable"
+            f"{path}: cannot be opened ({error.strerror}); make the archive readable"
         ) from error
+    part = Part(path, contents, wanted, growth)
     with raw, closing(walk(part, raw)) as members:
         yield members

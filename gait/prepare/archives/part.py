@@ -11,13 +11,22 @@ from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from gait.prepare.tree import FRAMES, SEPARATOR, is_frame, is_system, is_text, suffix_of
-
-# A frame takes kilobytes; what claims to be larger would only fill the memory.
-LARGEST_BYTES = 64 * 2**20
+from gait.limits import ARCHIVE_FOLDERS, EXPANSION, FILE_BYTES, IMAGE_BYTES
+from gait.prepare.tree import (
+    FRAMES,
+    IMAGES,
+    SEPARATOR,
+    is_frame,
+    is_system,
+    suffix_of,
+    unfit_name,
+)
 
 # Published archives lie three deep in each other; one that holds itself would never end.
 DEEPEST = 4
+
+# What a small archive may become in any case.
+_SMALL_BYTES = 2**26
 
 DAMAGED = "damaged in the archive"
 TOO_LARGE = "too large"
@@ -28,6 +37,8 @@ ARCHIVES = (*READ, ".rar")
 
 # The reason by which a member is counted that is no frame, until it is found to be used.
 NO_IMAGE = "other archive member"
+
+_BEYOND = f"folder of an archive beyond the number that {ARCHIVE_FOLDERS.variable} allows"
 
 # Whether a member of a name is wanted.
 Names = Callable[[str], bool]
@@ -89,6 +100,42 @@ class Contents:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
+class ExpansionError(OSError):
+    """An archive becomes larger than any that holds what it should."""
+
+
+class Growth:
+    """How large an archive becomes as it is unpacked, with those inside it.
+
+    Args:
+        size: of the file on disk, in bytes.
+
+    Attributes:
+        most: how many bytes it may become.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.most = max(_SMALL_BYTES, EXPANSION.value * size)
+        self._left = self.most
+
+    def add(self, size: int) -> None:
+        """Count what has been unpacked.
+
+        Raises:
+            ExpansionError: it is too much.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise self.error()
+
+    def error(self) -> ExpansionError:
+        """What is wrong with an archive that becomes too large."""
+        return ExpansionError(
+            f"it would become more than {EXPANSION.value:,} times as large as the file, which "
+            f"{EXPANSION.variable} allows"
+        )
+
+
 class Wanted:
     """The members that are wanted, and the archives inside that hold them.
 
@@ -133,21 +180,31 @@ class Part:
         path: where the outermost archive lies.
         contents: gets what is found.
         wanted: what is wanted of it.
+        growth: how large the outermost archive becomes.
         inside: path of the archive inside the outermost one; empty for that one.
     """
 
-    def __init__(self, path: Path, contents: Contents, wanted: Wanted, inside: str = "") -> None:
+    def __init__(
+        self, path: Path, contents: Contents, wanted: Wanted, growth: Growth, inside: str = ""
+    ) -> None:
         self.path = path
+        self.growth = growth
         self.is_listing = wanted.is_listing
         self._contents = contents
         self._wanted = wanted
         self._inside = inside
+        self._most_folders = ARCHIVE_FOLDERS.value
         self._seen: set[str] = set()
         self._last = ""
         self._changes = 0
 
     def __str__(self) -> str:
         return f"{self.path}{SEPARATOR}{self._inside}" if self._inside else str(self.path)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it lies in another archive."""
+        return bool(self._inside)
 
     @property
     def suffix(self) -> str:
@@ -178,7 +235,8 @@ class Part:
         if reason := refusal(name):
             self._contents.ignored[reason] += 1
         elif is_folder:
-            self._contents.folders[self._named(path)] += Counter()
+            if self._has_room(folder := self._named(path)):
+                self._contents.folders[folder] += Counter()
         elif not is_file:
             self._contents.ignored[NO_IMAGE] += 1
         elif path.name.lower().endswith(ARCHIVES):
@@ -186,21 +244,39 @@ class Part:
         elif self.is_listing:
             self._count(self._named(path.parent), path.name)
         elif self._wanted.has(folder := self._named(path.parent), path.name):
-            return Member(folder, path.name, _too_large if size > LARGEST_BYTES else read)
+            return Member(folder, path.name, _too_large if size > largest(path.name) else read)
         return None
+
+    def leave_out(self, reason: str) -> None:
+        """Count a member that cannot be used."""
+        self._contents.ignored[reason] += 1
 
     def damaged(self, error: Exception) -> None:
         """Note that this archive cannot be read further."""
+        self.doubted(error)
+        is_in_turn = self._changes == len(self._seen)
+        self._contents.unfinished |= {self._last} if is_in_turn and self._last else self._seen
+
+    def doubted(self, error: Exception) -> None:
+        """Note that this archive was read to its end and is not what it was made as."""
         is_cut = isinstance(error, EOFError)
         problem = "it is cut short" if is_cut else str(error) or type(error).__name__
         self._contents.problems[self._inside] = problem
-        is_in_turn = self._changes == len(self._seen)
-        self._contents.unfinished |= {self._last} if is_in_turn and self._last else self._seen
+
+    def _has_room(self, folder: str) -> bool:
+        """Whether a folder is one of those that are kept in mind."""
+        folders = self._contents.folders
+        if folder in folders or len(folders) < self._most_folders:
+            return True
+        self._contents.ignored[_BEYOND] += 1
+        return False
 
     def _named(self, path: PurePosixPath) -> str:
         return f"{self._inside}{SEPARATOR}{path}" if self._inside else str(path)
 
     def _count(self, folder: str, name: str) -> None:
+        if not self._has_room(folder):
+            return
         suffix, is_image = suffix_of(name), is_frame(name)
         patterns = self._wanted.patterns_of(name)
         is_frame_like = is_image or (suffix in _SUFFIXES and suffix not in FRAMES["images"])
@@ -220,18 +296,25 @@ class Part:
         if not path.name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
             self._contents.ignored[f"archive inside an archive ({suffix_of(path.name)})"] += 1
         elif self._wanted.has_archive(inside):
-            return Part(self.path, self._contents, self._wanted, inside)
+            return Part(self.path, self._contents, self._wanted, self.growth, inside)
         return None
 
 
 def refusal(name: str) -> str:
     """Why a member of this name is not used; empty when it may be."""
     path = PurePosixPath(name)
+    if not name:
+        return "archive member without a name"
     if path.is_absolute() or ".." in path.parts or SEPARATOR in name:
         return "archive member with a path that leads out of it"
     if any(is_system(part) for part in path.parts):
         return "system file"
-    return "" if is_text(name) else "name that is not UTF-8"
+    return unfit_name(name)
+
+
+def largest(name: str) -> int:
+    """How many bytes a file of a name may have."""
+    return (IMAGE_BYTES if suffix_of(name) in IMAGES else FILE_BYTES).value
 
 
 def _too_large() -> tuple[bytes, str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import queue
+import io
+import struct
 import threading
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from gait.errors import GaitError, MissingExtraError
-from gait.prepare.archives.part import DAMAGED, LARGEST_BYTES, Inner, Member, Part, refusal
+from gait.limits import ARCHIVE_MEMBERS
+from gait.prepare.archives.part import DAMAGED, Inner, Member, Part, largest, refusal
 from gait.prepare.archives.passwords import password_of, wrong_password
 from gait.prepare.archives.spool import Spool
 
@@ -19,16 +23,26 @@ if TYPE_CHECKING:
     from py7zr import SevenZipFile
     from py7zr.io import WriterFactory
 
-# Frames unpacked ahead of the one that is looked at.
+# What is unpacked ahead of the file that is looked at: so many files, and so many bytes of them
+# besides the last one.
 _AHEAD = 64
+_AHEAD_BYTES = 2**26
+
+# So much of the file is read at a time. Of what the library decompresses with no bound of its
+# own, 4 bytes become up to 128 KiB.
+_PIECE_BYTES = 2**12
+
+# What a file begins with; from its end on, where the list of members begins and how long it is.
+_START = struct.Struct("<12x2Q4x")
 
 _DAMAGE = (EOFError, OSError)
 
 # So much of a member tells whether the password is right.
 _TRIED_BYTES = 2**20
 
-# What comes out of the file: a frame, an archive in it, the error that stopped it, or its end.
-_Thing = bytes | Spool | GaitError | None
+# What comes out of the file, and its check sum: a frame, an archive in it, the error that stopped
+# it, or its end.
+_Thing = tuple[bytes | Spool | GaitError | None, int]
 
 
 def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
@@ -47,8 +61,10 @@ def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
         MissingExtraError: the library is not installed.
     """
     try:
-        archive = _opened(part, raw)
-        infos = archive.list()
+        archive = _opened(part, cast(IO[bytes], _Pieces(raw)))
+        infos = list(archive.files)
+        # Links and what else is unpacked like a file would be taken for one of the same name.
+        others = {info.filename for info in infos if not info.is_file and not info.is_directory}
     except GaitError:
         raise
     # Bytes from outside make the reader fail in any way; each means that the file is damaged.
@@ -58,12 +74,13 @@ def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
     members: list[_Wanted] = []
     for info in infos:
         size = info.uncompressed
-        found = part.take(info.filename, size, info.is_directory, info.is_file, _nothing)
+        is_file = info.is_file and info.filename not in others
+        found = part.take(info.filename, size, info.is_directory, is_file, _nothing)
         if isinstance(found, Part):
-            members.append(_Wanted(found, info.filename, size, is_unpacked=True))
+            members.append(_Wanted(found, info.filename, size, info.crc32, is_unpacked=True))
         elif found is not None:
-            is_unpacked = 0 < size <= LARGEST_BYTES
-            members.append(_Wanted(found, info.filename, size, is_unpacked))
+            is_unpacked = 0 < size <= largest(found.name)
+            members.append(_Wanted(found, info.filename, size, info.crc32, is_unpacked))
     if any(member.is_unpacked for member in members):
         yield from _unpacked(archive, members)
     else:
@@ -76,18 +93,58 @@ class _Wanted(NamedTuple):
     what: Member | Part
     name: str
     size: int
+    crc: int | None
     is_unpacked: bool
+
+
+class _Pieces(io.BufferedIOBase):
+    """A file of which only the list of members is read in one go."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        super().__init__()
+        self._raw = raw
+        raw.seek(0)
+        offset, self._whole_bytes = _START.unpack(raw.read(_START.size).ljust(_START.size, b"\0"))
+        self._whole_at = _START.size + offset
+        raw.seek(0)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read anywhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """As of any file."""
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._raw.tell()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, or some of them."""
+        if size is not None and size == self._whole_bytes and self.tell() == self._whole_at:
+            return self._raw.read(size)
+        return self._raw.read(
+            _PIECE_BYTES if size is None or size < 0 else min(size, _PIECE_BYTES)
+        )
 
 
 def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
     """The file with its password, if it needs one, which has been tried."""
     try:
-        from py7zr import SevenZipFile
+        from py7zr import SevenZipFile, archiveinfo
         from py7zr.exceptions import PasswordRequired
     except ImportError:
         raise MissingExtraError(f"{part}, a 7z file,", "archives") from None
+    # The library's own bound is for a machine with many gigabytes.
+    archiveinfo.MAX_NUMFILES = ARCHIVE_MEMBERS.value
+    most = part.growth.most
     try:
-        archive = SevenZipFile(raw)
+        archive = SevenZipFile(raw, max_extract_size=most)
         if not archive.needs_password():
             return archive
     # The list of files may be encrypted as well.
@@ -96,8 +153,8 @@ def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
     password = password_of(part)
     raw.seek(0)
     try:
-        archive = SevenZipFile(raw, password=password.text)
-        filled = (each.filename for each in archive.list() if each.uncompressed)
+        archive = SevenZipFile(raw, password=password.text, max_extract_size=most)
+        filled = (each.filename for each in archive.files if each.uncompressed)
         if (first := next((name for name in filled if not refusal(name)), None)) is not None:
             with suppress(_EnoughError):
                 _extract(archive, {first}, _trying())
@@ -118,13 +175,13 @@ def _trying() -> WriterFactory:
 
     class Beginning(Py7zBytesIO):
         def write(self, s: bytes | bytearray) -> int:
-            if self.size() > _TRIED_BYTES:
+            if self.size() + len(s) > _TRIED_BYTES:
                 raise _EnoughError
             return super().write(s)
 
     class Beginnings(WriterFactory):
         def create(self, filename: str) -> Py7zBytesIO:
-            return Beginning(filename, LARGEST_BYTES)
+            return Beginning(filename, 2 * _TRIED_BYTES)
 
     return Beginnings()
 
@@ -150,10 +207,12 @@ def _unpacked(archive: SevenZipFile, members: list[_Wanted]) -> Iterator[Member 
         for member in members:
             data = None
             if member.is_unpacked and not is_damaged:
-                data = outlet.things.get()
+                data, crc = outlet.get()
                 if isinstance(data, GaitError):
                     raise data
-                is_damaged = data is None
+                # The library hands a member out before it compares them.
+                is_damaged = data is None or member.crc not in (None, crc)
+                data = None if is_damaged else data
             if isinstance(member.what, Part):
                 yield Inner(member.what, member.size, partial(_opened_inside, data), _DAMAGE)
                 outlet.room.release()
@@ -162,11 +221,8 @@ def _unpacked(archive: SevenZipFile, members: list[_Wanted]) -> Iterator[Member 
             else:
                 yield member.what
     finally:
-        outlet.is_over.set()
-        outlet.room.release()
-        while unpacking.is_alive():
-            with suppress(queue.Empty):
-                outlet.things.get(timeout=0.01)
+        outlet.close()
+        unpacking.join()
 
 
 class _Outlet:
@@ -175,27 +231,71 @@ class _Outlet:
     Attributes:
         sizes: of archives that are to be unpacked, by name.
         names: of everything that is.
-        things: frames and archives in their order; after an error or at the end, that.
+        largest: the size of the largest other member, in bytes.
         room: for an archive, as one at a time is on the disk.
-        is_over: whether nobody wants any more.
     """
 
     def __init__(self, members: list[_Wanted]) -> None:
         self.sizes = {each.name: each.size for each in members if isinstance(each.what, Part)}
         self.names = {each.name for each in members if each.is_unpacked}
-        self.things: queue.Queue[_Thing] = queue.Queue(_AHEAD)
+        others = (e.size for e in members if e.is_unpacked and not isinstance(e.what, Part))
+        self.largest = max(others, default=0)
         self.room = threading.Semaphore()
-        self.is_over = threading.Event()
+        # Things in their order; after an error or at the end, that.
+        self._things: deque[_Thing] = deque()
+        self._bytes = 0
+        self._is_over = False
+        self._change = threading.Condition()
 
     def put(self, thing: _Thing) -> None:
-        """Hands out, or stops the library when it is over."""
-        if self.is_over.is_set():
+        """Hand out, once there is room for it, or stop the library when it is over."""
+        size = _held_bytes(thing)
+        with self._change:
+            self._change.wait_for(
+                lambda: (
+                    self._is_over
+                    or not self._things
+                    or (len(self._things) < _AHEAD and self._bytes + size <= _AHEAD_BYTES)
+                )
+            )
+            self.refuse_if_over()
+            self._things.append(thing)
+            self._bytes += size
+            self._change.notify_all()
+
+    def get(self) -> _Thing:
+        """The next thing."""
+        with self._change:
+            self._change.wait_for(lambda: self._things)
+            thing = self._things.popleft()
+            self._bytes -= _held_bytes(thing)
+            self._change.notify_all()
+            return thing
+
+    def refuse_if_over(self) -> None:
+        """Stop the library when nobody wants any more.
+
+        Raises:
+            InterruptedError: that is so.
+        """
+        if self._is_over:
             raise InterruptedError
-        self.things.put(thing)
+
+    def close(self) -> None:
+        """Want nothing any more."""
+        with self._change:
+            self._is_over = True
+            self._things.clear()
+            self._change.notify_all()
+        self.room.release()
+
+
+def _held_bytes(thing: _Thing) -> int:
+    return len(thing[0]) if isinstance(thing[0], bytes) else 0
 
 
 def _unpack(archive: SevenZipFile, outlet: _Outlet) -> None:
-    end: _Thing = None
+    end: GaitError | None = None
     try:
         _extract(archive, outlet.names, _handing_out(outlet))
     except GaitError as error:
@@ -204,7 +304,7 @@ def _unpack(archive: SevenZipFile, outlet: _Outlet) -> None:
     except Exception:
         pass
     with suppress(InterruptedError):
-        outlet.put(end)
+        outlet.put((end, 0))
 
 
 def _handing_out(outlet: _Outlet) -> WriterFactory:
@@ -213,24 +313,27 @@ def _handing_out(outlet: _Outlet) -> WriterFactory:
 
     class Frame(Py7zBytesIO):
         def close(self) -> None:
-            outlet.put(self.read())
+            # All of it: the library has gone back to its beginning.
+            data = self._buffer.getvalue()
+            outlet.put((data, zlib.crc32(data)))
 
     class Archive(Py7zBytesIO):
         def __init__(self, name: str, size: int) -> None:
             super().__init__(name, 0)
             outlet.room.acquire()
-            if outlet.is_over.is_set():
-                raise InterruptedError
+            outlet.refuse_if_over()
             self._spool = Spool(name, size)
+            self._crc = 0
 
         def write(self, s: bytes | bytearray) -> int:
+            self._crc = zlib.crc32(s, self._crc)
             return self._spool.write(s)
 
         def seek(self, offset: int, whence: int = 0) -> int:
             return self._spool.seek(offset, whence)
 
         def close(self) -> None:
-            outlet.put(self._spool)
+            outlet.put((self._spool, self._crc))
 
     class Members(WriterFactory):
         def create(self, filename: str) -> Py7zBytesIO:
@@ -238,7 +341,7 @@ def _handing_out(outlet: _Outlet) -> WriterFactory:
             for name in _ends_of(filename) if outlet.sizes else ():
                 if name in outlet.sizes:
                     return Archive(name, outlet.sizes[name])
-            return Frame(filename, LARGEST_BYTES)
+            return Frame(filename, outlet.largest)
 
     return Members()
 
@@ -250,13 +353,13 @@ def _ends_of(path: str) -> Iterator[str]:
         path = path.partition("/")[2]
 
 
-def _opened_inside(data: _Thing) -> IO[bytes]:
+def _opened_inside(data: object) -> IO[bytes]:
     if not isinstance(data, Spool):
         raise OSError("the archive around it is damaged before its end")
     return data
 
 
-def _given(data: _Thing) -> tuple[bytes, str]:
+def _given(data: object) -> tuple[bytes, str]:
     return (data, "") if isinstance(data, bytes) else (b"", DAMAGED)
 
 

@@ -9,12 +9,12 @@ from typing import IO
 from gait.prepare.archives.part import Inner, Member, Part
 from gait.prepare.archives.sevens import walk_seven
 from gait.prepare.archives.spool import Spool
-from gait.prepare.archives.tars import DAMAGE, walk_tar
+from gait.prepare.archives.tars import walk_tar
 from gait.prepare.archives.zips import walk_zip
 
 
 def walk(
-    part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...] = DAMAGE
+    part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...] = ()
 ) -> Generator[Member]:
     """The wanted files of an archive and of the archives inside it.
 
@@ -42,6 +42,9 @@ def walk(
 
 
 def _inside(inner: Inner) -> Iterator[Member]:
+    if inner.size > inner.part.growth.most:
+        inner.part.damaged(inner.part.growth.error())
+        return
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(inner.open())

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import bz2
+import io
+import lzma
+import struct
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from gait.errors import MissingExtraError
-from gait.prepare.archives.part import DAMAGED, Inner, Member, Part
-from gait.prepare.archives.passwords import password_of, wrong_password
-from gait.prepare.archives.tars import DAMAGE
+from gait.prepare.archives.index import Entry, Index, content_start, index_of_one
+from gait.prepare.archives.part import (
+    DAMAGED,
+    TOO_LARGE,
+    ExpansionError,
+    Growth,
+    Inner,
+    Member,
+    Part,
+)
+from gait.prepare.archives.passwords import Password, password_of, wrong_password
 
-# Of content that is corrupt, encrypted or of an unknown method.
-_DAMAGE = (*DAMAGE, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+# Of content that is corrupt, cut short, or encrypted by another password.
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+
+# What the libraries that decrypt raise besides, on a wrong password and on headers of a kind that
+# they do not know.
+_UNKNOWN_HEADER = (RuntimeError, ValueError, LookupError, struct.error)
+
+OVERLAP = "archive member that shares its bytes with another one"
+UNKNOWN = "archive member compressed as nothing here can read ({}); pack it again with Deflate"
 
 # So much of a few members tells whether the password is right.
 _TRIED_BYTES = 2**20
 _TRIED_MEMBERS = 3
 
-_IS_ENCRYPTED = 1
 # The older encryption is decrypted byte by byte: so much takes seven minutes.
 _LONG_BYTES = 2**30
 
+# So much is read, and decompressed, at a time.
+_PIECE_BYTES = 2**18
+_MOST_AT_ONCE = 2**24
+
 # The method that stands for encryption by AES, which the standard library does not know.
 _AES = 99
+_STORED, _DEFLATE, _BZIP2, _LZMA = 0, 8, 12, 14
+_METHODS = (_STORED, _DEFLATE, _BZIP2, _LZMA)
+_NAMES = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+
+# Version, number of the bytes that follow, and what they tell.
+_LZMA_PROPERTIES = struct.Struct("<BBHBL")
+
+_REGULAR = 0o10
+
+# What the older encryption puts before the content.
+_OLD_HEADER_BYTES = 12
 
 
 def walk_zip(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
@@ -41,77 +77,344 @@ def walk_zip(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
         MissingExtraError: it is encrypted by AES and the library for that is not installed.
     """
     try:
-        archive = zipfile.ZipFile(raw)
-    except _DAMAGE as error:
+        index = Index(raw)
+        password = _password(part, raw, index)
+    except DAMAGE as error:
         part.damaged(error)
         return
-    damage: tuple[type[Exception], ...] = _DAMAGE
-    if any(info.flag_bits & _IS_ENCRYPTED for info in archive.infolist()):
-        archive, damage = _decrypted(archive, part, raw)
-    for info in sorted(archive.infolist(), key=lambda each: each.header_offset):
-        # The upper half of the attributes is a Unix mode where the archiver gave one.
-        is_link = (info.external_attr >> 28) == 0o12
-        is_file = not info.is_dir() and not is_link
-        read = partial(_read, archive, info, damage)
-        found = part.take(info.filename, info.file_size, info.is_dir(), is_file, read)
-        if isinstance(found, Member):
-            yield found
-        elif found is not None:
-            unpack = cast(Callable[[], IO[bytes]], partial(archive.open, info))
-            yield Inner(found, info.file_size, unpack, damage)
+    for entry, is_overlapping in index:
+        kind = entry.mode >> 12
+        is_folder = entry.name.endswith("/")
+        is_file = not is_folder and kind in (0, _REGULAR)
+        if is_overlapping and is_file:
+            part.leave_out(OVERLAP)
+        elif is_file and (entry.is_unknown or entry.hidden_method not in _METHODS):
+            method = entry.hidden_method
+            part.leave_out(UNKNOWN.format(_NAMES.get(method, f"method {method}")))
+        else:
+            unpack = partial(_unpacked, part, raw, entry, password)
+            read = partial(_read, unpack, entry.size)
+            found = part.take(entry.name, entry.size, is_folder, is_file, read)
+            if isinstance(found, Member):
+                yield found
+            elif found is not None:
+                yield Inner(found, entry.size, partial(_buffered, unpack), DAMAGE)
 
 
-def _read(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, damage: tuple[type[Exception], ...]
-) -> tuple[bytes, str]:
+class Content(io.RawIOBase):
+    """A member's content, decompressed no further than it is read.
+
+    Args:
+        packed: gives its next bytes in the archive, at most so many; none at their end.
+        entry: the member.
+        growth: what is unpacked of the whole archive.
+        has_crc: whether the entry tells the check sum.
+    """
+
+    def __init__(
+        self, packed: Callable[[int], bytes], entry: Entry, growth: Growth, has_crc: bool = True
+    ) -> None:
+        super().__init__()
+        self._packed = packed
+        self._entry = entry
+        self._growth = growth
+        self._has_crc = has_crc
+        self._left = entry.size
+        self._crc = 0
+        self._decompressor: _Decompressor | None = None
+        if entry.size and entry.hidden_method != _STORED:
+            self._decompressor = _decompressor(packed, entry)
+
+    def readable(self) -> bool:
+        """It can be read forwards."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be gone forwards in."""
+        return True
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._entry.size - self._left
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go forwards, as far as the content reaches."""
+        if whence != io.SEEK_SET or offset < self.tell():
+            raise io.UnsupportedOperation("it is read forwards only")
+        while (ahead := offset - self.tell()) and self.piece(ahead):
+            pass
+        return self.tell()
+
+    def readinto(self, buffer: Buffer) -> int:
+        """See `piece`."""
+        view = memoryview(buffer).cast("B")
+        data = self.piece(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def piece(self, most: int) -> bytes:
+        """The next bytes of the content, at most so many; none at its end, which is checked.
+
+        Raises:
+            BadZipFile, EOFError, zlib.error, LZMAError, OSError: it is damaged.
+        """
+        most = min(most, self._left, _MOST_AT_ONCE)
+        if not most:
+            return b""
+        data = self._next(most)
+        if not data:
+            raise EOFError("its content is cut short")
+        self._growth.add(len(data))
+        self._left -= len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if not self._left:
+            # An encrypted member's own check comes behind its last byte.
+            while self._entry.is_encrypted and self._packed(_PIECE_BYTES):
+                pass
+            if self._has_crc and self._crc != self._entry.crc:
+                raise zipfile.BadZipFile("its check sum is wrong")
+        return data
+
+    def _next(self, most: int) -> bytes:
+        if self._decompressor is None:
+            return self._packed(most)
+        while not self._decompressor.eof:
+            more = self._packed(_PIECE_BYTES) if self._decompressor.needs_input else b""
+            if data := self._decompressor.decompress(more, most):
+                return data
+            if not more and self._decompressor.needs_input:
+                break
+        return b""
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes: ...
+
+
+class _Inflate:
+    """Deflate with the interface that the other methods have."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._is_full = False
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not (self._is_full or self._stream.unconsumed_tail)
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        unpacked = self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
+        # Then there may be more to come of what it has been given.
+        self._is_full = len(unpacked) == max_length
+        return unpacked
+
+
+def _decompressor(packed: Callable[[int], bytes], entry: Entry) -> _Decompressor:
+    if entry.hidden_method == _DEFLATE:
+        return _Inflate()
+    if entry.hidden_method == _BZIP2:
+        return bz2.BZ2Decompressor()
+    properties = packed(_LZMA_PROPERTIES.size)
+    if len(properties) < _LZMA_PROPERTIES.size:
+        raise EOFError("its content is cut short")
+    _, _, length, setting, window = _LZMA_PROPERTIES.unpack(properties)
+    if length != 5 or setting >= 9 * 5 * 5:
+        raise lzma.LZMAError("its properties are damaged")
+    # Nothing lies further back than the content is long.
+    lzma1 = {
+        "id": lzma.FILTER_LZMA1,
+        "lc": setting % 9,
+        "lp": setting // 9 % 5,
+        "pb": setting // 9 // 5,
+        "dict_size": max(4096, min(window, entry.size)),
+    }
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[lzma1])
+
+
+def _unpacked(part: Part, raw: IO[bytes], entry: Entry, password: Password | None) -> Content:
+    start = content_start(raw, entry)
+    if not entry.is_encrypted or password is None:
+        packed = _Stretch(raw, start, entry.packed).read
+        return Content(packed, entry, part.growth)
+    return _decrypted(part, raw, entry, start, password)
+
+
+def _buffered(unpack: Callable[[], Content]) -> IO[bytes]:
+    return io.BufferedReader(unpack(), _PIECE_BYTES)
+
+
+def _read(unpack: Callable[[], Content], size: int) -> tuple[bytes, str]:
+    """The whole content of a member that is small enough for it."""
     try:
-        data = archive.read(info)
-    except damage:
+        content = unpack()
+        data = content.piece(size)
+        if len(data) < size:
+            pieces = [data]
+            while data := content.piece(size):
+                pieces.append(data)
+            data = b"".join(pieces)
+    except ExpansionError:
+        return b"", TOO_LARGE
+    except DAMAGE:
         return b"", DAMAGED
-    return (data, "") if len(data) == info.file_size else (b"", DAMAGED)
+    return data, ""
+
+
+class _Stretch(io.RawIOBase):
+    """Bytes of a file from one place on, and perhaps some more behind them.
+
+    Args:
+        raw: the file, which others read as well.
+        start: where they begin.
+        size: how many they are.
+        more: further bytes.
+    """
+
+    def __init__(self, raw: IO[bytes], start: int, size: int, more: bytes = b"") -> None:
+        super().__init__()
+        self._raw = raw
+        self._start = start
+        self._size = size
+        self._more = more
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read anywhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """As of any file."""
+        origin = (0, self._at, self._size + len(self._more))[whence]
+        self._at = max(0, origin + offset)
+        return self._at
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._at
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As of any file; of the two parts never more than what is left of the first."""
+        left = self._size - self._at
+        if left <= 0:
+            data = self._more[-left:][: None if size < 0 else size]
+        else:
+            self._raw.seek(self._start + self._at)
+            data = self._raw.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
 
 
 def _decrypted(
-    archive: zipfile.ZipFile, part: Part, raw: IO[bytes]
-) -> tuple[zipfile.ZipFile, tuple[type[Exception], ...]]:
-    """The archive as one that decrypts itself, and what reading it may raise."""
-    password = password_of(part)
-    damage: tuple[type[Exception], ...] = _DAMAGE
-    if any(info.compress_type == _AES for info in archive.infolist()):
-        try:
-            import pyzipper
-        except ImportError:
-            raise MissingExtraError(f"{part}, encrypted by AES,", "archives") from None
-        archive = cast(zipfile.ZipFile, pyzipper.AESZipFile(raw))
-        damage = (*damage, pyzipper.BadZipFile)
-    else:
-        _warn_of_slowness(archive, part)
-    archive.setpassword(password.text.encode())
-    # A damaged member does not speak against the password.
-    encrypted = [info for info in archive.infolist() if info.flag_bits & _IS_ENCRYPTED]
-    tried = sorted(encrypted, key=lambda info: info.file_size)[:_TRIED_MEMBERS]
-    if not any(_decrypts(archive, info, damage) for info in tried):
-        raise wrong_password(part, password)
-    return archive, damage
+    part: Part, raw: IO[bytes], entry: Entry, start: int, password: Password
+) -> Content:
+    """The content of an encrypted member.
 
-
-def _warn_of_slowness(archive: zipfile.ZipFile, part: Part) -> None:
-    size = sum(each.compress_size for each in archive.infolist() if each.flag_bits & _IS_ENCRYPTED)
-    if size > _LONG_BYTES:
-        print(
-            f"{part}: decrypting its {size / 2**30:.0f} GiB takes {7 * size / 2**30 / 60:.1f} "
-            "hours or so each time that it is looked through; unpack it by another program, such "
-            "as unzip, and leave what was in it there instead, as archives",
-            file=sys.stderr,
-        )
-
-
-def _decrypts(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, damage: tuple[type[Exception], ...]
-) -> bool:
+    The libraries decrypt members of a file that they have read the index of. So that neither its
+    size nor another entry matters, they get a file of this member only; and what they decrypt is
+    left compressed, as they would decompress without bound.
+    """
+    packed_end = start - entry.offset + entry.packed
+    alone = _Stretch(raw, entry.offset, packed_end, index_of_one(entry, packed_end))
+    library, opener = _library(part, is_aes=entry.method == _AES)
+    damage = (library.BadZipFile, *_UNKNOWN_HEADER)
     try:
-        with archive.open(info) as stream:
-            stream.read(_TRIED_BYTES)
-    except damage:
+        archive = opener(alone)
+        archive.setpassword(password.text.encode())
+        (info,) = archive.infolist()
+        info.compress_type = zipfile.ZIP_STORED
+        if entry.method == _AES:
+            # The check sum is that of the content; what is decrypted has another check.
+            del info.CRC
+            left = info.compress_size
+        else:
+            # The check sum tells the password. It is compared at the end, which is not reached.
+            left = info.compress_size - _OLD_HEADER_BYTES
+            info.compress_size += 1
+        info.file_size = info.compress_size
+        stream = archive.open(info)
+    except damage as error:
+        raise zipfile.BadZipFile(str(error)) from None
+
+    def packed(size: int) -> bytes:
+        nonlocal left
+        try:
+            data: bytes = stream.read(min(size, left)) if left > 0 else b""
+        except damage as error:
+            raise zipfile.BadZipFile(str(error)) from None
+        left -= len(data)
+        return data
+
+    return Content(packed, entry, part.growth, has_crc=entry.method != _AES or entry.crc != 0)
+
+
+def _library(part: Part, is_aes: bool) -> tuple[Any, Any]:
+    """The library that decrypts such members, and its class of archives."""
+    if not is_aes:
+        return zipfile, zipfile.ZipFile
+    try:
+        import pyzipper
+    except ImportError:
+        raise MissingExtraError(f"{part}, encrypted by AES,", "archives") from None
+    return pyzipper, pyzipper.AESZipFile
+
+
+def _password(part: Part, raw: IO[bytes], index: Index) -> Password | None:
+    """The password, which has been tried; None where none is needed.
+
+    Raises:
+        DataError: it is missing or wrong.
+        MissingExtraError: as `walk_zip`.
+    """
+    if not index.is_encrypted:
+        return None
+    size = 0
+    tried: list[Entry] = []
+    is_aes = False
+    for entry, is_overlapping in index:
+        if entry.is_encrypted and not is_overlapping:
+            is_aes = is_aes or entry.method == _AES
+            size += entry.packed
+            tried = sorted([*tried, entry], key=lambda each: each.size)[:_TRIED_MEMBERS]
+    password = password_of(part)
+    if is_aes:
+        _library(part, is_aes)
+    elif size > _LONG_BYTES:
+        _warn_of_slowness(part, size)
+    # A damaged member does not speak against the password.
+    if not any(_decrypts(part, raw, entry, password) for entry in tried):
+        raise wrong_password(part, password)
+    return password
+
+
+def _warn_of_slowness(part: Part, size: int) -> None:
+    print(
+        f"{part}: decrypting its {size / 2**30:.0f} GiB takes {7 * size / 2**30 / 60:.1f} "
+        "hours or so each time that it is looked through; unpack it by another program, such "
+        "as unzip, and leave what was in it there instead, as archives",
+        file=sys.stderr,
+    )
+
+
+def _decrypts(part: Part, raw: IO[bytes], entry: Entry, password: Password) -> bool:
+    try:
+        content = _unpacked(part, raw, entry, password)
+        tried = 0
+        while tried < _TRIED_BYTES and (data := content.piece(_TRIED_BYTES)):
+            tried += len(data)
+    except DAMAGE:
         return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ COLUMNS = (
     "pose",
     "beside",
 )
+_NO_NAME = re.compile(r"[/\\\0-\x1f]")
 # Tables of former versions end before the last column, or before the pose.
 _KNOWN_HEADERS = (COLUMNS, COLUMNS[:-1], COLUMNS[:-2])
 
@@ -43,6 +45,13 @@ def read_rows(path: Path) -> list[CatalogueRow]:
             f"{path}: expected the columns {','.join(COLUMNS)} in every row, got "
             f"{','.join(header) or 'an empty file'}; run gait rearrange again"
         )
+    for row in rows:
+        # They become folders.
+        if unfit := [part for part in row[:3] if part in (".", "..") or _NO_NAME.search(part)]:
+            raise DataError(
+                f"{path}: expected names of folders as subject, condition and view, got "
+                f"{unfit[0]!r}; run gait rearrange again"
+            )
     return [CatalogueRow(SequenceKey(*row[:3]), *row[3:]) for row in rows]
 
 

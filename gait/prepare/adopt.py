@@ -13,6 +13,7 @@ from gait.modalities import SILHOUETTES
 from gait.prepare.array_names import Pkl, is_told_by_shape, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
+from gait.prepare.tree import unfit_name
 from gait.ragged import Frames
 from gait.types import SequenceKey
 
@@ -87,11 +88,26 @@ def leaves(tree: Path, ignored: Counter[str]) -> Iterator[Path]:
         )
     folders = [tree]
     for _ in SequenceKey._fields:
-        inside = [path for folder in folders for path in folder.iterdir()]
+        inside = [path for folder in folders for path in _inside(folder, ignored)]
         folders = [path for path in inside if path.is_dir()]
         if len(inside) > len(folders):
             ignored["file beside the folders of sequences"] += len(inside) - len(folders)
     yield from sorted(folders, key=lambda folder: folder.parts)
+
+
+def _inside(folder: Path, ignored: Counter[str]) -> Iterator[Path]:
+    """What lies in a folder, without names that no table can hold."""
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be listed ({error.strerror}); make the folder readable"
+        ) from error
+    for path in paths:
+        if reason := unfit_name(path.name):
+            ignored[reason] += 1
+        else:
+            yield path
 
 
 def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
@@ -101,7 +117,7 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
         DataError: a pkl does not hold what its name says, it is not clear what it holds, or it has
             other frames than the others.
     """
-    inside = sorted(leaf.iterdir())
+    inside = sorted(_inside(leaf, ignored))
     files = {path.name: path for path in inside if path.suffix == ".pkl" and path.is_file()}
     if len(inside) > len(files):
         ignored["no pkl"] += len(inside) - len(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def frames_of_files(files: list[Path], order: Callable[[str], Any]) -> Iterator[
 
 
 def frames_unpacked(
-    frames: dict[str, Read], is_unfinished: bool, order: Callable[[str], Any]
+    frames: Mapping[str, Read], is_unfinished: bool, order: Callable[[str], Any]
 ) -> Iterator[Frame]:
     """The same of images out of an archive, by name; at the end, that some may be missing."""
     for name in sorted(frames, key=order):

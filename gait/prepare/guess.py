@@ -7,6 +7,7 @@ from collections import Counter
 
 from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import VIDEOS, is_frame, suffix_of
+from gait.prepare.unread import unread_format
 
 # A tree may have millions of files, mostly of one kind.
 _LOOKED_AT = 1000
@@ -53,6 +54,8 @@ def _kind(path: str) -> str:
     for sign, name in _SIGNS:
         if sign.search(path):
             return name
+    if unread := unread_format(suffix):
+        return f"{unread[0]} of a format that is not read ({suffix}): {unread[1]}"
     if suffix in _ARCHIVES:
         return "archives of other names or contents"
     if suffix == ".pkl":

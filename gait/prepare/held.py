@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -13,6 +15,28 @@ MEMORY_BYTES = 256 * 2**20
 
 # The bytes of a file, and what is wrong with it if anything is.
 Read = tuple[bytes, str]
+
+
+class Files(Mapping[str, Read]):
+    """Files by name, in the order of the names; each is read when it is looked up.
+
+    So no more than one of a sequence's files is in memory, however large they are.
+
+    Args:
+        readers: what reads each.
+    """
+
+    def __init__(self, readers: Mapping[str, Callable[[], Read]]) -> None:
+        self._readers = {name: readers[name] for name in sorted(readers)}
+
+    def __getitem__(self, name: str) -> Read:
+        return self._readers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
 
 
 class _Place(NamedTuple):
@@ -53,10 +77,10 @@ class Held:
             self._bytes += len(data)
             files[name] = data, problem
 
-    def get(self, folder: str) -> dict[str, Read]:
-        """The files of a folder, by name."""
+    def get(self, folder: str, names: Callable[[str], bool]) -> Files:
+        """Those files of a folder whose name is wanted; they can be read until this is closed."""
         held = self._folders.get(folder, {})
-        return {name: (self._bytes_of(what), problem) for name, (what, problem) in held.items()}
+        return Files({name: partial(self._read, *held[name]) for name in held if names(name)})
 
     def drop(self, folder: str) -> None:
         """Hold a folder's files no longer."""
@@ -88,9 +112,9 @@ class Held:
         self._end += len(data)
         return place
 
-    def _bytes_of(self, what: bytes | _Place) -> bytes:
+    def _read(self, what: bytes | _Place, problem: str) -> Read:
         if isinstance(what, bytes):
-            return what
+            return what, problem
         assert self._file is not None
         self._file.seek(what.offset)
-        return self._file.read(what.size)
+        return self._file.read(what.size), problem

@@ -43,7 +43,8 @@ def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink"
             _link(source, place)
             continue
         # A folder of masks holds more than masks, and is not linked as a whole.
-        place.mkdir(parents=True, exist_ok=True)
+        # A link that is there from before may lead into the raw folder.
+        confined(target, f"{row.key}").mkdir(parents=True, exist_ok=True)
         for file in image_files(raw, source, row.kind) if row.kind in FRAMES else [source]:
             (_link if how == "symlink" else _copy)(file, place / file.name)
     for archive, wanted in archives.items():
@@ -73,7 +74,8 @@ def _copy(source: Path, place: Path) -> None:
 
 def _unpack(path: Path, wanted: dict[str, CatalogueRow], target: Path) -> None:
     for row in wanted.values():
-        target.joinpath(*row.key).mkdir(parents=True, exist_ok=True)
+        # A link that is there from before may lead into the raw folder.
+        confined(target, f"{row.key}").mkdir(parents=True, exist_ok=True)
     names = {folder: partial(is_frame, kind=row.kind) for folder, row in wanted.items()}
     for member in read_archive(path, names):
         data, problem = member.read()

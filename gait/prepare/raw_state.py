@@ -34,7 +34,8 @@ def altered_files(raw: Path) -> set[str]:
     path = raw / POPULATION
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            listed = {row["file"]: row["size_bytes"] for row in csv.DictReader(stream)}
+            # A line that is cut short lists nothing.
+            listed = {row["file"] or "": row["size_bytes"] for row in csv.DictReader(stream)}
         rendered_ns = path.stat().st_mtime_ns
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise DataError(

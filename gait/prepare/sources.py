@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -13,10 +14,11 @@ from typing import Any, NamedTuple
 
 from gait.errors import DataError
 from gait.files import confined
+from gait.limits import FILE_BYTES
 from gait.prepare.archives import SEPARATOR, Contents, Names
 from gait.prepare.beside import matching, patterns_of
 from gait.prepare.frames import Frame, frames_of_files, frames_unpacked
-from gait.prepare.held import Read
+from gait.prepare.held import Files as Unpacked
 from gait.prepare.listing import Listings
 from gait.prepare.tree import (
     FRAMES,
@@ -196,11 +198,11 @@ class _Reader:
             key: [Wish(each.kind, each.folder, each.names, each.number(contents)) for each in some]
             for key, some in places.items()
         }
-        return Unpacking(path, wishes, self._root)
+        return Unpacking(path, wishes, self._root, contents)
 
     def material(self, row: CatalogueRow, archives: dict[str, Unpacking]) -> Material:
         """What a sequence is made from, once the archives have all of it."""
-        taken: dict[str, dict[str, Read]] = {}
+        taken: dict[str, Unpacked] = {}
         for unpacking in archives.values():
             taken |= unpacking.take(row.key)
         # With silhouettes, the order is theirs, or that of clouds, whose names are times.
@@ -209,8 +211,7 @@ class _Reader:
         for kind, pattern in patterns_of(row).items():
             if _archive(pattern):
                 above = pattern.rpartition("/")[0]
-                files = sorted(taken.get(kind, {}).items(), key=lambda each: order(each[0]))
-                beside[kind] = [(f"{above}/{name}", data) for name, (data, _) in files]
+                beside[kind] = _read(above, taken.get(kind, Unpacked({})), order)
             else:
                 entries = sorted(matching(self._raw, pattern), key=lambda each: order(each.name))
                 beside[kind] = ((entry.path, _content(entry.path)) for entry in entries)
@@ -222,9 +223,7 @@ class _Reader:
         images = image_files(self._raw, _existing(self._raw, row.source), row.kind)
         return Material(row, frames_of_files(images, self._order), beside)
 
-    def _unpacked(
-        self, row: CatalogueRow, files: dict[str, Read], is_complete: bool
-    ) -> Iterator[Frame]:
+    def _unpacked(self, row: CatalogueRow, files: Unpacked, is_complete: bool) -> Iterator[Frame]:
         """The frames of a sequence in an archive."""
         (place, *_) = _places(row)
         contents = self._contents(place.archive)
@@ -252,9 +251,19 @@ def _existing(raw: Path, source: str) -> Path:
     return path
 
 
+def _read(above: str, files: Unpacked, order: Callable[[str], Any]) -> Files:
+    """Files out of an archive, one by one."""
+    for name in sorted(files, key=order):
+        data, _ = files[name]
+        yield f"{above}/{name}", data
+
+
 def _content(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            FILE_BYTES.check(size, path, "a file")
+            return file.read(size)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); make the file readable"

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gait.prepare.archives import SEPARATOR, Member, Names, opened, read_archive
-from gait.prepare.held import Held, Read
+from gait.errors import DataError
+from gait.prepare.archives import SEPARATOR, Contents, Member, Names, opened
+from gait.prepare.held import Files, Held
 from gait.types import SequenceKey
 
 
@@ -42,13 +43,19 @@ class Unpacking:
         path: where the archive lies.
         wishes: what each sequence wants.
         root: the dataset's folder, on whose disk waits what memory does not hold.
+        listed: what the archive holds, as it was listed.
     """
 
     def __init__(
-        self, path: Path, wishes: Mapping[SequenceKey, list[Wish]], root: Path | None
+        self,
+        path: Path,
+        wishes: Mapping[SequenceKey, list[Wish]],
+        root: Path | None,
+        listed: Contents,
     ) -> None:
         self._path = path
         self._wishes = wishes
+        self._listed = listed
         self._held = Held(root)
         self._stack = ExitStack()
         self._members: dict[str, list[Member]] = {}
@@ -96,20 +103,13 @@ class Unpacking:
         for _ in self.ready():
             pass
 
-    def take(self, key: SequenceKey) -> dict[str, dict[str, Read]]:
-        """The files of a sequence by what they are for, and by name; asked for once."""
+    def take(self, key: SequenceKey) -> dict[str, Files]:
+        """The files of a sequence by what they are for, and by name; asked for once.
+
+        Each is read when it is looked up, as long as the archive is open.
+        """
         wishes = self._wishes.get(key, ())
-        names = {wish.folder: self._names(key, wish.folder) for wish in wishes}
-        # What serves two wishes is read once.
-        files = {folder: self._files(folder, each) for folder, each in names.items()}
-        taken = {
-            wish.what: {
-                name: files[wish.folder][name]
-                for name in sorted(files[wish.folder])
-                if wish.names(name)
-            }
-            for wish in wishes
-        }
+        taken = {wish.what: self._files(wish) for wish in wishes}
         for wish in wishes:
             self._users[wish.folder] -= 1
             if not self._users[wish.folder]:
@@ -117,15 +117,15 @@ class Unpacking:
                 self._members.pop(wish.folder, None)
         return taken
 
-    def _files(self, folder: str, names: Names) -> dict[str, Read]:
+    def _files(self, wish: Wish) -> Files:
         if self._is_by_member:
-            members = self._members.get(folder, ())
-            return {each.name: each.read() for each in members if names(each.name)}
-        return self._held.get(folder)
+            members = self._members.get(wish.folder, ())
+            return Files({each.name: each.read for each in members if wish.names(each.name)})
+        return self._held.get(wish.folder, wish.names)
 
-    def _names(self, key: SequenceKey | None, folder: str) -> Names:
-        """Which files of a folder some sequence wants, or any of them."""
-        wishes = [wish.names for who, wish in self._by_folder[folder] if key in (who, None)]
+    def _names(self, folder: str) -> Names:
+        """Which files of a folder any sequence wants."""
+        wishes = [wish.names for _, wish in self._by_folder[folder]]
         return wishes[0] if len(wishes) == 1 else lambda name: any(each(name) for each in wishes)
 
     def _arrived(self, member: Member, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
@@ -138,7 +138,7 @@ class Unpacking:
                     yield key
 
     def _by_member(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
-        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
+        wanted = {folder: self._names(folder) for folder in self._by_folder}
         complete: list[SequenceKey] = []
         for member in self._stack.enter_context(opened(self._path, wanted)):
             self._members.setdefault(member.folder, []).append(member)
@@ -147,10 +147,21 @@ class Unpacking:
         yield from complete
 
     def _pass(self, waiting: Counter[SequenceKey]) -> Iterator[SequenceKey]:
-        wanted = {folder: self._names(None, folder) for folder in self._by_folder}
-        for member in read_archive(self._path, wanted):
-            # An archive that was appended to holds a name twice; the later one is meant.
-            self._held.put(member.folder, member.name, member.read())
-            yield from self._arrived(member, waiting)
-            if not waiting:
-                break
+        wanted = {folder: self._names(folder) for folder in self._by_folder}
+        # Then hardly anything is behind the last of them but the archive's check sum.
+        is_whole = wanted.keys() >= {each for each, files in self._listed.folders.items() if files}
+        contents = Contents()
+        with opened(self._path, wanted, contents) as members:
+            for member in members:
+                if waiting:
+                    # An archive that was appended to holds a name twice; the later one is meant.
+                    self._held.put(member.folder, member.name, member.read())
+                    yield from self._arrived(member, waiting)
+                if not waiting and not is_whole:
+                    break
+        for inside in contents.problems.keys() - self._listed.problems.keys():
+            path = f"{self._path}{SEPARATOR}{inside}" if inside else str(self._path)
+            raise DataError(
+                f"{path}: was whole when it was listed and is damaged now "
+                f"({contents.problems[inside]}); get the archive again, then run again"
+            )

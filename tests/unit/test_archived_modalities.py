@@ -6,7 +6,7 @@ import json
 import pickle
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -267,18 +267,13 @@ def test_each_archive_is_gone_through_once_a_shard(
     lay(tmp_path / "raw", mixed(gait3d()))
     read: Counter[str] = Counter()
     listed: Counter[str] = Counter()
-    for name in ("read_archive", "opened"):
-        plain: Callable[[Path, Mapping[str, Names]], object] = getattr(unpacking, name)
+    plain = unpacking.opened
 
-        def noted(
-            path: Path,
-            wanted: Mapping[str, Names],
-            plain: Callable[[Path, Mapping[str, Names]], object] = plain,
-        ) -> object:
-            read[path.name] += 1
-            return plain(path, wanted)
+    def noted(path: Path, wanted: Mapping[str, Names], contents: Contents | None = None) -> object:
+        read[path.name] += 1
+        return plain(path, wanted, contents)
 
-        monkeypatch.setattr(unpacking, name, noted)
+    monkeypatch.setattr(unpacking, "opened", noted)
 
     def listing(path: Path, patterns: set[str]) -> Contents:
         listed[path.name] += 1
@@ -339,11 +334,13 @@ def test_held_files_are_replaced_and_dropped(
     for data in (b"12345678", b"abcd", b"123456"):
         waiting.put("a", "1", (data, ""))
     waiting.put("a", "2", (b"on the disk", "damaged"))
-    assert waiting.get("a") == {"1": (b"123456", ""), "2": (b"on the disk", "damaged")}
+    files = waiting.get("a", lambda name: True)
+    assert dict(files) == {"1": (b"123456", ""), "2": (b"on the disk", "damaged")}
+    assert [*waiting.get("a", lambda name: name == "2")] == ["2"]
     waiting.drop("a")
-    assert waiting.get("a") == {}
+    assert not waiting.get("a", lambda name: True)
     waiting.put("b", "1", (b"1234567890", ""))
-    assert waiting.get("b") == {"1": (b"1234567890", "")}
+    assert dict(waiting.get("b", lambda name: True)) == {"1": (b"1234567890", "")}
     waiting.close()
 
 

@@ -73,10 +73,13 @@ def read_archive(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
 
 
 @contextmanager
-def opened(path: Path, wanted: Mapping[str, Names]) -> Iterator[Iterator[Member]]:
+def opened(
+    path: Path, wanted: Mapping[str, Names], contents: Contents | None = None
+) -> Iterator[Iterator[Member]]:
     """The same as `read_archive` gives. Files right in a zip file may be read, in any order, as
-    long as the block lasts."""
-    with _opened(path, Contents(), Wanted(wanted)) as members:
+    long as the block lasts. What is damaged is noted in `contents`."""
+    contents = Contents() if contents is None else contents
+    with _opened(path, contents, Wanted(wanted)) as members:
         yield members
 
 

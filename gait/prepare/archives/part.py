@@ -18,9 +18,11 @@ from gait.prepare.tree import (
     SEPARATOR,
     is_frame,
     is_system,
+    not_looked_for,
     suffix_of,
     unfit_name,
 )
+from gait.prepare.unread import unread_format
 
 # Published archives lie three deep in each other; one that holds itself would never end.
 DEEPEST = 4
@@ -281,7 +283,9 @@ class Part:
         patterns = self._wanted.patterns_of(name)
         is_frame_like = is_image or (suffix in _SUFFIXES and suffix not in FRAMES["images"])
         if not is_image:
-            self._contents.ignored[NO_IMAGE] += 1
+            # One of a format that nothing reads may be what is missing.
+            is_unread = not patterns and unread_format(suffix) is not None
+            self._contents.ignored[not_looked_for(name) if is_unread else NO_IMAGE] += 1
         if is_frame_like:
             self._contents.folders[folder][suffix] += 1
         for pattern in patterns:

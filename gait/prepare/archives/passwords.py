@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gait.errors import DataError
+from gait.limits import HEADER_BYTES
 from gait.prepare.archives.part import Part
 
 _SUFFIX = ".password"
@@ -42,10 +43,15 @@ def password_of(part: Part) -> Password:
     archive = part.path
     files = archive.with_name(archive.name + _SUFFIX), archive.with_name(_SHARED)
     for file in files:
-        try:
-            text = file.read_text(encoding="utf-8-sig").strip()
-        except FileNotFoundError:
+        if not file.exists():
             continue
+        try:
+            # What is no ordinary file may have no end.
+            if file.is_file():
+                HEADER_BYTES.check(file.stat().st_size, file, "a password")
+                text = file.read_text(encoding="utf-8-sig").strip()
+            else:
+                raise IsADirectoryError(None, "it is no file")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise DataError(

@@ -15,7 +15,16 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from gait.errors import GaitError, MissingExtraError
 from gait.limits import ARCHIVE_MEMBERS
-from gait.prepare.archives.part import DAMAGED, Inner, Member, Part, largest, refusal
+from gait.prepare.archives.part import (
+    DAMAGED,
+    TOO_LARGE,
+    ExpansionError,
+    Inner,
+    Member,
+    Part,
+    largest,
+    refusal,
+)
 from gait.prepare.archives.passwords import password_of, wrong_password
 from gait.prepare.archives.spool import Spool
 
@@ -42,7 +51,7 @@ _TRIED_BYTES = 2**20
 
 # What comes out of the file, and its check sum: a frame, an archive in it, the error that stopped
 # it, or its end.
-_Thing = tuple[bytes | Spool | GaitError | None, int]
+_Thing = tuple[bytes | Spool | GaitError | ExpansionError | None, int]
 
 
 def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
@@ -204,15 +213,17 @@ def _unpacked(archive: SevenZipFile, members: list[_Wanted]) -> Iterator[Member 
     unpacking.start()
     try:
         is_damaged = False
+        data: object = None
         for member in members:
-            data = None
+            data = data if is_damaged else None
             if member.is_unpacked and not is_damaged:
                 data, crc = outlet.get()
                 if isinstance(data, GaitError):
                     raise data
                 # The library hands a member out before it compares them.
-                is_damaged = data is None or member.crc not in (None, crc)
-                data = None if is_damaged else data
+                if isinstance(data, bytes | Spool) and member.crc not in (None, crc):
+                    data = None
+                is_damaged = not isinstance(data, bytes | Spool)
             if isinstance(member.what, Part):
                 yield Inner(member.what, member.size, partial(_opened_inside, data), _DAMAGE)
                 outlet.room.release()
@@ -295,11 +306,15 @@ def _held_bytes(thing: _Thing) -> int:
 
 
 def _unpack(archive: SevenZipFile, outlet: _Outlet) -> None:
-    end: GaitError | None = None
+    from py7zr.exceptions import DecompressionBombError
+
+    end: GaitError | ExpansionError | None = None
     try:
         _extract(archive, outlet.names, _handing_out(outlet))
     except GaitError as error:
         end = error
+    except DecompressionBombError as error:
+        end = ExpansionError(str(error))
     # After damage of any kind what is behind it is missing, and counted where it is wanted.
     except Exception:
         pass
@@ -315,6 +330,8 @@ def _handing_out(outlet: _Outlet) -> WriterFactory:
         def close(self) -> None:
             # All of it: the library has gone back to its beginning.
             data = self._buffer.getvalue()
+            # The library keeps what it has written to until it has unpacked everything.
+            self._buffer = io.BytesIO()
             outlet.put((data, zlib.crc32(data)))
 
     class Archive(Py7zBytesIO):
@@ -354,12 +371,16 @@ def _ends_of(path: str) -> Iterator[str]:
 
 
 def _opened_inside(data: object) -> IO[bytes]:
+    if isinstance(data, ExpansionError):
+        raise data
     if not isinstance(data, Spool):
         raise OSError("the archive around it is damaged before its end")
     return data
 
 
 def _given(data: object) -> tuple[bytes, str]:
+    if isinstance(data, ExpansionError):
+        return b"", TOO_LARGE
     return (data, "") if isinstance(data, bytes) else (b"", DAMAGED)
 
 

@@ -14,6 +14,7 @@ from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
 from gait.prepare.offer import modalities_of_raw
+from gait.prepare.unread import unread_format
 from gait.types import CatalogueRow, SequenceKey
 
 # How reasons begin by which a layout counts what lies beside the data by habit.
@@ -47,13 +48,14 @@ def _raw(folder: Path, definition: Dataset) -> Report:
     beside, pkl = definition.beside, definition.pkl
     sequences = scan(folder, definition.layouts, definition.obtain, catalogue, beside, pkl)
     keys = [row.key for row in sequences.rows]
+    missing = list(compare(keys, definition))
     findings = [
-        *compare(keys, definition),
+        *missing,
         *protocols.compare(keys, definition),
         *raw.look_at(folder, sequences.rows, sequences.frames, definition.pretreat),
         *poses.look_at(folder, sequences.rows, definition.pretreat),
         *_absent(sequences.rows, definition),
-        *_unused(sequences),
+        *_unused(sequences, bool(missing)),
     ]
     return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))
 
@@ -109,9 +111,17 @@ def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
         )
 
 
-def _unused(sequences: Sequences) -> Iterator[Finding]:
+def _unused(sequences: Sequences, is_incomplete: bool) -> Iterator[Finding]:
+    """What is not used, and what to do about it where sequences are missing or not expected."""
     for reason, number in sequences.ignored.items():
-        if reason.startswith("archive ") and "damaged" in reason:
+        if unread := unread_format(reason.removeprefix("other ").removesuffix(" file")):
+            what, remedy = unread
+            fix = f"they look like {what} of a format that is not read: {remedy}"
+            if is_incomplete:
+                fix += "; what is missing is likely in them"
+            severity = Severity.warning if is_incomplete else Severity.note
+            yield Finding(severity, f"not used: {reason}", number, "", fix)
+        elif reason.startswith("archive ") and "damaged" in reason:
             fix = "copy that archive again; what follows the damage is lost"
             yield Finding(Severity.warning, reason, number, "", fix)
         elif "name" in reason:

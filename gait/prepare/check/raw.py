@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,7 +20,7 @@ from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_he
 from gait.prepare.frames import natural
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.tree import SILHOUETTE_FRAMES, is_frame, is_system
+from gait.prepare.tree import SILHOUETTE_FRAMES, frame_entries, state_of
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
@@ -150,18 +148,17 @@ def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
         return _Item(row, None if row.kind == "pkl" else frames.get(row.source))
     if row.kind == "pkl":
         # How many frames an array has, only reading it tells.
-        return replace(_folder(row, confined(raw, row.source)), frames=None)
-    return _folder(row, confined(raw, row.source))
+        return replace(_folder(raw, row), frames=None)
+    return _folder(raw, row)
 
 
-def _folder(row: CatalogueRow, path: Path) -> _Item:
+def _folder(raw: Path, row: CatalogueRow) -> _Item:
+    path = confined(raw, row.source)
     names = []
     empty = 0
-    with suppress(OSError), os.scandir(path) as entries:
-        for entry in entries:
-            if is_frame(entry.name, row.kind) and not is_system(entry.name):
-                names.append(entry.name)
-                empty += not entry.stat().st_size
+    for entry in frame_entries(raw, path, row.kind):
+        names.append(entry.name)
+        empty += not state_of(entry).size
     if not names:
         return _Item(row, 0)
     if empty == len(names):

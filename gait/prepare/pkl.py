@@ -21,6 +21,9 @@ from gait.prepare.foreign import as_here
 from gait.prepare.unpickle import unpickled
 from gait.ragged import Frames, Ragged
 
+# A packed store has no larger ones.
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def write_pkl(path: Path, frames: Frames, modality: str = SILHOUETTES) -> bool:
     """Write the frames of a sequence, readable by a plain `pickle.load`.
@@ -205,6 +208,9 @@ def _flaw_of_array(content: object, expected: Modality, is_frame: bool = False) 
     shape = (1, *content.shape) if is_frame else content.shape
     if not content.size or not expected.fits(content.dtype.name, shape):
         return f"{content.dtype} {list(content.shape)}"
-    if content.dtype.kind == "f" and not np.isfinite(content).all():
-        return "numbers that are not finite"
+    if content.dtype.kind == "f":
+        if not np.isfinite(content).all():
+            return "numbers that are not finite"
+        if content.dtype.itemsize > 4 and np.abs(content).max() > _LARGEST:
+            return "numbers that float32 has no room for"
     return ""

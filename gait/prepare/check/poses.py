@@ -15,7 +15,7 @@ from gait.prepare.archives import SEPARATOR
 from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
-from gait.prepare.joints import OPENPOSE_TO_COCO
+from gait.prepare.joints import COCO, OPENPOSE
 from gait.prepare.pose_files import NOBODY, UNREADABLE
 from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
@@ -25,8 +25,7 @@ from gait.types import CatalogueRow
 # Sequences to look at, and archives that are read for that.
 _SAMPLE, _ARCHIVES = 16, 4
 _KINDS = ("pose_json", "pose_text")
-# Of COCO, and of OpenPose.
-_JOINTS = {len(OPENPOSE_TO_COCO), len(OPENPOSE_TO_COCO) + 1}
+_JOINTS = {COCO, OPENPOSE}
 
 
 def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from gait.modalities import POSE, RGB
 _CHANNELS = 3
 # Those of colour frames, and one more.
 _MOST_AXES = 5
+# Longer than any of ours, with the path of a file in it.
+_LONGEST_REASON = 1000
 
 
 def as_here(content: object, modality: str) -> object:
@@ -38,6 +40,13 @@ def as_here(content: object, modality: str) -> object:
         with np.errstate(divide="ignore", invalid="ignore"):
             return content[:, 1] / content[:, 0].astype(np.float64)
     return content
+
+
+def told(error: Exception) -> str:
+    """What is wrong with a file, as a message shows it: on one line, printable, not too long."""
+    text = str(error)
+    text = text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def numbers_of(content: object) -> NDArray[Any]:

@@ -13,6 +13,10 @@ from gait.errors import DataError
 # The joints of OpenPose's 18 that are COCO's 17, in COCO's order; the neck is left out.
 OPENPOSE_TO_COCO = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
 
+# How many each has; of BODY_25, OpenPose's later model, its 18, without mid hip and feet.
+COCO, OPENPOSE, BODY_25 = 17, 18, 25
+BODY_25_TO_OPENPOSE = (*range(8), *range(9, 19))
+
 _Real = TypeVar("_Real", bound=np.floating)
 
 
@@ -26,12 +30,18 @@ def to_coco(pose: NDArray[_Real]) -> NDArray[_Real]:
         DataError: it has other joints.
     """
     joints = pose.shape[1]
-    if joints == len(OPENPOSE_TO_COCO):
+    if joints == COCO:
         return pose
-    if joints != len(OPENPOSE_TO_COCO) + 1:
+    if joints == BODY_25:
         raise DataError(
-            f"expected poses of 17 joints (COCO) or 18 (OpenPose), got {joints}; estimate them "
-            "with a model of one of these"
+            f"expected poses of {COCO} joints (COCO) or {OPENPOSE} (OpenPose), got {joints}, "
+            f"perhaps OpenPose's BODY_25: keep its joints {list(BODY_25_TO_OPENPOSE)} in that "
+            "order, or give OpenPose's JSON files, of which this is known"
+        )
+    if joints != OPENPOSE:
+        raise DataError(
+            f"expected poses of {COCO} joints (COCO) or {OPENPOSE} (OpenPose), got {joints}; "
+            "estimate them with a model of one of these"
         )
     return np.ascontiguousarray(pose[:, OPENPOSE_TO_COCO])
 

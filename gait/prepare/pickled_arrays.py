@@ -116,18 +116,18 @@ class Builder:
             case Name.reconstruct, (Name.ndarray, _, _):
                 return Array()
             case Name.scalar, (Kind() as kind, content):
-                return self._array(kind, (), content, "C")[()]
+                return self.array(kind, (), content, "C")[()]
             case Name.frombuffer, (content, Kind() as kind, shape, "C" | "F" as order):
-                return Array(self._array(kind, shape, content, order))
+                return Array(self.array(kind, shape, content, order))
             # NumPy 2 tells of axes that were turned which place each has in the bytes.
             case Name.frombuffer, (content, Kind() as kind, shape, "C" | "F" as order, None):
-                return Array(self._array(kind, shape, content, order))
+                return Array(self.array(kind, shape, content, order))
             case Name.frombuffer, (content, Kind() as kind, shape, "K", tuple() as axes):
                 if not all(type(axis) is int for axis in axes[:_AXES]) or (
                     sorted(axes[:_AXES]) != list(range(len(axes)))
                 ):
                     raise ValueError("an array of axes that do not go together")
-                array = self._array(kind, shape, content, "C")
+                array = self.array(kind, shape, content, "C")
                 return Array(np.ascontiguousarray(array.transpose(axes)))
             case Name.encode, (str() as text, "latin1" | "latin-1"):
                 return memoryview(self._encoded(text))
@@ -147,12 +147,12 @@ class Builder:
             case (shape, Kind() as kind, _, list() as values) if kind.dtype.hasobject:
                 target.content = Objects(_checked_shape(shape)[0], values)
             case (shape, Kind() as kind, bool() | int() as is_fortran, content):
-                target.content = self._array(kind, shape, content, "F" if is_fortran else "C")
+                target.content = self.array(kind, shape, content, "F" if is_fortran else "C")
             case _:
                 raise ValueError("an array with a state that NumPy does not write")
 
-    def _array(self, kind: Kind, shape: object, content: object, order: str) -> NDArray[Any]:
-        """An array of our byte order, its bytes copied once."""
+    def array(self, kind: Kind, shape: object, content: object, order: str) -> NDArray[Any]:
+        """An array of our byte order, its bytes copied once; ValueError where they do not fit."""
         dtype = kind.dtype
         axes, size = _checked_shape(shape)
         if type(content) is str:

@@ -17,10 +17,13 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
-from gait.prepare.foreign import as_here
+from gait.prepare.foreign import as_here, told
 from gait.prepare.pickling import PROTOCOL, with_old_name, write_pickled
 from gait.prepare.unpickle import unpickled
 from gait.ragged import Frames, Ragged
+
+# A packed store has no larger ones.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def write_pkl(path: Path, frames: Frames, modality: str = SILHOUETTES) -> bool:
@@ -149,8 +152,8 @@ def _unpickled(data: bytes, source: Path, modality: str) -> object:
     except ValueError as error:
         raise DataError(
             f"{source}: expected a pickled array of {modality}, got {len(data)} bytes that are "
-            f"cut short or no pickle ({error}); restore the file, or delete it where it was made "
-            "from raw files, to have it made again"
+            f"cut short or no pickle ({told(error)}); restore the file, or delete it where it was "
+            "made from raw files, to have it made again"
         ) from None
 
 
@@ -202,6 +205,9 @@ def _flaw_of_array(content: object, expected: Modality, is_frame: bool = False) 
     shape = (1, *content.shape) if is_frame else content.shape
     if not content.size or not expected.fits(content.dtype.name, shape):
         return f"{content.dtype} {list(content.shape)}"
-    if content.dtype.kind == "f" and not np.isfinite(content).all():
-        return "numbers that are not finite"
+    if content.dtype.kind == "f":
+        if not np.isfinite(content).all():
+            return "numbers that are not finite"
+        if content.dtype.itemsize > 4 and np.abs(content).max() > _LARGEST:
+            return "numbers that float32 has no room for"
     return ""

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
+from gait.limits import FILE_BYTES
+from gait.prepare.foreign import told
 
 _AXES = ["x", "y", "z"]
 # NumPy's letter for a header's, and the sizes in bytes that there are.
@@ -18,6 +20,8 @@ _EXPECTED = "a point cloud (.pcd, ascii or binary) with the fields x, y and z"
 _END = re.compile(rb"^DATA[ \t]+(\w+)[ \t]*\r?\n", re.MULTILINE)
 _LONGEST_HEADER = 4096
 _LARGEST_POINT_BYTES = 4096
+_BLOCK_BYTES = 2**20
+_WORD = re.compile(rb"\S+")
 
 
 def read_point_cloud(data: bytes, name: str) -> NDArray[np.float32]:
@@ -35,6 +39,7 @@ def read_point_cloud(data: bytes, name: str) -> NDArray[np.float32]:
 
     Source: Point Cloud Library, "The PCD (Point Cloud Data) file format", version 0.7.
     """
+    FILE_BYTES.check(len(data), name, "a point cloud")
     end = _END.search(data[:_LONGEST_HEADER])
     if not end:
         raise DataError(f"{name}: expected {_EXPECTED}, got {len(data)} bytes without its header")
@@ -42,20 +47,24 @@ def read_point_cloud(data: bytes, name: str) -> NDArray[np.float32]:
     try:
         point, count = _header(data[: end.start()].decode("ascii", "replace"))
         if form == "binary":
+            if count * point.itemsize > len(body):
+                raise ValueError(f"{count} points in {len(body)} bytes")
             records = np.frombuffer(body, point, count)
             columns = [records[axis] for axis in _AXES]
         elif form == "ascii":
             line = _line(point)
-            numbers = np.array(body.split(), np.float64).reshape(count, len(line))
+            numbers = _numbers(body, count * len(line)).reshape(count, len(line))
             columns = [numbers[:, line.index(axis)] for axis in _AXES]
         else:
             raise ValueError(f"its data are {form}, so write it anew as ascii or binary")
     except (KeyError, IndexError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{name}: expected {_EXPECTED}, got one that cannot be read ({error}); copy it again "
-            "or remove it"
+            f"{name}: expected {_EXPECTED}, got one that cannot be read ({told(error)}); copy it "
+            "again or remove it"
         ) from None
-    points = np.stack(columns, axis=1).astype(np.float32)
+    # Numbers that have no room, or are none, are no places.
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = np.stack(columns, axis=1).astype(np.float32)
     return points[np.isfinite(points).all(axis=1)]
 
 
@@ -88,6 +97,28 @@ def _header(text: str) -> tuple[np.dtype[np.void], int]:
     if point.itemsize > _LARGEST_POINT_BYTES:
         raise ValueError(f"a point of {point.itemsize} bytes")
     return point, points
+
+
+def _numbers(text: bytes, count: int) -> NDArray[np.float64]:
+    """So many numbers, split some at a time; ValueError for another number of them."""
+    # Each takes a byte, and one between it and the next.
+    if count > (len(text) + 1) // 2:
+        raise ValueError(f"{count} numbers in {len(text)} bytes")
+    numbers = np.empty(count)
+    start = at = 0
+    while start < len(text):
+        end = start + _BLOCK_BYTES
+        # No number goes on in the next block.
+        rest = _WORD.match(text, end)
+        end = rest.end() if rest else end
+        block = np.array(text[start:end].split(), np.float64)
+        if at + len(block) > count:
+            raise ValueError(f"more than {count} numbers")
+        numbers[at : at + len(block)] = block
+        start, at = end, at + len(block)
+    if at < count:
+        raise ValueError(f"{at} numbers instead of {count}")
+    return numbers
 
 
 def _line(point: np.dtype[np.void]) -> list[str]:

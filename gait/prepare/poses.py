@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +11,17 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
+from gait.prepare import npz
+from gait.prepare.foreign import told
+from gait.prepare.pickled_arrays import Builder, Kind
 from gait.types import SequenceKey
 
 OTHER_LENGTH = "pose of another length than the video"
 BROKEN = "unusable pose file"
 PROBLEMS = (OTHER_LENGTH, BROKEN)
 
-_UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 _EXPECTED = "float32 [frames, joints, 3] named 'pose' in a .npz file"
 
 
@@ -49,24 +50,32 @@ def load_pose(path: Path) -> NDArray[np.float32]:
         DataError: the file is missing, is not such a file, or holds what is not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            pose = stored["pose"]
+        with path.open("rb") as file:
+            member = npz.read_member(file, POSE, path, FILE_BYTES.value)
+        content = member.content
+        pose = Builder(content.nbytes).array(
+            Kind((member.code,)), member.shape, content, member.order
+        )
     except FileNotFoundError:
         raise DataError(
             f"{path}: is in the catalogue and not on disk any more; put it back, or run gait "
             "rearrange again"
         ) from None
-    except _UNREADABLE as error:
+    except DataError:
+        raise
+    except npz.BROKEN as error:
         raise DataError(
-            f"{path}: expected {_EXPECTED}, got a file that cannot be read as such ({error}); "
-            "mend it or remove it"
+            f"{path}: expected {_EXPECTED}, got a file that cannot be read as such "
+            f"({told(error)}); mend it or remove it"
         ) from None
     if not MODALITIES[POSE].fits(str(pose.dtype), pose.shape):
         raise DataError(
             f"{path}: expected {_EXPECTED}, got {pose.dtype} {list(pose.shape)}; mend it or "
             "remove it"
         )
-    joints: NDArray[np.float32] = pose.astype(np.float32)
+    # What does not fit is told as not finite.
+    with np.errstate(over="ignore"):
+        joints: NDArray[np.float32] = pose.astype(np.float32)
     if not np.isfinite(joints).all():
         raise DataError(
             f"{path}: expected finite numbers, got some that are not; give joints that were not "
@@ -89,7 +98,7 @@ def pose_of_frames(
     try:
         pose = load_pose(path)
     except DataError as error:
-        print(f"{key}: {error}", file=sys.stderr)
+        print(f"{key}: {told(error)}", file=sys.stderr)
         return None, BROKEN
     if len(pose) != frames_read or numbers.max() >= len(pose):
         print(

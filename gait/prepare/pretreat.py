@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,6 +35,10 @@ from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-1"
+
+# Why nothing of a sequence is kept, where one of its files is at fault.
+UNUSABLE = "files that cannot be used together"
+OTHER_JOINTS = "pose of other joints"
 
 # By the names that a dataset.yaml gives them under `pretreat`.
 KINDS: dict[str, Callable[[Frames, int], Aligned]] = {
@@ -278,7 +283,12 @@ def _pretreat(
         dropped[f"sequence of fewer than {rules.least_frames} frames"] += usable
         found, guessed = {}, {}
     if isinstance(joints := found.get(POSE), np.ndarray):
-        found = found | _with_maps(task, joints, SKELETON_MAPS not in found, rules)
+        try:
+            found = found | _with_maps(joints, SKELETON_MAPS not in found, rules)
+        except DataError as error:
+            print(f"sequence {task.key}: {error}", file=sys.stderr)
+            dropped[OTHER_JOINTS] += usable
+            found, guessed = {}, {}
     for modality in task.modalities:
         if modality not in found:
             remove_pkl(root, pkl_name(task.key, modality))
@@ -302,23 +312,31 @@ def _joined(
     beside: dict[str, Files],
     rules: _Rules,
 ) -> tracks.Joined:
-    """The silhouettes, if there are any, with what lies beside them."""
+    """The silhouettes, if there are any, with what lies beside them.
+
+    Of a sequence whose files do not go together nothing is kept, which is reported on stderr.
+    """
     try:
         return tracks.join(silhouettes | readers.read_tracks(beside, rules.size_px, images))
     except DataError as error:
-        raise DataError(f"sequence {task.key}: {error}") from None
+        print(f"sequence {task.key}: {error}", file=sys.stderr)
+        frames = max(
+            (len(each.keys) + len(each.problems) for each in silhouettes.values()), default=0
+        )
+        return tracks.Joined({}, 0, {UNUSABLE: frames or 1})
 
 
 def _with_maps(
-    task: Task, pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
+    pose: NDArray[Any], are_maps_wanted: bool, rules: _Rules
 ) -> dict[str, ragged.Frames]:
-    """The pose with the joints that are wanted, and skeleton maps drawn from it."""
-    try:
-        made: dict[str, ragged.Frames] = {POSE: rules.joints(pose)}
-        if are_maps_wanted:
-            made[SKELETON_MAPS] = skeleton_maps.skeleton_maps(rules.joints(pose), rules.size_px)
-    except DataError as error:
-        raise DataError(f"sequence {task.key}: {error}") from None
+    """The pose with the joints that are wanted, and skeleton maps drawn from it.
+
+    Raises:
+        DataError: it has other joints than are known.
+    """
+    made: dict[str, ragged.Frames] = {POSE: rules.joints(pose)}
+    if are_maps_wanted:
+        made[SKELETON_MAPS] = skeleton_maps.skeleton_maps(rules.joints(pose), rules.size_px)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
+from gait.prepare.foreign import told
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
@@ -61,12 +62,28 @@ def read_tracks(
         DataError: a file cannot be read, or there are several where one is wanted.
     """
     tracks: dict[str, Track] = {}
+    names: Collection[str] = silhouettes.keys()
     if WALKER_SILHOUETTES in beside:
         silhouettes = _Unread(beside[WALKER_SILHOUETTES])
     for kind, files in beside.items():
         if kind != WALKER_SILHOUETTES:
             tracks |= KINDS[kind](files, size_px, silhouettes)
+    if "pose_json" in beside:
+        others = (each for name, each in tracks.items() if name != POSE)
+        by_name = (each.keys for each in others if each.length is None and not each.by_time)
+        tracks[POSE] = _called(tracks[POSE], names or next(by_name, ()))
     return tracks
+
+
+def _called(track: Track, names: Collection[str]) -> Track:
+    """A track of JSON files with its frames called as those of other modalities."""
+    made = pose_files.frame_names(dict.fromkeys([*track.keys, *track.problems]), names)
+    return replace(
+        track,
+        keys=[made[key] for key in track.keys],
+        problems={made[key]: problem for key, problem in track.problems.items()},
+        guessed={made[key]: what for key, what in track.guessed.items()},
+    )
 
 
 class _Unread(Silhouettes):
@@ -264,7 +281,7 @@ def _readable(
             found.append(read(data, name))
         except (DataError, cv2.error) as error:
             if not problems:
-                print(error, file=sys.stderr)
+                print(told(error), file=sys.stderr)
             problems[key] = reason
         else:
             keys.append(key)

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import io
-import re
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.limits import FILE_BYTES
-from gait.prepare.foreign import numbers_of
+from gait.prepare import npz
+from gait.prepare.foreign import numbers_of, told
 from gait.prepare.unpickle import unpickled
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.
 PARTS = {"cam": 3, "poses": 72, "betas": 10}
 
-_MEMBER = "results.npy"
+_MEMBER = "results"
 # All that an estimator says of a person is less than a hundredth of this.
 _LARGEST_BYTES = 64 * 2**20
-_FORMS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Magic, version and length, and of the text after them the type.
-_HEADER = re.compile(
-    rb"\x93NUMPY(?:\x01\x00(?P<short>..)|[\x02\x03]\x00(?P<long>....))", re.DOTALL
-)
-_TYPE = re.compile(rb"'descr': ?'([^']{1,16})'")
-_LONGEST_HEADER = 4096
-_LONGEST_REASON = 200
 _EXPECTED = "an .npz file whose 'results' hold cam, poses and betas of the first person"
-_BROKEN = (
-    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError),
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-)
 
 
 def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
@@ -60,11 +45,10 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
         parts = [numbers_of(person[part]).ravel() for part in PARTS]
     except DataError:
         raise
-    except _BROKEN as error:
-        reason = ascii(str(error)[:_LONGEST_REASON])[1:-1]
+    except npz.BROKEN as error:
         raise DataError(
             f"{name}: expected {_EXPECTED}, got a file that cannot be read as such "
-            f"({type(error).__name__}: {reason}); copy it again or remove it"
+            f"({type(error).__name__}: {told(error)}); copy it again or remove it"
         ) from None
     for (part, size), numbers in zip(PARTS.items(), parts, strict=True):
         if numbers.dtype.kind != "f" or len(numbers) != size or not np.isfinite(numbers).all():
@@ -77,18 +61,7 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
 
 def _results(data: bytes, name: str) -> Any:
     """What is named 'results', of Python's objects."""
-    FILE_BYTES.check(len(data), name, "a file")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        member = archive.getinfo(_MEMBER)
-        if member.file_size > _LARGEST_BYTES:
-            raise ValueError(f"{_MEMBER} has {member.file_size} bytes")
-        if member.compress_type not in _FORMS:
-            raise ValueError(f"{_MEMBER} is compressed in another way than NumPy does")
-        array = archive.read(_MEMBER)
-    if not (start := _HEADER.match(array)):
-        raise ValueError(f"{_MEMBER} is no array of NumPy")
-    length = int.from_bytes(start["short"] or start["long"], "little")
-    kind = _TYPE.search(array[start.end() : start.end() + min(length, _LONGEST_HEADER)])
-    if not kind or kind[1].lstrip(b"|") not in (b"O", b"O8"):
-        raise ValueError(f"results are {kind[1].decode('latin-1') if kind else 'no objects'}")
-    return unpickled(array[start.end() + length :], name)
+    member = npz.read_member(io.BytesIO(data), _MEMBER, name, _LARGEST_BYTES)
+    if member.code.lstrip("|") not in ("O", "O8"):
+        raise ValueError(f"results are {member.code}")
+    return unpickled(bytes(member.content), name)

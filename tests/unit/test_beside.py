@@ -284,10 +284,14 @@ def test_nothing_outside_the_raw_folder_is_read(raw: Path) -> None:
         scan(raw, ["image_tree"], beside=GAIT3D)
 
 
-def test_two_files_of_one_frame_are_refused_with_their_sequence(raw: Path) -> None:
+def test_two_files_of_one_frame_cost_their_sequence(
+    raw: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     put(raw / "2D_Poses" / SEQUENCE / "human_crop_f9998_2d_pose.txt", text(1))
-    with pytest.raises(DataError, match=f"sequence {SEQUENCE}: pose: expected each frame once"):
-        pretreated(raw, GAIT3D)
+    [row] = pretreated(raw, GAIT3D)
+    assert list(row.dropped) == ["files that cannot be used together"]
+    assert row.frames_read == row.dropped["files that cannot be used together"] > 1
+    assert f"sequence {SEQUENCE}: pose: expected each frame once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

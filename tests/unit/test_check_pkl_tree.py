@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -142,3 +144,48 @@ def test_a_pkl_of_something_else_says_what_to_do(tree: Path) -> None:
     (tree / "pkl/001/bg-01/000/000-pose.pkl").write_bytes(pickle.dumps({"a": 1}))
     [error] = check(tree, definition()).errors
     assert error.example.endswith("got dict") and error.fix.startswith("copy it again")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b".",
+        b"\x80\x04Nr\x00\x00\x00\x08.",
+        b"N" + b"\x85" * 2000 + b".",
+        b"\x8c\x01\x1b\x8c\x06system\x93)R.",
+        b"]" + b"\x98.",
+        pickle.dumps([np.ones((900, 3))] * 100_000),
+        pickle.dumps(np.zeros((2**20, 0, 3))),
+        pickle.dumps(np.float32(1)),
+        pickle.dumps("text"),
+        pickle.dumps([[[]]]),
+        pickle.dumps({"a": [1]}),
+    ],
+)
+@pytest.mark.parametrize("name", ["000.pkl", "000-pose.pkl", "000-points.pkl", "other.pkl"])
+def test_whatever_a_pkl_holds_is_a_finding(tree: Path, name: str, content: bytes) -> None:
+    leaf = tree / "pkl/001/bg-01/000"
+    for path in sorted((tree / "pkl").glob("*/*/*")):
+        if path != leaf:
+            rmtree(path)
+    if name == "other.pkl":
+        for path in leaf.iterdir():
+            path.unlink()
+    (leaf / name).write_bytes(content)
+    found = check(tree, definition()).errors
+    assert any(name in each.example for each in found)
+    assert all(each.example.isprintable() for each in found)
+
+
+def test_what_is_called_like_a_pkl_and_is_none(tree: Path) -> None:
+    leaf = tree / "pkl/001/bg-01/000"
+    (leaf / "folder.pkl").mkdir()
+    # Nothing writes into it, so that whoever opens it waits.
+    os.mkfifo(leaf / "pipe.pkl")
+    [note] = check(tree, definition()).findings
+    assert (note.severity, note.kind, note.count) == (Severity.note, "files that are no pkl", 2)
+    (leaf / "000.pkl").unlink()
+    (leaf / "000.pkl").symlink_to("gone")
+    [error] = check(tree, definition()).errors
+    assert error.kind == "pkl files cut short"

@@ -30,7 +30,7 @@ def of_joints(*numbers: int) -> Tree:
     ("tree", "kind"),
     [
         (dict.fromkeys(oumvlp_pose(), people()), "frames without anybody, of 84 looked at"),
-        (of_joints(25), "sequences with poses of 25 joints, of 14 looked at"),
+        (of_joints(21), "sequences with poses of 21 joints, of 14 looked at"),
         (of_joints(17, 18), "sequences with poses of 17 or 18 joints, of 14 looked at"),
     ],
 )
@@ -38,6 +38,11 @@ def test_poses_that_nothing_can_be_made_of(tmp_path: Path, tree: Tree, kind: str
     lay(tmp_path / "raw", tree)
     [error] = check(tmp_path, dataset("OUMVLP-Pose")).errors
     assert error.kind == kind
+
+
+def test_poses_of_body_25_are_those_of_18_joints(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", of_joints(18, 25))
+    assert check(tmp_path, dataset("OUMVLP-Pose")).errors == []
 
 
 def test_poses_of_which_the_joints_are_picked_may_be_of_both_kinds(tmp_path: Path) -> None:

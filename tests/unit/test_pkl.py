@@ -233,6 +233,7 @@ def test_each_modality_has_its_own_arrays(
         ("pose", np.zeros((0, 17, 3), np.float32), r"float32 \[0, 17, 3\]"),
         ("pose", np.full((7, 17, 3), np.nan, np.float32), "numbers that are not finite"),
         ("pose", np.full((2, 17, 3), None), "list"),
+        ("pose", np.full((7, 17, 3), 1e300), "numbers that float32 has no room for"),
         ("skeleton_maps", np.zeros((7, 2, 64, 64)), r"float64 \[7, 2, 64, 64\]"),
         ("points", [np.zeros((9, 3)), np.zeros((8, 4))], r"float64 \[8, 4\] as frame 1; keep the"),
         ("points", [np.zeros((9, 3)), np.zeros((0, 3))], r"float64 \[0, 3\] as frame 1; .* leave"),

@@ -90,6 +90,16 @@ def test_a_cloud_without_points(form: str) -> None:
         (header("ascii", 3) + b"1 2 3\n4 5", "cannot be read"),
         (header("ascii", 1) + b"1 2 x", "cannot be read"),
         (header("binary_compressed", 40) + b"12345678", "binary_compressed, so write it anew"),
+        (header("binary", 10**12) + POINTS.tobytes(), "1000000000000 points in 480 bytes"),
+        (header("ascii", 10**12) + b"1 2 3", "3000000000000 numbers in 5 bytes"),
+        (header("binary", 10**400) + POINTS.tobytes(), "10{300}"),
+        (header("ascii", 2) + b"1 2 3 4 5 6 7", "more than 6 numbers"),
+        (header("ascii", 2) + b"1 2 3 4 5      ", "5 numbers instead of 6"),
+        (header("ascii", 1) + b"1 2 \x1b[2J", "cannot be read"),
+        (header("ascii", 3) + b"1 2 " + b"x" * 10**6, "cannot be read"),
+        (header("binary", 40, counts="1 1 -1") + POINTS.tobytes(), "-1 numbers for z"),
+        (header("binary", 40, types="F F " + "O" * 2000) + POINTS.tobytes(), "OOO"),
+        (header("binary", 40).replace(b"POINTS 40", b"POINTS") + POINTS.tobytes(), "read"),
         (header("binary", -1) + POINTS.tobytes(), "-1 points"),
         (header("binary", 40, fields="x y i") + POINTS.tobytes(), "no field of name z"),
         (header("ascii", 1, fields="x y i") + b"1 2 3", "'z'"),
@@ -113,5 +123,21 @@ def test_a_cloud_without_points(form: str) -> None:
     ],
 )
 def test_what_is_no_cloud_is_refused(data: bytes, what: str) -> None:
-    with pytest.raises(DataError, match=rf"1\.pcd: expected a point cloud .*{what}"):
+    with pytest.raises(DataError, match=rf"1\.pcd: expected a point cloud .*{what}") as told:
         read_point_cloud(data, "1.pcd")
+    assert len(str(told.value)) < 1500 and str(told.value).isprintable()
+
+
+def test_numbers_across_blocks_and_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gait.prepare.point_cloud._BLOCK_BYTES", 7)
+    lines = "\n".join(" ".join(map(repr, point)) for point in POINTS.tolist())
+    data = header("ascii", 40) + lines.encode() + b"  \n" * 9
+    np.testing.assert_array_equal(read_point_cloud(data, "1.pcd"), POINTS)
+    data = header("ascii", 2) + b"1 2 1e300 4 5 6"
+    assert read_point_cloud(data, "1.pcd").tolist() == [[4.0, 5.0, 6.0]]
+
+
+def test_a_cloud_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIT_MAX_FILE_BYTES", "100")
+    with pytest.raises(DataError, match=r"1\.pcd: a point cloud of .*GAIT_MAX_FILE_BYTES"):
+        read_point_cloud(header("binary", 40) + POINTS.tobytes(), "1.pcd")

@@ -146,11 +146,18 @@ def test_oumvlp_pose17_from_the_raw_folder_of_oumvlp_pose(tmp_path: Path) -> Non
     assert np.load(picked / "packed/pose.npy").shape[1:] == (17, 3)
 
 
-def test_poses_of_other_joints_are_refused(tmp_path: Path) -> None:
-    body25 = raw_trees.people(joints(1, 0, 25))
-    lay(tmp_path / "raw", {f"00001/000_00/{step:04d}.json": body25 for step in range(4)})
-    with pytest.raises(DataError, match=r"sequence 00001/00/000: expected poses of 17 .* got 25;"):
-        prepared_poses(tmp_path, "OUMVLP-Pose")
+def test_poses_of_other_joints_cost_their_sequence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, number in (("00001/000_00", 21), ("00001/090_00", 18), ("00001/180_00", 25)):
+        data = raw_trees.people(joints(1, 0, number))
+        lay(tmp_path / "raw", {f"{folder}/{step:04d}.json": data for step in range(4)})
+    _, rows = prepared_poses(tmp_path, "OUMVLP-Pose")
+    assert rows["00001/00/000"].dropped == {"pose of other joints": 4}
+    told = capsys.readouterr().err
+    assert "sequence 00001/00/000: expected poses of 17 joints (COCO) or 18" in told
+    assert [rows[key].frames_kept for key in sorted(rows)] == [0, 4, 4]
+    assert poses(tmp_path, "00001/00/180").shape == (4, 18, 3)
 
 
 def test_order_and_least_frames_hold_for_poses(

@@ -50,22 +50,28 @@ def list_tree(tree: Path, pkl: Pkl) -> PklTree:
         pkl: which files hold what, as in the dataset.yaml.
 
     Raises:
-        DataError: there is no such tree, or it is not clear what a file of a sequence holds.
+        DataError: there is no such tree, it cannot be listed, or it is not clear what a file of a
+            sequence holds.
     """
     ignored: Counter[str] = Counter()
     files: dict[SequenceKey, dict[str, Path]] = {}
-    for leaf in leaves(tree, ignored):
-        inside = sorted(leaf.iterdir())
-        found = {path.name: path for path in inside if path.suffix == ".pkl"}
-        if len(inside) > len(found):
-            ignored["files that are no pkl"] += len(inside) - len(found)
-        if found:
-            modality = {name: each for each, name in named_files(leaf, found, pkl).items()}
-            files[SequenceKey(*leaf.parts[-3:])] = {
-                modality.get(name) or _form(path): path for name, path in found.items()
-            }
-        else:
-            ignored["sequence folders without a pkl"] += 1
+    try:
+        for leaf in leaves(tree, ignored):
+            inside = sorted(leaf.iterdir())
+            found = {path.name: path for path in inside if _is_pkl(path)}
+            if len(inside) > len(found):
+                ignored["files that are no pkl"] += len(inside) - len(found)
+            if found:
+                modality = {name: each for each, name in named_files(leaf, found, pkl).items()}
+                files[SequenceKey(*leaf.parts[-3:])] = {
+                    modality.get(name) or _form(path): path for name, path in found.items()
+                }
+            else:
+                ignored["sequence folders without a pkl"] += 1
+    except OSError as error:
+        raise DataError(
+            f"{error.filename}: cannot be listed ({error.strerror}); make the folder readable"
+        ) from None
     return PklTree(files, ignored)
 
 
@@ -149,6 +155,11 @@ def _missing(tree: PklTree, held: dict[str, str], pkl: Pkl) -> Iterator[Finding]
             such_as(keys),
             "give it to every sequence or to none: add these files, or move the others away",
         )
+
+
+def _is_pkl(path: Path) -> bool:
+    """Whether this is a pkl or a link to one that is gone, and nothing that waits for a writer."""
+    return path.suffix == ".pkl" and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _has_end(path: Path) -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from gait.config.dataset import Pretreat
+from gait.errors import DataError
 from gait.modalities import POSE, WALKER_SILHOUETTES
 from gait.prepare.archives import SEPARATOR
 from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
-from gait.prepare.joints import OPENPOSE_TO_COCO
+from gait.prepare.foreign import told
+from gait.prepare.joints import COCO, OPENPOSE
 from gait.prepare.pose_files import NOBODY, UNREADABLE
 from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
@@ -25,8 +27,7 @@ from gait.types import CatalogueRow
 # Sequences to look at, and archives that are read for that.
 _SAMPLE, _ARCHIVES = 16, 4
 _KINDS = ("pose_json", "pose_text")
-# Of COCO, and of OpenPose.
-_JOINTS = {len(OPENPOSE_TO_COCO), len(OPENPOSE_TO_COCO) + 1}
+_JOINTS = {COCO, OPENPOSE}
 
 
 def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
@@ -49,10 +50,15 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
     unreadable: dict[str, int] = {}
     guessed: dict[str, int] = {}
     nobody: dict[str, int] = {}
+    unusable: dict[str, str] = {}
     sources: dict[int, list[str]] = defaultdict(list)
     for material in read_material(raw, alone, raw.parent):
         row = material.row
-        track = read_tracks(material.beside, 1, {})[POSE]
+        try:
+            track = read_tracks(material.beside, 1, {})[POSE]
+        except DataError as error:
+            unusable[row.source] = told(error)
+            continue
         looked_at += len(track.keys) + len(track.problems)
         if number := list(track.problems.values()).count(UNREADABLE):
             unreadable[row.source] = number
@@ -64,6 +70,14 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
         # A silhouette of its own tells the walker.
         if track.guessed and row.key not in has_own:
             guessed[row.source] = len(track.guessed)
+    if unusable:
+        yield Finding(
+            Severity.warning,
+            f"sequences whose poses cannot be used, of {len(sample)} looked at",
+            len(unusable),
+            such_as(f"{source}: {reason}" for source, reason in unusable.items()),
+            "as they are, these sequences are dropped",
+        )
     if unreadable:
         count = sum(unreadable.values())
         yield Finding(

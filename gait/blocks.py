@@ -128,4 +128,4 @@ class Blocks:
 
 
 def _digest(data: NDArray[np.uint8], start: int) -> int:
-    return zlib.crc32(data[start : start + BLOCK_BYTES])
+    return zlib.crc32(data[start : start + BLOCK_BYTES].data)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections.abc import Mapping
@@ -128,7 +129,9 @@ def read_sealed_json(
         raise error(_damaged(path, remedy))
     try:
         # A digest that is right does not mean that we wrote it.
-        read: dict[str, Any] = json.loads(data, parse_constant=_not_finite)
+        read: dict[str, Any] = json.loads(
+            data, parse_constant=_finite, parse_float=_finite
+        )
     except (ValueError, RecursionError) as problem:
         raise error(f"{path}: cannot be used ({problem}); {remedy}") from None
     del read["sha256"]
@@ -306,8 +309,11 @@ def _sidecar_text(beside: Path) -> bytes | None:
     return None
 
 
-def _not_finite(text: str) -> float:
-    raise ValueError(f"expected a finite number, got {text}")
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got {text[:40]}")
+    return number
 
 
 def _damaged(path: Path, remedy: str) -> str:

@@ -79,17 +79,21 @@ def check(
 ) -> None:
     """Compare what is there of a dataset with what it should hold."""
     from gait.config.load import load_dataset
+    from gait.data.store import verify_store
     from gait.errors import DataError
     from gait.prepare.check import check
+    from gait.prepare.manifest import damaged_tables
     from gait.seal import write_sealed_table
 
     definition, _ = load_dataset(Path(), dataset)
-    report = check(root or Path("data") / dataset, definition)
+    folder = root or Path("data") / dataset
+    report = check(folder, definition)
     if output is not None:
         write_sealed_table(output, report.table)
     print(report)
-    if report.errors:
-        raise DataError("\n".join(map(str, report.errors)))
+    errors = [*map(str, report.errors), *verify_store(folder / "packed"), *damaged_tables(folder)]
+    if errors:
+        raise DataError("\n".join(errors))
 
 
 @app.command()

@@ -26,6 +26,7 @@ from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
 from gait.files import atomic_path
+from gait.seal import seal_zip
 
 _ROWS_AT_ONCE = 4096
 
@@ -197,13 +198,15 @@ def _merge(
     elif settings.frames_limit is not None:
         frames = np.minimum(frames, settings.frames_limit)
     arrays: dict[str, npt.NDArray[np.generic]] = {**texts, "frames": frames.astype(np.int32)}
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        # Written as np.savez does, but never whole in memory.
-        with archive.open("embeddings.npy", "w", force_zip64=True) as member:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(member, header)
-            for start in range(0, len(order), _ROWS_AT_ONCE):
-                member.write(block(order[start : start + _ROWS_AT_ONCE]).tobytes())
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+    with atomic_path(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            # Written as np.savez does, but never whole in memory.
+            with archive.open("embeddings.npy", "w", force_zip64=True) as member:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, header)
+                for start in range(0, len(order), _ROWS_AT_ONCE):
+                    member.write(block(order[start : start + _ROWS_AT_ONCE]).tobytes())
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+        seal_zip(temporary)

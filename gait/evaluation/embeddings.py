@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.arrays import read_members
 from gait.errors import DataError
 from gait.evaluation.distance import Floats
 from gait.evaluation.protocols import Texts
+from gait.seal import check_zip_seal
 
-_LOCAL_HEADER_BYTES = 30
+_AGAIN = "write it again with gait embed, or delete it and run the workflow again"
 _ROWS_AT_ONCE = 4096
 
 
@@ -38,31 +37,41 @@ def read_embeddings(path: Path) -> Embeddings:
     """The embeddings that `gait embed` wrote.
 
     Raises:
-        DataError: the file is missing, is no such archive, lacks an array, or holds values that
-            cannot be compared.
+        DataError: the file is missing or damaged, is no such archive, lacks an array, or holds
+            values that cannot be compared.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            wanted = {"embeddings", "subject", "condition", "view"}
-            if missing := sorted(wanted - set(archive.files)):
-                raise DataError(
-                    f"{path}: holds the arrays {', '.join(archive.files)} and not "
-                    f"{', '.join(missing)}; write it again with gait embed"
-                )
-            subject, condition, view = (archive[name] for name in ("subject", "condition", "view"))
-            frames = archive["frames"] if "frames" in archive.files else None
-            mapped = _mapped(path, "embeddings.npy")
-            embeddings = archive["embeddings"] if mapped is None else mapped
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
-            raise
+    check_zip_seal(path, _AGAIN)
+    arrays = read_members(path, "an archive of embeddings", _AGAIN)
+    wanted = ("embeddings", "subject", "condition", "view")
+    if missing := [name for name in wanted if name not in arrays]:
         raise DataError(
-            f"{path}: expected an archive of embeddings, which cannot be read ({error}); "
-            "write it again with gait embed"
-        ) from None
+            f"{path}: holds the arrays {', '.join(arrays)[:200]} and not {', '.join(missing)}; "
+            f"{_AGAIN}"
+        )
+    embeddings, *key = (arrays[name] for name in wanted)
+    frames = arrays.get("frames")
+    for name, array, kinds in (
+        *zip(wanted[1:], key, "UUU", strict=True),
+        ("frames", frames, "iu"),
+    ):
+        if array is not None and (array.ndim != 1 or array.dtype.kind not in kinds):
+            raise DataError(
+                f"{path}: expected a {name} of each embedding, got {array.dtype} of shape "
+                f"{list(array.shape)}; {_AGAIN}"
+            )
+    try:
+        # Copies, as texts and counts are looked up all over.
+        subject, condition, view = (each.astype(str) for each in key)
+    except ValueError as error:
+        raise DataError(f"{path}: holds names that are no text ({error}); {_AGAIN}") from None
     check(embeddings, subject, condition, view, str(path))
+    if frames is not None and len(frames) != len(embeddings):
+        raise DataError(
+            f"{path}: expected the frames of each of the {len(embeddings)} embeddings, got "
+            f"{len(frames)}; {_AGAIN}"
+        )
     return Embeddings(
-        embeddings, subject.astype(str), condition.astype(str), view.astype(str), frames
+        embeddings, subject, condition, view, None if frames is None else frames.astype(np.int32)
     )
 
 
@@ -89,28 +98,3 @@ def check(embeddings: Floats, subject: Texts, condition: Texts, view: Texts, whe
                 f"{where}: the embedding of {subject[row]}/{condition[row]}/{view[row]} holds "
                 "values that are not finite; check the weights and the embedding precision"
             )
-
-
-def _mapped(path: Path, member: str) -> Floats | None:
-    """An array of an archive as a memory map; None when it is compressed."""
-    with zipfile.ZipFile(path) as archive:
-        entry = archive.getinfo(member)
-    if entry.compress_type != zipfile.ZIP_STORED:
-        return None
-    with path.open("rb") as file:
-        file.seek(entry.header_offset)
-        name, extra = struct.unpack_from("<HH", file.read(_LOCAL_HEADER_BYTES), 26)
-        file.seek(name + extra, 1)
-        version = np.lib.format.read_magic(file)
-        read: Any = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, fortran, kind = read(file)
-        # An empty map is an error of the operating system; the caller refuses an empty array.
-        if 0 in shape:
-            return np.empty(shape, kind)
-        order: Literal["C", "F"] = "F" if fortran else "C"
-        start = file.tell()
-    return np.memmap(path, dtype=kind, mode="r", offset=start, shape=shape, order=order)

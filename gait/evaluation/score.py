@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -38,6 +37,7 @@ from gait.evaluation.segmentation import SegmentationScore, segmentation_score
 from gait.evaluation.submission import SubmissionScore, select_parts, submission
 from gait.evaluation.verification import VerificationScore, verification_score
 from gait.files import atomic_path
+from gait.seal import sealed_json
 
 FORMAT = "gait-metrics-1"
 
@@ -49,7 +49,7 @@ Score = (
 def score(resolved: Resolved, embeddings: Path, metrics: Path) -> None:
     """Score an experiment's embeddings and write `metrics.json`, unrounded.
 
-    The same embeddings and settings give the same bytes.
+    The same embeddings and settings give the same bytes, of which the last are their digest.
 
     Raises:
         DataError: the embeddings cannot be read, or lack a protocol's gallery or probes.
@@ -90,9 +90,8 @@ def score(resolved: Resolved, embeddings: Path, metrics: Path) -> None:
             for name, result in scores.items()
         },
     }
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     with atomic_path(metrics) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(sealed_json(record), encoding="utf-8")
 
 
 def score_embeddings(

@@ -88,8 +88,8 @@ def submission(
             ranked[rows] = nearest(distance, depth)
     padding = [""] * (ranks - depth)
     videos = _videos(name, sequences, probes)
-    rows = zip(videos, labels[ranked].tolist(), strict=True)
-    text = table_text(protocol.columns, ([video, *row, *padding] for video, row in rows))
+    lines = zip(videos, labels[ranked].tolist(), strict=True)
+    text = table_text(protocol.columns, ([video, *names, *padding] for video, names in lines))
     note = ""
     if padding:
         note = (

@@ -10,6 +10,7 @@ from gait import tables
 from gait.errors import DataError, nearest
 from gait.files import confined
 from gait.modalities import MODALITIES, SILHOUETTES
+from gait.seal import read_sealed_table
 from gait.types import SequenceKey
 
 COLUMNS = (
@@ -140,6 +141,17 @@ def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 def table_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
     """A CSV table with a header, from the cells of each line by column."""
     return tables.table_text(columns, ([line[name] for name in columns] for line in lines))
+
+
+def damaged_tables(root: Path) -> list[str]:
+    """What differs from its digest of the tables in a dataset's folder, a sentence for each."""
+    damaged = []
+    for path in sorted([*root.glob("*.csv"), *root.glob("shards/*.csv")]):
+        try:
+            read_sealed_table(path, AGAIN)
+        except DataError as error:
+            damaged.append(str(error))
+    return damaged
 
 
 def format_drops(dropped: Mapping[str, int]) -> str:

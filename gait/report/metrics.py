@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Tag, ValidationError
+from pydantic import Discriminator, Tag, ValidationError, model_validator
 
 from gait.config.protocol import kind_of
 from gait.config.resolved import identity
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
+from gait.seal import read_sealed_json
+
+_AGAIN = "run gait score again, or delete it and run the workflow again"
+# What tables have columns for.
+_RANKS = (1, 5)
+_RATES = ("1e-2", "1e-3", "1e-4")
 
 
 class Cells(Strict):
@@ -26,6 +31,12 @@ class Cells(Strict):
     n_gallery: list[int]
     n_unmatched: list[int]
 
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if len({len(column) for _, column in self}) > 1:
+            raise ValueError("expected columns of one length")
+        return self
+
 
 class Summary(Strict):
     """The figures of one row of a table."""
@@ -38,6 +49,12 @@ class Summary(Strict):
     n_gallery: int
     n_unmatched: int
     n_not_compared: int
+
+    @model_validator(mode="after")
+    def _has_ranks(self) -> Self:
+        if not self.rank_pct.keys() >= set(_RANKS):
+            raise ValueError(f"expected the ranks {_RANKS} in rank_pct")
+        return self
 
 
 class Probe(Strict):
@@ -59,6 +76,14 @@ class Retrieval(Strict):
     probes: dict[str, Probe]
     mean: Summary
 
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> Self:
+        for name, each in self.probes.items():
+            grid = len(set(each.cells.probe_view)) * len(set(each.cells.gallery_view))
+            if self.cells == "view_pair" and grid != len(each.cells.probe_view):
+                raise ValueError(f"expected a cell for each pair of views of {name}")
+        return self
+
 
 class PairSummary(Strict):
     """The figures of one row of a verification's table; `tar_pct` is by false acceptance rate."""
@@ -69,6 +94,12 @@ class PairSummary(Strict):
     n_gallery: int
     n_genuine: int
     n_impostor: int
+
+    @model_validator(mode="after")
+    def _has_rates(self) -> Self:
+        if not self.tar_pct.keys() >= set(_RATES):
+            raise ValueError(f"expected the rates {_RATES} in tar_pct")
+        return self
 
 
 class PairProbe(Strict):
@@ -112,6 +143,13 @@ class Classification(Strict):
     n_sequences: int
     categories: dict[str, Category]
     confusion: list[list[int]]
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        size = len(self.categories)
+        if [len(row) for row in self.confusion] != [size] * size:
+            raise ValueError(f"expected {size} rows of {size} in confusion")
+        return self
 
 
 class Submission(Strict):
@@ -169,17 +207,13 @@ def read_metrics(path: Path) -> Metrics:
     """The scores of an experiment.
 
     Raises:
-        DataError: the file is missing or is not what `gait score` writes.
+        DataError: the file is missing or damaged, or is not what `gait score` writes.
     """
+    data = read_sealed_json(path, _AGAIN)
     try:
-        return Metrics.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(f"{path}: the metrics cannot be read ({error.strerror})") from None
+        return Metrics.model_validate(data)
     except ValidationError as error:
         where, what = problems_of(error, Metrics)[0]
-        problem = f"{where} {what}"
-    except ValueError as error:
-        problem = str(error)
     raise DataError(
-        f"{path}: expected metrics as gait score writes them ({problem}); run gait score again"
+        f"{path}: expected metrics as gait score writes them ({where} {what}); {_AGAIN}"
     )

@@ -14,6 +14,7 @@ from gait.config.protocol import Retrieval
 from gait.config.resolved import Resolved
 from gait.report.metrics import Metrics
 from gait.report.tables import Row, report_rows, write_table
+from gait.seal import seal_zip
 
 SUBJECTS = [f"{number:03d}" for number in range(8)]
 CONDITIONS = ["nm-01", "nm-02", "cl-01"]
@@ -133,3 +134,9 @@ def table(path: Path, save_name: str = "paper", **changes: Any) -> Path:
     rows = report_rows(Metrics.model_validate(metrics(save_name, **changes)), [])
     write_table(path, Row, rows)
     return path
+
+
+def sealed_npz(path: Path, *, is_compressed: bool = False, **arrays: Any) -> None:
+    """An archive of arrays with its digest."""
+    (np.savez_compressed if is_compressed else np.savez)(path, **arrays)
+    seal_zip(path)

@@ -14,7 +14,7 @@ from gait.report.experiment import report
 from gait.report.figures import draw
 from gait.report.metrics import Metrics
 from gait.report.tables import report_rows
-from tests.unit.scores import an_experiment, arrays, metrics, probe
+from tests.unit.scores import an_experiment, arrays, metrics, probe, sealed_npz
 
 
 def drawn(folder: Path, history: str | None = None, **changes: Any) -> dict[str, bytes]:
@@ -88,12 +88,11 @@ def test_a_reader_s_own_style_changes_nothing(
 
 
 def test_from_embeddings_to_tables_and_figures(tmp_path: Path) -> None:
-    import numpy as np
 
     from gait.evaluation import score
 
     resolved = an_experiment()
-    np.savez(tmp_path / "embeddings.npz", **arrays())
+    sealed_npz(tmp_path / "embeddings.npz", **arrays())
     score(resolved, tmp_path / "embeddings.npz", tmp_path / "metrics.json")
     places = [tmp_path / name for name in ("report.csv", "views.csv", "figures")]
     report(resolved, tmp_path / "metrics.json", *places)

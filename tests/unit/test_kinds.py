@@ -15,7 +15,7 @@ from gait.errors import DataError
 from gait.evaluation import score
 from gait.report import combine, page, show
 from gait.report.experiment import report
-from tests.unit.scores import an_experiment, arrays
+from tests.unit.scores import an_experiment, arrays, sealed_npz
 from tests.unit.test_page import Page
 
 PROTOCOLS: dict[str, Any] = {
@@ -69,7 +69,7 @@ def tabulated(folder: Path, output: str) -> list[dict[str, str]]:
     resolved = an_experiment_on_all_kinds(output)
     given = arrays() | {"embeddings": EMBEDDINGS[output], "frames": np.full(72, 5)}
     folder.mkdir(parents=True)
-    np.savez(folder / "embeddings.npz", **given)
+    sealed_npz(folder / "embeddings.npz", **given)
     score(resolved, folder / "embeddings.npz", folder / "metrics.json")
     places = [folder / name for name in ("report.csv", "views.csv", "figures")]
     report(resolved, folder / "metrics.json", *places)
@@ -147,7 +147,7 @@ def test_terminal_and_page_show_every_kind(
 
 def test_an_output_that_no_protocol_scores_is_told(tmp_path: Path) -> None:
     resolved = an_experiment(output="categories")
-    np.savez(tmp_path / "embeddings.npz", **arrays())
+    sealed_npz(tmp_path / "embeddings.npz", **arrays())
     with pytest.raises(DataError, match="Toy: expected a protocol that scores the output 'categ"):
         score(resolved, tmp_path / "embeddings.npz", tmp_path / "metrics.json")
 

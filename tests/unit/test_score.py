@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import random
 import re
 import warnings
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,13 @@ from gait.evaluation.cells import Grid
 from gait.evaluation.embeddings import read_embeddings
 from gait.report.experiment import report
 from gait.report.metrics import read_metrics
-from tests.unit.scores import a_protocol, an_experiment, arrays
+from gait.report.tables import report_rows, view_rows
+from gait.seal import seal_zip, sealed_json
+from tests.unit.scores import a_protocol, an_experiment, arrays, sealed_npz
 
 
 def test_metrics_are_written_and_read_back(tmp_path: Path) -> None:
-    np.savez(tmp_path / "embeddings.npz", **arrays())
+    sealed_npz(tmp_path / "embeddings.npz", **arrays())
     metrics = tmp_path / "metrics.json"
     score(an_experiment(), tmp_path / "embeddings.npz", metrics)
     read = read_metrics(metrics)
@@ -45,8 +51,8 @@ def test_metrics_are_written_and_read_back(tmp_path: Path) -> None:
 
 
 def test_the_same_embeddings_give_the_same_bytes(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", **arrays())
-    np.savez_compressed(tmp_path / "b.npz", **arrays())
+    sealed_npz(tmp_path / "a.npz", **arrays())
+    sealed_npz(tmp_path / "b.npz", is_compressed=True, **arrays())
     texts = []
     for name in ("a", "b"):
         score(an_experiment(), tmp_path / f"{name}.npz", tmp_path / f"{name}.json")
@@ -55,7 +61,7 @@ def test_the_same_embeddings_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_only_the_protocols_wanted_and_their_intervals_stay_the_same(tmp_path: Path) -> None:
-    np.savez(tmp_path / "e.npz", **arrays())
+    sealed_npz(tmp_path / "e.npz", **arrays())
     score(an_experiment(), tmp_path / "e.npz", tmp_path / "both.json")
     score(an_experiment(protocols=["cross"]), tmp_path / "e.npz", tmp_path / "one.json")
     both, one = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("both", "one"))
@@ -69,7 +75,7 @@ def test_nothing_that_is_missing_becomes_a_number(tmp_path: Path) -> None:
     gone = (given["subject"] == "001") & (given["condition"] == "nm-01")
     gone |= (given["view"] == "054") & (given["condition"] == "nm-02")
     gone |= np.char.startswith(given["condition"], "cl")
-    np.savez(tmp_path / "e.npz", **{name: each[~gone] for name, each in given.items()})
+    sealed_npz(tmp_path / "e.npz", **{name: each[~gone] for name, each in given.items()})
     resolved = an_experiment()
     protocols = resolved.dataset.protocols | {
         "pairs": Verification(kind="verification", title="pairs", of=a_protocol())
@@ -158,7 +164,7 @@ def test_what_cannot_be_scored_is_refused(
     tmp_path: Path, change: dict[str, Any], sentence: str
 ) -> None:
     given = {name: each for name, each in (arrays() | change).items() if each is not None}
-    np.savez(tmp_path / "e.npz", **given)
+    sealed_npz(tmp_path / "e.npz", **given)
     with pytest.raises(DataError, match=sentence):
         read_embeddings(tmp_path / "e.npz")
 
@@ -166,7 +172,7 @@ def test_what_cannot_be_scored_is_refused(
 def test_a_value_that_is_not_finite_is_named(tmp_path: Path) -> None:
     given = arrays()
     given["embeddings"][5, 1, 1] = np.inf
-    np.savez(tmp_path / "e.npz", **given)
+    sealed_npz(tmp_path / "e.npz", **given)
     with pytest.raises(DataError, match=r"embedding of 000/nm-02/090 holds values"):
         score(an_experiment(), tmp_path / "e.npz", tmp_path / "metrics.json")
     assert not (tmp_path / "metrics.json").exists()
@@ -176,7 +182,7 @@ def test_a_value_that_is_not_finite_is_named(tmp_path: Path) -> None:
 def test_a_broken_file_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "e.npz"
     if content is None:
-        np.savez(path, **arrays())
+        sealed_npz(path, **arrays())
         path.write_bytes(path.read_bytes()[:-300])
     else:
         path.write_bytes(content)
@@ -186,16 +192,116 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, content: bytes | None) ->
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     given = arrays() | {"subject": np.array([object()] * 72, dtype=object)}
-    np.savez(tmp_path / "e.npz", **given)
+    sealed_npz(tmp_path / "e.npz", **given)
     with pytest.raises(DataError, match="cannot be read"):
         read_embeddings(tmp_path / "e.npz")
 
 
 def test_a_stored_archive_is_mapped_and_a_compressed_one_read(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", **arrays())
-    np.savez_compressed(tmp_path / "b.npz", **arrays())
+    sealed_npz(tmp_path / "a.npz", **arrays())
+    sealed_npz(tmp_path / "b.npz", is_compressed=True, **arrays())
     stored, packed = (read_embeddings(tmp_path / f"{name}.npz") for name in "ab")
-    assert isinstance(stored.embeddings, np.memmap)
-    assert not isinstance(packed.embeddings, np.memmap)
+    assert not stored.embeddings.flags.writeable
     np.testing.assert_array_equal(stored.embeddings, packed.embeddings)
     np.testing.assert_array_equal(stored.embeddings, arrays()["embeddings"])
+
+
+def test_every_flipped_bit_of_embeddings_and_metrics_is_noticed(tmp_path: Path) -> None:
+    embeddings, metrics = tmp_path / "e.npz", tmp_path / "m.json"
+    sealed_npz(embeddings, **arrays())
+    score(an_experiment(), embeddings, metrics)
+    readers: dict[Path, Callable[[Path], object]] = {
+        embeddings: read_embeddings,
+        metrics: read_metrics,
+    }
+    generator = random.Random(4)
+    for path, read in readers.items():
+        read(path)
+        whole = path.read_bytes()
+        for _ in range(400):
+            damaged = bytearray(whole)
+            position = generator.randrange(8 * len(whole))
+            damaged[position // 8] ^= 1 << position % 8
+            path.write_bytes(damaged)
+            with pytest.raises(DataError, match=rf"{path.name}: .* again"):
+                read(path)
+
+
+def resealed(data: dict[str, Any], path: Path) -> None:
+    path.write_text(sealed_json(data), encoding="utf-8")
+
+
+def changed(data: Any, generator: random.Random) -> Any:
+    """The same with one value, somewhere, of another kind or gone."""
+    odd: list[Any] = [
+        None,
+        -1,
+        1e308,
+        "x",
+        [],
+        {},
+        [[]],
+        {"x": {}},
+        True,
+        10**400,
+        "\0",
+        [None] * 3,
+    ]
+    if isinstance(data, dict) and data and generator.random() < 0.95:
+        key = generator.choice(list(data))
+        if generator.random() < 0.15:
+            return {name: each for name, each in data.items() if name != key}
+        return data | {key: changed(data[key], generator)}
+    if isinstance(data, list) and data and generator.random() < 0.7:
+        place = generator.randrange(len(data))
+        return [*data[:place], changed(data[place], generator), *data[place + 1 :]]
+    return generator.choice(odd)
+
+
+def test_metrics_of_another_form_end_in_tables_or_in_a_sentence(tmp_path: Path) -> None:
+    sealed_npz(tmp_path / "e.npz", **arrays())
+    resolved = an_experiment()
+    pairs = Verification(kind="verification", title="pairs", of=a_protocol())
+    dataset = resolved.dataset.model_copy(
+        update={"protocols": resolved.dataset.protocols | {"pairs": pairs}}
+    )
+    score(
+        resolved.model_copy(update={"dataset": dataset}), tmp_path / "e.npz", tmp_path / "m.json"
+    )
+    whole = json.loads((tmp_path / "m.json").read_text())
+    del whole["sha256"]
+    generator = random.Random(5)
+    for _ in range(1500):
+        data = changed(whole, generator)
+        if not isinstance(data, dict):
+            continue
+        resealed(data, tmp_path / "m.json")
+        try:
+            found = read_metrics(tmp_path / "m.json")
+        except DataError as error:
+            assert "m.json: " in str(error) and "run gait score again" in str(error)
+            assert len(str(error)) < 1000
+        else:
+            report_rows(found, [])
+            view_rows(found)
+
+
+def test_members_that_claim_more_than_there_is_are_refused(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    shape = (10**12, 2, 5)
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        sealed_npz(tmp_path / "whole.npz", **arrays())
+        path = tmp_path / "claims.npz"
+        with (
+            zipfile.ZipFile(tmp_path / "whole.npz") as given,
+            zipfile.ZipFile(path, "w", compression) as made,
+        ):
+            for name in given.namelist():
+                is_claimed = name == "embeddings.npy"
+                made.writestr(name, header.getvalue() if is_claimed else given.read(name))
+        seal_zip(path)
+        with pytest.raises(DataError, match=r"claims.npz: .*bytes are there.*gait embed"):
+            read_embeddings(path)

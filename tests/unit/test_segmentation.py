@@ -13,7 +13,7 @@ from gait.config.protocol import Segmentation
 from gait.errors import DataError
 from gait.evaluation import score, score_embeddings
 from gait.layers.overlap import intersection_over_union
-from tests.unit.scores import an_experiment
+from tests.unit.scores import an_experiment, sealed_npz
 
 PROTOCOL = Segmentation(kind="segmentation", title="overlap")
 
@@ -59,7 +59,9 @@ def test_the_file_of_embeddings_tells_the_frames(tmp_path: Path) -> None:
     names = np.array(["a", "b"])
     arrays = {"subject": names, "condition": names, "view": names}
     overlaps = np.array([0.5, 1.0], np.float32).reshape(2, 1, 1)
-    np.savez(tmp_path / "e.npz", embeddings=overlaps, frames=np.array([3, 1], np.int32), **arrays)
+    sealed_npz(
+        tmp_path / "e.npz", embeddings=overlaps, frames=np.array([3, 1], np.int32), **arrays
+    )
     score(resolved, tmp_path / "e.npz", tmp_path / "metrics.json")
     protocols = json.loads((tmp_path / "metrics.json").read_text())["protocols"]
     assert list(protocols) == ["segmentation"], "the others compare, and nothing is compared"

@@ -18,7 +18,7 @@ from gait.evaluation.submission import SubmissionScore, nearest
 from gait.report.metrics import read_metrics
 from gait.report.submission import write_submission
 from gait.report.tables import report_rows
-from tests.unit.scores import an_experiment, arrays
+from tests.unit.scores import an_experiment, arrays, sealed_npz
 
 
 def protocol(**changes: Any) -> Submission:
@@ -120,7 +120,7 @@ def test_a_phase_whose_probes_are_not_there_is_empty_and_never_a_file(tmp_path: 
         "submission-phase2": protocol(gallery=gallery, probes=absent),
     }
     dataset = resolved.dataset.model_copy(update={"protocols": protocols})
-    np.savez(tmp_path / "embeddings.npz", **arrays())
+    sealed_npz(tmp_path / "embeddings.npz", **arrays())
     metrics = tmp_path / "metrics.json"
     score(resolved.model_copy(update={"dataset": dataset}), tmp_path / "embeddings.npz", metrics)
     assert write_submission(metrics, "submission-phase1", tmp_path / "first.csv") == 3
@@ -150,7 +150,7 @@ def test_the_file_is_written_and_the_same_again(tmp_path: Path, rerank: bool) ->
     )
     dataset = resolved.dataset.model_copy(update={"protocols": {"submission": changed}})
     resolved = resolved.model_copy(update={"dataset": dataset})
-    np.savez(tmp_path / "embeddings.npz", **arrays())
+    sealed_npz(tmp_path / "embeddings.npz", **arrays())
     written = []
     for name in ("a", "b"):
         score(resolved, tmp_path / "embeddings.npz", tmp_path / f"{name}.json")

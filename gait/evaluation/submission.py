@@ -78,7 +78,7 @@ def submission(
         return SubmissionScore(
             [], 0, len(gallery), f"no sequence with {described(protocol.probes)}"
         )
-    labels = _labels(name, protocol, sequences, gallery)
+    videos, labels = names_of(name, protocol, sequences, probes, gallery)
     ranks = len(protocol.columns) - 1
     depth = min(ranks, len(gallery))
     ranked = np.empty((len(probes), depth), np.intp)
@@ -91,7 +91,7 @@ def submission(
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(protocol.columns)
-    for video, row in zip(_videos(name, sequences, probes), labels[ranked].tolist(), strict=True):
+    for video, row in zip(videos, labels[ranked].tolist(), strict=True):
         writer.writerow([video, *row, *padding])
     note = ""
     if padding:
@@ -99,6 +99,17 @@ def submission(
             f"the gallery holds {len(gallery)} sequences, fewer than the {ranks} ranks of a line"
         )
     return SubmissionScore(text.getvalue().splitlines(), len(probes), len(gallery), note)
+
+
+def names_of(
+    name: str, protocol: Submission, sequences: Sequences, probes: Indices, gallery: Indices
+) -> tuple[list[str], NDArray[np.str_]]:
+    """What the lines of probes are called, and how the gallery's subjects are written.
+
+    Raises:
+        DataError: as `submission`.
+    """
+    return _videos(name, sequences, probes), _labels(name, protocol, sequences, gallery)
 
 
 def nearest(distance: Floats, depth: int) -> Indices:

@@ -44,13 +44,24 @@ def train(
     workers: Workers = 0,
 ) -> None:
     """Train a model; run under torchrun for more than one process."""
+    import os
+
     from gait.engine.distributed import guarded
+    from gait.engine.outlook import outlook
     from gait.engine.trainer import train
 
     resolved = _resolved(experiment)
     if resolved.trained_on:
         raise ConfigError(f"{resolved.identity}: is tested only; train what stands before /on-")
-    guarded(lambda: train(resolved, packed, model.parent, model, workers=workers))
+
+    def run() -> None:
+        notes = outlook(resolved, packed)
+        if os.environ.get("RANK", "0") == "0":
+            for note in notes:
+                print(f"gait: note: {note}", flush=True)
+        train(resolved, packed, model.parent, model, workers=workers)
+
+    guarded(run)
 
 
 @app.command()

@@ -345,7 +345,9 @@ def _numbers(pattern: str) -> tuple[str, range, int, str] | None:
     if parts is None or len(parts["first"]) > len(parts["last"]):
         return None
     if len(pattern) > _LONGEST_RANGE:
-        raise ConfigError(f"expected a range of at most {_LONGEST_RANGE} characters, got {pattern}")
+        raise ConfigError(
+            f"expected a range of at most {_LONGEST_RANGE} characters, got {pattern}"
+        )
     first, last, step = int(parts["first"]), int(parts["last"]), int(parts["step"] or 1)
     if first > last or step < 1:
         raise ConfigError(f"the range {pattern} holds nothing; expected <first>-<last>[/<step>]")

@@ -14,7 +14,6 @@ from jsonschema.exceptions import ValidationError
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, nearest
 
-
 # Characters of a wrong value that an error shows.
 _LONGEST = 200
 

@@ -1,7 +1,7 @@
 """Reads YAML so that each value knows where it was written, whoever wrote it.
 
-What is read is text, numbers, booleans, lists and mappings: no dates, no objects, no key that is no
-text, and no number that is another one than it looks like.
+What is read is text, numbers, booleans, lists and mappings: no dates, no objects, no key that is
+no text, and no number that is another one than it looks like.
 """
 
 from __future__ import annotations

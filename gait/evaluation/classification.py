@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    precision_recall_fscore_support,
-)
 
 from gait.config.protocol import Classification, category_of
 from gait.errors import DataError
@@ -131,6 +126,9 @@ def classification_score(
         subject: whom each sequence shows, [n].
         bootstrap: resamplings of the subjects behind the interval; 0 for none.
     """
+    # Takes seconds to import, which no other kind of protocol should wait for.
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
     places = range(len(names))
     precision, recall, f1, _ = precision_recall_fscore_support(
         expected, told, average="macro", zero_division=0

@@ -30,6 +30,7 @@ from gait.evaluation.classification import (
 )
 from gait.evaluation.distance import Floats, Metric
 from gait.evaluation.embeddings import check, read_embeddings
+from gait.evaluation.feasible import retrieval, verification, with_notes
 from gait.evaluation.protocols import Sequences, Texts, select
 from gait.evaluation.results import ProtocolScore
 from gait.evaluation.retrieval import retrieval_score
@@ -155,13 +156,14 @@ def _prepared(
     match protocol:
         case Retrieval():
             chosen = select(name, protocol, sequences)
+            chosen = with_notes(chosen, retrieval(name, protocol, sequences, chosen).notes)
             given = (name, protocol, embeddings, sequences, chosen, distance)
             return partial(retrieval_score, *given, bootstrap, generator)
         case Verification():
-            chosen = select(name, protocol.pairs, sequences)
-            return partial(
-                verification_score, protocol.pairs, embeddings, sequences, chosen, distance
-            )
+            pairs = protocol.pairs
+            chosen = select(name, pairs, sequences)
+            chosen = with_notes(chosen, verification(name, pairs, sequences, chosen).notes)
+            return partial(verification_score, pairs, embeddings, sequences, chosen, distance)
         case Classification():
             expected = expected_categories(protocol, sequences)
             told = told_categories(name, embeddings, protocol)

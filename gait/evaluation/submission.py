@@ -77,7 +77,7 @@ def submission(
         return SubmissionScore(
             [], 0, len(gallery), f"no sequence with {described(protocol.probes)}"
         )
-    labels = _labels(name, protocol, sequences, gallery)
+    videos, labels = names_of(name, protocol, sequences, probes, gallery)
     ranks = len(protocol.columns) - 1
     depth = min(ranks, len(gallery))
     ranked = np.empty((len(probes), depth), np.intp)
@@ -87,7 +87,6 @@ def submission(
         for rows, distance in distance_blocks(embeddings, probes, gallery, metric):
             ranked[rows] = nearest(distance, depth)
     padding = [""] * (ranks - depth)
-    videos = _videos(name, sequences, probes)
     lines = zip(videos, labels[ranked].tolist(), strict=True)
     text = table_text(protocol.columns, ([video, *names, *padding] for video, names in lines))
     note = ""
@@ -96,6 +95,17 @@ def submission(
             f"the gallery holds {len(gallery)} sequences, fewer than the {ranks} ranks of a line"
         )
     return SubmissionScore(text.removesuffix("\n").split("\n"), len(probes), len(gallery), note)
+
+
+def names_of(
+    name: str, protocol: Submission, sequences: Sequences, probes: Indices, gallery: Indices
+) -> tuple[list[str], NDArray[np.str_]]:
+    """What the lines of probes are called, and how the gallery's subjects are written.
+
+    Raises:
+        DataError: as `submission`.
+    """
+    return _videos(name, sequences, probes), _labels(name, protocol, sequences, gallery)
 
 
 def nearest(distance: Floats, depth: int) -> Indices:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gait import registry
+from gait.config.dataset import matching_subjects
 from gait.config.experiment import Experiment
 from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
 from gait.errors import ConfigError, nearest
+from gait.evaluation.feasible import UNSCORED, feasible
 from gait.flow.data import DataFlow, canonical_json
 
 # Dataset, model and save_name of an experiment.
@@ -200,6 +202,26 @@ class Flow(DataFlow):
             if (lack := self.lack(dataset, experiment.modalities)) is not None:
                 return _Obstacle(start + lack.cause, lack.remedy)
         return None
+
+    def check_scorable(self, dataset: str, model: str, save_name: str, on: str = "") -> None:
+        """Refuse an experiment that the sequences that are there leave nothing to score.
+
+        Only where they are known already; `gait train` looks again. `on` as for `slice`.
+
+        Raises:
+            ConfigError: a protocol cannot be scored at all; every such protocol.
+        """
+        resolved = self.evaluated(dataset, model, save_name, on)
+        keys = self.keys(resolved.dataset.name)
+        # Without any, other sentences say how to get them.
+        if not keys or not resolved.protocols:
+            return
+        named = resolved.dataset.partition.test
+        tested = set(matching_subjects(sorted({key.subject for key in keys}), named))
+        there = [key for key in keys if key.subject in tested]
+        known = feasible(resolved.protocols, there).values()
+        if problems := [each.problem for each in known if each.problem]:
+            raise ConfigError(f"{resolved.identity}: {each}; {UNSCORED}" for each in problems)
 
     def initial_weights(self, dataset: str, model: str, save_name: str) -> list[str]:
         """The files of weights that training starts from.

@@ -18,7 +18,7 @@ from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
 from gait.prepare.tree import fingerprint, state_of, walk
-from gait.types import CatalogueRow
+from gait.types import CatalogueRow, SequenceKey
 
 
 class DataFlow:
@@ -42,6 +42,7 @@ class DataFlow:
         self.raw_states = cache(self._raw_states)
         self.dealt = cache(self._dealt)
         self.modalities = cache(self._modalities)
+        self.keys = cache(self._keys)
 
     @cached_property
     def datasets(self) -> list[str]:
@@ -217,6 +218,23 @@ class DataFlow:
         except DataError:
             return None
         return None if rows is None else modalities_of_raw(rows)
+
+    def _keys(self, dataset: str) -> list[SequenceKey] | None:
+        """The sequences that a dataset has; None where that cannot be told yet, or at all.
+
+        What is wrong with its files is told when they are asked for.
+        """
+        try:
+            if self.is_adopted(dataset):
+                # Looking at files takes libraries that starting the workflow should not wait for.
+                from gait.prepare.check.pkl_tree import list_tree
+
+                tree = self.root / self.folder(dataset) / "pkl"
+                return list(list_tree(tree, self.dataset(dataset).pkl).files)
+            rows = self.raw_rows(dataset)
+        except DataError:
+            return None
+        return None if rows is None else [row.key for row in rows]
 
     def _is_rendered(self, dataset: str) -> bool:
         try:

@@ -267,7 +267,11 @@ def test_numbers_like_1e_4_are_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- 1\n", "expected a mapping"), ("a: [1\n", "not valid YAML"), ("a: !!x 1\n", "the tag !!x is unknown")],
+    [
+        ("- 1\n", "expected a mapping"),
+        ("a: [1\n", "not valid YAML"),
+        ("a: !!x 1\n", "the tag !!x is unknown"),
+    ],
 )
 def test_what_is_no_configuration(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "a.yaml"

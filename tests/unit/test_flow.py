@@ -885,3 +885,39 @@ def test_a_file_for_a_challenge_comes_from_the_metrics_of_where_it_is_tested(roo
         known.submitted(*DEMO, "/on-HID2022", "submission-x")
     with pytest.raises(ConfigError, match=r"no submission 'submission'.*SynthGait.*none is known"):
         known.submitted(*DEMO, "", "submission")
+
+
+# What cannot be scored.
+
+
+WALKS = ("nm-01", "nm-02", "nm-05", "bg-01", "bg-02", "cl-01", "cl-02")
+
+
+def lay_tree(root: Path, dataset: str, *keys: str) -> None:
+    """A pkl tree of these sequences; what is in the files plays no part here."""
+    for key in keys:
+        leaf = root / "data" / dataset / "pkl" / key
+        leaf.mkdir(parents=True)
+        (leaf / f"{leaf.name}.pkl").touch()
+
+
+def test_what_cannot_be_scored_is_refused_before_anything_runs(root: Path) -> None:
+    experiment(root, "CASIA-B/GaitSet/mine", iterations=1)
+    paper = ("CASIA-B", "GaitSet", "mine")
+    # Nothing is known yet.
+    flow(root).check_scorable(*paper)
+    views = ("000", "090")
+    whole = [f"{who}/{walk}/{view}" for who in ("075", "076") for walk in WALKS for view in views]
+    lay_tree(root, "CASIA-B", *[each for each in whole if each.endswith("000")])
+    with pytest.raises(
+        ConfigError, match=r"^CASIA-B/GaitSet/mine: protocol .*: exclude: "
+    ) as told:
+        flow(root).check_scorable(*paper)
+    assert "in dataset.yaml; or do without scores" in str(told.value)
+    lay_tree(root, "CASIA-B", *[each for each in whole if each.endswith("090")])
+    flow(root).check_scorable(*paper)
+    with pytest.raises(ConfigError, match=r"on-CASIA-B: protocol .*: none of the test subjects"):
+        edit(root, "datasets/CASIA-B/partition.yaml", test=["900-901"])
+        flow(root).check_scorable(*DEMO, "/on-CASIA-B")
+    edit(root, "config/experiments/CASIA-B/GaitSet/mine.yaml", evaluation={"protocols": []})
+    flow(root).check_scorable(*paper)

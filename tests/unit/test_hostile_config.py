@@ -65,7 +65,10 @@ REFUSED = {
     "own tag": ("a: !mine 1", "the tag !mine"),
     "wrong tag": ("a: !!int abc", "the tag !!int"),
     "no float": ("a: !!float ''", "the tag !!float"),
-    "octal": ("\na: 010", r"^some\.yaml:2: a: 010 is read as the number 8; put it in quotes: '010'"),
+    "octal": (
+        "\na: 010",
+        r"^some\.yaml:2: a: 010 is read as the number 8; put it in quotes: '010'",
+    ),
     "octal in a list": ("a: ['001', 010]", r"a\.1: 010 is read as the number 8"),
     "negative octal": ("a: -010", "-010 is read as the number -8"),
     "base 60": ("a: 1:30", "1:30 is read as the number 90"),
@@ -150,7 +153,8 @@ def test_what_is_written_is_read_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"), [("1.10", "1.10"), ("no", "no"), ("0x1F", "0x1F"), ("7", "7"), ("~", "~")]
+    ("written", "shown"),
+    [("1.10", "1.10"), ("no", "no"), ("0x1F", "0x1F"), ("7", "7"), ("~", "~")],
 )
 def test_a_name_that_is_read_as_something_else_is_shown_as_it_stands(
     tmp_path: Path, written: str, shown: str
@@ -261,7 +265,12 @@ def test_text_of_the_command_line_gets_the_type_that_is_wanted() -> None:
             "data_root": "010",
             "resources": {"train": {"threads": "3"}},
             "matrix": {"experiments": ["A/B/1"], "seeds": ["0", "1"]},
-            "segmenter": {"name": "onnx", "height_px": "512", "mean": ["0.5", "1e-3"], "a": "true"},
+            "segmenter": {
+                "name": "onnx",
+                "height_px": "512",
+                "mean": ["0.5", "1e-3"],
+                "a": "true",
+            },
         }
     )
     assert settings["shards"] == 2 and settings["data_root"] == "010"

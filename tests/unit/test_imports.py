@@ -35,10 +35,11 @@ ALLOWED = {
     "models": BELOW_STAGES | {"layers"},
     "losses": BELOW_STAGES | {"layers"},
     "data": BELOW_STAGES,
-    "prepare": BELOW_STAGES,
+    # What cannot be scored is found before anything is made.
+    "prepare": BELOW_STAGES | {"evaluation"},
     "evaluation": BELOW_STAGES,
     "report": BELOW_STAGES,
-    "flow": BELOW_STAGES | {"prepare"},
+    "flow": BELOW_STAGES | {"prepare", "evaluation"},
     "matrix": BELOW_STAGES | {"flow"},
     "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},

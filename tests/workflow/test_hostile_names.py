@@ -16,7 +16,7 @@ from gait.flow import Flow
 from tests.workflow.workspace import POPULATION, REPOSITORY, Workspace
 
 RULES = sorted((REPOSITORY / "workflow").rglob("*.smk"))
-HOSTILE = "it's $(touch pwned) \"x\"; `touch pwned` & \\ #ü > y"
+HOSTILE = 'it\'s $(touch pwned) "x"; `touch pwned` & \\ #ü > y'
 
 
 def shell_commands(text: str) -> list[str]:

@@ -136,7 +136,9 @@ def get_catalogue(wildcards):
 
 
 def get_weights(wildcards):
-    return told(flow.initial_weights, *wildcards)
+    weights = told(flow.initial_weights, *wildcards)
+    told(flow.check_scorable, *wildcards)
+    return weights
 
 
 def get_other_indices(wildcards):
@@ -144,6 +146,7 @@ def get_other_indices(wildcards):
 
 
 def get_test_index(wildcards):
+    told(flow.check_scorable, *wildcards)
     return told(flow.test_index, *wildcards)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gait.config.dataset import Dataset, matching_subjects
 from gait.config.protocol import Retrieval, Selection, Submission
+from gait.evaluation.feasible import feasible
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.types import SequenceKey
 
@@ -38,6 +39,33 @@ def compare(keys: list[SequenceKey], definition: Dataset) -> Iterator[Finding]:
             such_as(galleries),
             "put these sequences there, or correct 'gallery' in "
             f"datasets/{definition.name}/dataset.yaml; as it is, scoring stops",
+        )
+    known = feasible(definition.protocols, there)
+    # What lacks its gallery is told above, and with what is there.
+    told = {each.partition(":")[0] for each in galleries}
+    hopeless = [each.problem for name, each in known.items() if each.problem and name not in told]
+    if hopeless:
+        yield Finding(
+            Severity.warning,
+            "protocols that cannot be scored",
+            len(hopeless),
+            such_as(hopeless),
+            "experiments that are scored by them are refused before they are trained",
+        )
+    capped = [
+        f"{name}: {row}: {note}"
+        for name, each in known.items()
+        for row, note in each.notes.items()
+        if not each.problem
+    ]
+    if capped:
+        yield Finding(
+            Severity.note,
+            "rows of protocols that cannot be whole",
+            len(capped),
+            such_as(capped),
+            "their figures are of what is there, and tables say so; put the missing sequences "
+            "there if they should not be",
         )
     if probes:
         yield Finding(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -119,10 +120,11 @@ def takes(kind: str, name: str) -> str:
     """The type that component `name` is called with, as its source annotates it."""
     name = canonical(kind, name)
     _, path = _components(kind)[_normalised(name)]
-    for node in _definition(path, name).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__call__":
-            annotation = node.args.args[1].annotation
-            return "" if annotation is None else ast.unparse(annotation)
+    for definition, _ in _lineage(path, name):
+        for node in definition.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "__call__":
+                annotation = node.args.args[1].annotation
+                return "" if annotation is None else ast.unparse(annotation)
     return ""
 
 
@@ -251,32 +253,120 @@ def _definition(path: Path, name: str | None = None) -> ast.ClassDef:
     raise ConfigError(f"{path}: expected a class named like the file, found none")
 
 
+def _lineage(path: Path, name: str) -> Iterator[tuple[ast.ClassDef, Path]]:
+    """A class and those that it inherits, nearest first, as far as they are in this package.
+
+    Of several bases, each comes with its own before the next one.
+    """
+    waiting = [(path, name)]
+    seen = set()
+    while waiting:
+        place, wanted = waiting.pop(0)
+        definition = next(
+            (
+                node
+                for node in _parsed(place).body
+                if isinstance(node, ast.ClassDef) and node.name == wanted
+            ),
+            None,
+        )
+        if definition is None or (place, wanted) in seen:
+            continue
+        seen.add((place, wanted))
+        yield definition, place
+        imported = _imported(place)
+        waiting[:0] = [
+            imported.get(base, (place, base)) for base in map(ast.unparse, definition.bases)
+        ]
+
+
+@cache
+def _imported(path: Path) -> dict[str, tuple[Path, str]]:
+    """Where the names come from that a file imports from this package: file, and name there."""
+    package = Path(__file__).parent
+    found = {}
+    for node in _parsed(path).body:
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            folder = path.parents[node.level - 1]
+        elif (node.module or "").split(".")[0] == package.name:
+            folder = package.parent
+        else:
+            continue
+        parts = (node.module or "").split(".") if node.module else []
+        for each in node.names:
+            module = folder.joinpath(*parts)
+            if module.is_dir():
+                module = module / "__init__"
+            known = each.asname or each.name
+            if module.with_suffix(".py").is_file():
+                found[known] = (module.with_suffix(".py"), each.name)
+            # `import module`, and a class by its dotted name.
+            if (inner := folder.joinpath(*parts, f"{each.name}.py")).is_file():
+                for base in _parsed(inner).body:
+                    if isinstance(base, ast.ClassDef):
+                        found[f"{known}.{base.name}"] = (inner, base.name)
+    return found
+
+
 def _signature(kind: str, name: str) -> Parameters:
     _, path = _components(kind)[_normalised(name)]
-    definition = _definition(path, name)
-    for node in definition.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            positional = [each.arg for each in node.args.args[1:]]
-            with_default = positional[len(positional) - len(node.args.defaults) :]
-            given = dict(zip(with_default, node.args.defaults, strict=True))
-            required = set(positional) - set(given)
-            keyword = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            for each, default in keyword:
-                if default is None:
-                    required.add(each.arg)
-                else:
-                    given[each.arg] = default
-            return Parameters(
-                frozenset(required), {name: _literal(value) for name, value in given.items()}
-            )
-    fields = [node for node in definition.body if isinstance(node, ast.AnnAssign)]
-    is_dataclass = any("dataclass" in ast.unparse(each) for each in definition.decorator_list)
-    if not is_dataclass:
-        fields = []
-    return Parameters(
-        frozenset(ast.unparse(node.target) for node in fields if node.value is None),
-        {ast.unparse(node.target): _literal(node.value) for node in fields if node.value},
-    )
+    required: set[str] = set()
+    given: dict[str, Any] = {}
+    fields_only = False
+    # What a class gives its base itself.
+    given_on: set[str] = set()
+    leading = 0
+    for definition, _ in _lineage(path, _definition(path, name).name):
+        constructor = next(
+            (
+                node
+                for node in definition.body
+                if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+            ),
+            None,
+        )
+        if constructor is None:
+            is_dataclass = any("dataclass" in ast.unparse(d) for d in definition.decorator_list)
+            for field in definition.body if is_dataclass else []:
+                if isinstance(field, ast.AnnAssign):
+                    _note(ast.unparse(field.target), field.value, required, given)
+            fields_only = fields_only or is_dataclass
+            continue
+        if fields_only:
+            # A dataclass makes a constructor of its own, which takes the place of this one.
+            break
+        positional = [each.arg for each in constructor.args.args[1:]]
+        defaults = constructor.args.defaults
+        missing: list[ast.expr | None] = [None] * (len(positional) - len(defaults))
+        given_on |= set(positional[:leading])
+        for key, value in zip(positional, [*missing, *defaults], strict=True):
+            if key not in given_on:
+                _note(key, value, required, given)
+        keyword = zip(constructor.args.kwonlyargs, constructor.args.kw_defaults, strict=True)
+        for each, default in keyword:
+            if each.arg not in given_on:
+                _note(each.arg, default, required, given)
+        # One that passes on what it does not know takes what its base takes, too.
+        if constructor.args.kwarg is None:
+            break
+        leading = 0
+        for node in ast.walk(constructor):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
+                leading = len(node.args)
+                given_on |= {each.arg for each in node.keywords if each.arg is not None}
+    return Parameters(frozenset(required), given)
+
+
+def _note(name: str, default: ast.expr | None, required: set[str], given: dict[str, Any]) -> None:
+    """Add a parameter, unless a nearer class has it already."""
+    if name in required or name in given:
+        return
+    if default is None:
+        required.add(name)
+    else:
+        given[name] = _literal(default)
 
 
 def _literal(node: ast.expr) -> Any:

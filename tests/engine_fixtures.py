@@ -165,10 +165,15 @@ def start(
     processes: int,
     workers: int = 0,
     launcher: str = "torch.distributed.run",
+    before: str = "",
 ) -> subprocess.Popen[str]:
-    """Start jobs, each 'train' or 'embed' and the folder of its experiment, under a launcher."""
+    """Start jobs, each 'train' or 'embed' and the folder of its experiment, under a launcher.
+
+    Args:
+        before: what each process does first.
+    """
     script = packed.parent / "work.py"
-    script.write_text(_WORK, encoding="utf-8")
+    script.write_text(before + _WORK, encoding="utf-8")
     listed = json.dumps([(what, str(root)) for what, root in jobs])
     command = [sys.executable, "-m", launcher, "--standalone", f"--nproc-per-node={processes}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

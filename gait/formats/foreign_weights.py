@@ -41,10 +41,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing, damaged, or holds no weights.
     """
     refuse_other_files(path)
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
     _check_own(path)
     try:
+        if path.suffix == ".safetensors":
+            return _read_safetensors(path)
         with opened(path) as file:
             found = unwrapped(file.content)
             if not found:
@@ -159,12 +159,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
             "save the weights with torch.save"
         ) from None
     with path.open("rb") as file:
-        WEIGHTS_INDEX_BYTES.check(int.from_bytes(file.read(8), "little"), path, "a header")
+        length = int.from_bytes(file.read(8), "little")
+    if length > path.stat().st_size:
+        raise ValueError("it is cut short, or no file of safetensors")
+    WEIGHTS_INDEX_BYTES.check(length, path, "a header")
     try:
         tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as weights ({shown(error, 300)}); fetch it again where it "
-            "comes from"
-        ) from None
+    except (SafetensorError, OSError, KeyError) as error:
+        raise ValueError(shown(error, 300)) from None
     return unwrapped(tensors)

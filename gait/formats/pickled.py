@@ -72,16 +72,19 @@ class _Machine:
         self._copied = 0
 
     def run(self) -> None:
-        while True:
-            operation = _OPERATIONS.get(self.data[self.position])
-            if operation is None:
-                code = self.data[self.position]
-                raise ValueError(f"its pickle has the opcode 0x{code:02x}, which weights need not")
-            self.position += 1
-            try:
+        data = self.data
+        try:
+            while True:
+                code = data[self.position]
+                operation = _OPERATIONS.get(code)
+                if operation is None:
+                    raise ValueError(
+                        f"its pickle has the opcode 0x{code:02x}, which weights need not"
+                    )
+                self.position += 1
                 operation(self)
-            except _End:
-                return
+        except _End:
+            return
 
     def take(self, count: int) -> bytes:
         taken = self.data[self.position : self.position + count]

@@ -111,7 +111,9 @@ def test_a_killed_rank_ends_the_others_with_a_sentence(
     wait_until(lambda: not processes_of(packed), 15, "the processes to go")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT], ids=lambda each: each.name
+)
 def test_a_run_that_is_told_to_stop(
     number: signal.Signals,
     begun: tuple[subprocess.Popen[str], Path, Path],
@@ -125,7 +127,7 @@ def test_a_run_that_is_told_to_stop(
     assert code == PREEMPTED, printed
     assert "told to stop: saved after iteration" in printed
     wait_until(lambda: not processes_of(packed), 15, "the processes to go")
-    if number == signal.SIGTERM:
+    if number in (signal.SIGTERM, signal.SIGINT):
         _assert_resumes(packed, folder, undisturbed)
 
 
@@ -139,6 +141,76 @@ def test_the_first_failing_rank_has_the_last_word(tmp_path: Path) -> None:
     assert code == 1
     assert last.startswith("gait: error: the sampler draws 1 sequences for 2 processes")
     assert "Traceback" not in printed
+
+
+FAILING = """
+import os
+import torch
+from gait.engine.loop import Loop
+
+step = Loop._train
+
+def failing(loop, *arguments):
+    if os.environ["RANK"] == "1" and loop._iteration == 2:
+        raise {error}
+    step(loop, *arguments)
+
+Loop._train = failing
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            "torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB; of NCCL')",
+            "the GPU's memory does not suffice (CUDA out of memory. Tried to allocate 2 GiB",
+        ),
+        (
+            "torch.distributed.DistBackendError('NCCL error in: a.cpp:77, unhandled cuda error, "
+            "NCCL version 2.27\\nncclUnhandledCudaError: Call to CUDA function failed.\\n"
+            "Last error:\\nCuda failure 2 out of memory')",
+            "NCCL, by which the processes talk, has failed (ncclUnhandledCudaError: Call to CUDA "
+            "function failed.; Cuda failure 2 out of memory)",
+        ),
+    ],
+    ids=["memory", "nccl"],
+)
+def test_the_own_error_of_the_first_failing_rank_is_reported(
+    error: str, said: str, tmp_path: Path
+) -> None:
+    packed, folder = tmp_path / "packed", tmp_path / "run"
+    write_store(packed)
+    write_config(EXPERIMENT, folder)
+    before = FAILING.format(error=error)
+    process = start([("train", folder)], packed, 2, launcher=LAUNCHER, before=before)
+    code, printed = finish(process, 60)
+    last = printed.strip().splitlines()[-1]
+    assert code == 1 and last.startswith(f"gait: error: {said}"), printed
+    assert "another process" not in printed
+
+
+def test_a_second_run_in_the_same_folder_says_so_and_leaves(
+    begun: tuple[subprocess.Popen[str], Path, Path], undisturbed: Path
+) -> None:
+    process, packed, folder = begun
+    process.send_signal(signal.SIGSTOP)
+    for each in processes_of(packed):
+        os.kill(each, signal.SIGSTOP)
+    # Another store's mark, so that the two runs can be told apart.
+    other = packed.parent / "other" / "packed"
+    write_store(other)
+    code, printed = finish(start([("train", folder)], other, 2, launcher=LAUNCHER), 60)
+    assert code == 1
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith(f"gait: error: {folder}: another `gait train` is at work")
+    for each in [*processes_of(packed), process.pid]:
+        os.kill(each, signal.SIGCONT)
+    code, printed = finish(process)
+    assert code == 0, printed
+    assert (folder / "model.pt").read_bytes() == (undisturbed / "model.pt").read_bytes()
+    named = {"config.yaml", "checkpoints", "history.jsonl", "summary", "model.pt"}
+    assert {each.name for each in folder.iterdir()} == named
 
 
 @pytest.mark.parametrize("code", [0, 1, PREEMPTED])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,46 @@ def test_check_names_every_problem() -> None:
 def test_build_passes_only_the_derived_values_that_are_wanted() -> None:
     model = registry.build("model", {"name": "GEI"}, num_classes=3, height_px=64, width_px=44)
     assert type(model).__name__ == "GEI"
+
+
+PARENT = """
+class BigNet:
+    def __init__(self, num_classes: int, channels: list[int], bins: int = 16) -> None:
+        self.channels, self.bins = channels, bins
+
+    def __call__(self, frames: Frames) -> None: ...
+"""
+HEIR = """
+from gait.twins.big_net import BigNet
+
+
+class Heir(BigNet):
+    pass
+"""
+FURTHER = """
+from .heir import Heir
+
+
+class Further(Heir):
+    def __init__(self, depth: int = 3, **settings: object) -> None:
+        super().__init__(bins=4, **settings)
+"""
+
+
+def test_a_component_may_inherit_its_constructor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gait" / "twins"
+    folder.mkdir(parents=True)
+    for stem, text in (("big_net", PARENT), ("heir", HEIR), ("further", FURTHER)):
+        (folder / f"{stem}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "gait" / "registry.py"))
+    monkeypatch.setitem(registry.KINDS, "twin", "gait.twins")
+    monkeypatch.setitem(registry.DERIVED, "twin", {"num_classes"})
+    registry._components.cache_clear()
+    assert registry.parameters("twin", "heir") == registry.parameters("twin", "big_net")
+    assert registry.check("twin", {"name": "Heir", "channels": [8], "bins": 4}) == []
+    assert registry.check("twin", {"name": "Heir"}) == ["twin.channels: Heir needs this parameter"]
+    further = registry.parameters("twin", "Further")
+    assert further.required == {"channels"} and further.defaults == {"depth": 3}
+    assert registry.takes("twin", "Further") == "Frames"

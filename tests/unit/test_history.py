@@ -1,0 +1,85 @@
+"""The curve of a run, as lines and for TensorBoard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gait.engine.history import History, read_history
+from gait.seal import sealed_line
+
+
+def _history(folder: Path, iteration: int, fingerprint: str = "f") -> History:
+    return History(folder, iteration, fingerprint, {"version": "1"})
+
+
+def _written(folder: Path, iterations: int = 4) -> Path:
+    history = _history(folder, 0)
+    for iteration in range(1, iterations + 1):
+        history.add(iteration, {"loss": iteration / 2})
+    history.close()
+    return folder / "history.jsonl"
+
+
+def _iterations(path: Path) -> list[int]:
+    return [each["iteration"] for each in read_history(path)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line[: len(line) // 2] + "\n",
+        lambda line: line.replace("1.5", "1.7"),
+        lambda line: "\x00\xff\n",
+        lambda line: "[]\n",
+        lambda line: '{"iteration": 3, "loss": 1.5}\n',
+        lambda line: sealed_line({"iteration": "3"}),
+        lambda line: sealed_line({"iteration": 3, "run": 7}),
+    ],
+)
+def test_a_damaged_line_is_left_out_and_the_run_goes_on(damage, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = _written(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    lines[3] = damage(lines[3])
+    path.write_text("".join(lines), encoding="latin-1")
+    assert _iterations(path) == [1, 2, 4]
+    history = _history(tmp_path, 4)
+    assert len(history.said) == 1 and "1 line is damaged" in history.said[0]
+    assert str(path) in history.said[0]
+    history.add(5, {"loss": 1.0})
+    history.close()
+    assert _iterations(path) == [1, 2, 4, 5]
+    assert _history(tmp_path, 5).said == []
+
+
+def test_any_flipped_bit_of_a_line_loses_that_line_only(tmp_path: Path) -> None:
+    path = _written(tmp_path)
+    whole = path.read_bytes()
+    third = whole.split(b"\n")[2]
+    start = whole.index(third)
+    for place in range(start, start + len(third)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            assert _iterations(path) == [1, 3, 4], (place, bit)
+
+
+def test_tensorboard_keeps_the_point_at_which_a_run_goes_on(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _written(tmp_path, 4)
+    for iteration in (3, 4):
+        history = _history(tmp_path, iteration)
+        history.add(iteration + 1, {"loss": 1.0})
+        history.close()
+    events = EventAccumulator(str(tmp_path / "summary"))
+    events.Reload()
+    assert [each.step for each in events.Scalars("loss")] == [1, 2, 3, 4, 5]
+    history = _history(tmp_path, 0)
+    history.add(1, {"loss": 1.0})
+    history.close()
+    events = EventAccumulator(str(tmp_path / "summary"))
+    events.Reload()
+    assert [each.step for each in events.Scalars("loss")] == [1]

@@ -16,31 +16,35 @@ _STARTS = frozenset(
         *("os.forkpty", "pty.spawn", "socket.connect", "socket.bind", "os.startfile"),
     }
 )
-# How many of the first arguments are paths.
+# Which of the arguments are paths, and which say that these lie in an open folder.
 _CHANGES = {
-    "os.remove": 1,
-    "os.rmdir": 1,
-    "os.mkdir": 1,
-    "os.truncate": 1,
-    "os.chmod": 1,
-    "os.utime": 1,
-    "os.link": 2,
-    "os.symlink": 2,
-    "os.rename": 2,
-    "shutil.rmtree": 1,
+    "os.remove": ((0,), 1),
+    "os.rmdir": ((0,), 1),
+    "os.mkdir": ((0,), 2),
+    "os.truncate": ((0,), None),
+    "os.chmod": ((0,), 2),
+    "os.utime": ((0,), 3),
+    "os.link": ((0, 1), 2),
+    "os.symlink": ((1,), 2),
+    "os.rename": ((0, 1), 2),
+    "shutil.rmtree": ((0,), 1),
 }
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
+class Escape(BaseException):
+    """Something was about to be done outside the folder, and was not."""
+
+
 class Guard:
-    """Notes whatever is done outside a folder; it lasts as long as the process.
+    """Keeps whatever is done inside a folder; it lasts as long as the process.
 
     Args:
         folder: where everything is allowed; temporary files are sent there.
 
     Attributes:
-        seen: what was done, in words; emptied by whoever reads it.
-        is_watching: whether anything is noted at the moment.
+        seen: what was about to be done, in words; emptied by whoever reads it.
+        is_watching: whether anything is kept from being done at the moment.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,16 +64,21 @@ class Guard:
                 return
             name = os.fsdecode(path)
             if OUTSIDE in name or (flags & _WRITES and self._is_outside(name)):
-                self.seen.append(f"opened {name}")
+                self._stop(f"open {name}")
         elif event in _STARTS:
-            self.seen.append(f"{event} {arguments!r:.200}")
+            self._stop(f"{event} {arguments!r:.200}")
         elif event in _CHANGES:
+            places, folder = _CHANGES[event]
             # What is named relative to an open folder was reached through that folder.
-            if any(isinstance(each, int) and each >= 0 for each in arguments[_CHANGES[event] :]):
+            if folder is not None and any(each >= 0 for each in arguments[folder:]):
                 return
-            for path in arguments[: _CHANGES[event]]:
+            for path in (arguments[place] for place in places):
                 if not isinstance(path, int) and self._is_outside(os.fsdecode(path)):
-                    self.seen.append(f"{event} {os.fsdecode(path)}")
+                    self._stop(f"{event} {os.fsdecode(path)}")
+
+    def _stop(self, what: str) -> None:
+        self.seen.append(what)
+        raise Escape(what)
 
     def _is_outside(self, name: str) -> bool:
         if name == os.devnull:

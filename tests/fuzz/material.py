@@ -203,6 +203,15 @@ def lay_images(root: Path) -> None:
             (folder / f"{step:03d}.png").write_bytes(image(".png", figure(step)))
 
 
+_SHORT = """\
+title: a toy
+licence: mine
+obtain: ask the toy maker
+layouts: [casia_b_videos, casia_b_silhouettes]
+beside: {pose_text: 'poses/{subject}/{condition}/{view}/*.txt'}
+partition: {train: ['001'], test: ['002']}
+protocols: {}
+"""
 DATASET = """\
 title: a toy
 licence: mine
@@ -240,4 +249,4 @@ def lay_dataset(root: Path) -> None:
     """The definition of a dataset named Toy."""
     folder = root / "datasets" / "Toy"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dataset.yaml").write_text(DATASET)
+    (folder / "dataset.yaml").write_text(_SHORT)

@@ -31,6 +31,7 @@ class Target:
         refusals: exceptions besides `GaitError` that the reader documents.
         most_bytes: how much the process may grow.
         share: how many of the cases it gets, relative to others.
+        is_readable: whether the first good file is to be read, not refused.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Target:
     refusals: tuple[type[Exception], ...] = ()
     most_bytes: int = MOST_BYTES
     share: float = 1.0
+    is_readable: bool = True
 
     def case(self, seed: int, number: int) -> bytes:
         """The file of one case; the first ones are the good files themselves."""

@@ -11,6 +11,16 @@ TARGETS = [
     *targets_stages.TARGETS,
 ]
 
+# Modules that open files and have no target, and why not.
+NOT_FROM_OUTSIDE = {
+    "files": "compares a file with the bytes that are to be written",
+    "flow": "shows lines of logs that jobs of the same run wrote",
+    "flow.data": "compares a table with the bytes that are to be written",
+    "prepare.latents": "leaves the folder of Stable Diffusion to the library diffusers",
+    "prepare.synthetic.avi": "measures the file that it has just written",
+    "registry": "parses the package's own modules",
+}
+
 
 def preload() -> None:
     """Import what readers import on demand, so that no case has to wait for it."""

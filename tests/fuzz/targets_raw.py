@@ -135,7 +135,7 @@ def _track(
 ) -> Target:
     return Target(
         f"track-{kind}",
-        ("prepare.readers",),
+        ("prepare.readers", "prepare.pose_files"),
         seeds,
         mutate,
         _tracks(kind, name),
@@ -293,6 +293,7 @@ _PICTURES = [
         file="v.avi",
         lay=_lay_video,
         share=0.5,
+        is_readable=False,
     ),
 ]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -16,6 +17,7 @@ import typer
 from gait.cli import app
 from gait.config.resolved import Resolved
 from gait.engine.checkpoint import fingerprint
+from gait.engine.embed import embed
 from gait.engine.trainer import train
 from gait.prepare.manifest import manifest_text
 from gait.prepare.rows import rows_text
@@ -58,11 +60,16 @@ def _runs(*commands: tuple[str, ...]) -> Callable[[Path], object]:
             warnings.simplefilter("ignore")
             for command in commands:
                 try:
-                    app(list(command), standalone_mode=False)
+                    _program()(list(command), standalone_mode=False)
                 except typer.Exit:
                     return
 
     return read
+
+
+@cache
+def _program() -> Any:
+    return typer.main.get_command(app)
 
 
 def _laid(*lay: Callable[[Path], None]) -> Callable[[Path], None]:
@@ -121,15 +128,7 @@ def _lay_archive(root: Path) -> None:
 
 def _lay_packed(folder: Path) -> None:
     material.lay_dataset(folder)
-    (folder / "config.yaml").write_bytes(_config())
     engine_fixtures.write_store(folder / "packed")
-
-
-@cache
-def _config() -> bytes:
-    from gait.config.yaml import write_yaml
-
-    return write_yaml(engine_fixtures.resolved("GaitSet").model_dump(mode="json")).encode()
 
 
 def _stage(
@@ -140,10 +139,11 @@ def _stage(
     lay: Callable[[Path], None],
     *commands: tuple[str, ...],
     share: float = 0.2,
+    covers: tuple[str, ...] = (),
 ) -> Target:
     return Target(
         f"stage-{name}",
-        ("cli",),
+        covers,
         seeds,
         mutate,
         _runs(*commands),
@@ -180,6 +180,10 @@ def _short() -> Resolved:
     return engine_fixtures.resolved("GaitSet", iterations=2, logging=_EVERY)
 
 
+def _embedded(path: Path) -> None:
+    embed(engine_fixtures.resolved("GaitSet"), Path("packed"), path, Path("embeddings.npz"))
+
+
 def _resume(path: Path) -> None:
     train(_longer(), Path("packed"), Path("result"), Path("model.pt"))
 
@@ -190,10 +194,6 @@ def _longer() -> Resolved:
 
 
 _EVERY = {"log_every": 1, "checkpoint_every": 1, "keep_checkpoints": 2}
-_EMBED = (
-    *("embed", "config.yaml", "--packed", "packed", "--model", "model.pt"),
-    *("--embeddings", "embeddings.npz"),
-)
 _RAW = f"{_ROOT}/raw"
 TARGETS = [
     _stage(
@@ -226,6 +226,16 @@ TARGETS = [
         share=0.5,
     ),
     _stage(
+        "materialise",
+        _folders,
+        zip_mutator(mutate_image),
+        f"{_RAW}/001.zip",
+        _laid(_lay_archive),
+        (*_REARRANGE, "--materialise", "copy", "--tree", "tree"),
+        (*_REARRANGE, "--materialise", "copy", "--tree", "tree"),
+        covers=("prepare.materialise",),
+    ),
+    _stage(
         "check-7z",
         lambda: [seven_of(material.folder_files())],
         mutate_seven,
@@ -251,6 +261,7 @@ TARGETS = [
         _CHECK,
         _ADOPT,
         share=1,
+        covers=("prepare.check.pkl_tree",),
     ),
     _stage(
         "check-pose",
@@ -268,6 +279,7 @@ TARGETS = [
         _laid(_lay_shard),
         _PRETREAT,
         share=0.5,
+        covers=("prepare.sources",),
     ),
     _stage(
         "pretreat-shard",
@@ -332,13 +344,14 @@ TARGETS = [
         _QUALITY,
         share=0.1,
     ),
-    _stage(
-        "embed",
+    Target(
+        "stage-embed",
+        ("engine.embed", "engine.weights"),
         lambda: list(model_files()),
         mutate_torch,
-        "model.pt",
-        _lay_packed,
-        _EMBED,
+        _embedded,
+        file="model.pt",
+        lay=_lay_packed,
         share=0.1,
     ),
     Target(

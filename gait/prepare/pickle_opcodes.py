@@ -155,12 +155,10 @@ def _push(value: object) -> Callable[[Machine], None]:
 
 def _packed(form: str) -> Callable[[Machine], None]:
     packed = struct.Struct(form)
-    size, unpack = packed.size, packed.unpack_from
+    size, unpack = packed.size, packed.unpack
 
     def push(machine: Machine) -> None:
-        # A struct.error where too few bytes are left.
-        machine.stack.append(unpack(machine.data, machine.at)[0])
-        machine.at += size
+        machine.stack.append(unpack(machine.take(size))[0])
 
     return push
 

@@ -13,8 +13,8 @@ from gait.modalities import POSE, RGB
 _CHANNELS = 3
 # Those of colour frames, and one more.
 _MOST_AXES = 5
-# Longer than any of ours, with the path of a file in it.
-_LONGEST_REASON = 1000
+# Of a whole message, with the path of a file in it.
+LONGEST_MESSAGE = 5000
 
 
 def as_here(content: object, modality: str) -> object:
@@ -42,11 +42,16 @@ def as_here(content: object, modality: str) -> object:
     return content
 
 
-def told(error: Exception) -> str:
-    """What is wrong with a file, as a message shows it: on one line, printable, not too long."""
+def told(error: Exception, longest: int = 300) -> str:
+    """What is wrong with a file, as a message shows it: on one line, printable, not too long.
+
+    Args:
+        error: what was raised for it.
+        longest: characters after which the rest is left out.
+    """
     text = str(error)
-    text = text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
-    return text if text.isprintable() else ascii(text)[1:-1]
+    text = text if text.isprintable() else ascii(text[:longest])[1:-1]
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def numbers_of(content: object) -> NDArray[Any]:

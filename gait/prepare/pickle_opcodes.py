@@ -50,6 +50,7 @@ class Machine:
         self.data = data
         self.source = source
         self.builder = builder
+        self.size = len(data)
         self.at = 0
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -63,7 +64,7 @@ class Machine:
             DataError: it refers to something else than arrays, or has too many opcodes.
             ValueError: it is cut short, forged or no pickle.
         """
-        data, size, steps = self.data, len(self.data), 0
+        data, size, steps = self.data, self.size, 0
         most = PICKLE_STEPS.value
         while self.at < size:
             code = data[self.at]
@@ -89,7 +90,7 @@ class Machine:
     def take(self, size: int) -> bytes:
         """The next bytes, a few."""
         self.at += size
-        if self.at > len(self.data):
+        if self.at > self.size:
             raise ValueError("it ends too early")
         return self.data[self.at - size : self.at]
 
@@ -97,7 +98,7 @@ class Machine:
         """The next bytes after their number, which takes so many bytes itself; not copied."""
         size = int.from_bytes(self.take(length_bytes), "little")
         start, self.at = self.at, self.at + size
-        if self.at > len(self.data):
+        if self.at > self.size:
             raise ValueError("it ends too early")
         return self._bytes[start : self.at]
 
@@ -133,6 +134,10 @@ class Machine:
         return values
 
 
+def _byte(machine: Machine) -> None:
+    machine.stack.append(machine.take(1)[0])
+
+
 def _proto(machine: Machine) -> None:
     if machine.take(1)[0] > _HIGHEST_PROTOCOL:
         raise ValueError("a protocol that no Python writes")
@@ -155,12 +160,10 @@ def _push(value: object) -> Callable[[Machine], None]:
 
 def _packed(form: str) -> Callable[[Machine], None]:
     packed = struct.Struct(form)
-    size, unpack = packed.size, packed.unpack_from
+    size, unpack = packed.size, packed.unpack
 
     def push(machine: Machine) -> None:
-        # A struct.error where too few bytes are left.
-        machine.stack.append(unpack(machine.data, machine.at)[0])
-        machine.at += size
+        machine.stack.append(unpack(machine.take(size))[0])
 
     return push
 
@@ -262,8 +265,10 @@ def _tuple(machine: Machine) -> None:
 
 def _tuple_of(size: int) -> Callable[[Machine], None]:
     def push(machine: Machine) -> None:
-        values = [machine.pop() for _ in range(size)]
-        machine.stack.append(tuple(reversed(values)))
+        start = len(machine.stack) - size
+        if start < (machine.marks[-1] if machine.marks else 0):
+            raise ValueError("a value that is not there")
+        machine.stack[start:] = [tuple(machine.stack[start:])]
 
     return push
 
@@ -309,6 +314,15 @@ def _get(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
             raise ValueError("it refers to a value that is not there") from None
 
     return recall
+
+
+def _put_byte(machine: Machine) -> None:
+    # As `_put` does, in one step, as most opcodes of an array are of this kind.
+    stack = machine.stack
+    if len(stack) <= (machine.marks[-1] if machine.marks else 0) or machine.at == machine.size:
+        raise ValueError("a value that is not there")
+    machine.memo[machine.data[machine.at]] = stack[-1]
+    machine.at += 1
 
 
 def _place_line(machine: Machine) -> int:
@@ -364,7 +378,7 @@ _ALLOWED: dict[bytes, Callable[[Machine], None]] = {
     b"I": _int_line,
     b"L": _long_line,
     b"J": _packed("<i"),
-    b"K": _packed("<B"),
+    b"K": _byte,
     b"M": _packed("<H"),
     b"\x8a": _long(1),
     b"\x8b": _long(4),
@@ -395,7 +409,7 @@ _ALLOWED: dict[bytes, Callable[[Machine], None]] = {
     b"s": _set_item,
     b"u": _set_items,
     b"p": _put(_place_line),
-    b"q": _put(_place(1)),
+    b"q": _put_byte,
     b"r": _put(_place(4)),
     b"\x94": _put(lambda machine: len(machine.memo)),
     b"g": _get(_place_line),

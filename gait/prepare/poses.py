@@ -14,7 +14,7 @@ from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
 from gait.prepare import npz
-from gait.prepare.foreign import told
+from gait.prepare.foreign import LONGEST_MESSAGE, told
 from gait.prepare.pickled_arrays import Builder, Kind
 from gait.types import SequenceKey
 
@@ -98,7 +98,7 @@ def pose_of_frames(
     try:
         pose = load_pose(path)
     except DataError as error:
-        print(f"{key}: {told(error)}", file=sys.stderr)
+        print(f"{key}: {told(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return None, BROKEN
     if len(pose) != frames_read or numbers.max() >= len(pose):
         print(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl
-from gait.prepare.foreign import told
+from gait.prepare.foreign import LONGEST_MESSAGE, told
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
@@ -281,7 +281,7 @@ def _readable(
             found.append(read(data, name))
         except (DataError, cv2.error) as error:
             if not problems:
-                print(told(error), file=sys.stderr)
+                print(told(error, LONGEST_MESSAGE), file=sys.stderr)
             problems[key] = reason
         else:
             keys.append(key)

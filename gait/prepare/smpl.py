@@ -19,6 +19,8 @@ PARTS = {"cam": 3, "poses": 72, "betas": 10}
 _MEMBER = "results"
 # All that an estimator says of a person is less than a hundredth of this.
 _LARGEST_BYTES = 64 * 2**20
+# As of every modality: what float32 has room for.
+_LARGEST = float(np.finfo(np.float32).max)
 _EXPECTED = "an .npz file whose 'results' hold cam, poses and betas of the first person"
 
 
@@ -51,7 +53,8 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
             f"({type(error).__name__}: {told(error)}); copy it again or remove it"
         ) from None
     for (part, size), numbers in zip(PARTS.items(), parts, strict=True):
-        if numbers.dtype.kind != "f" or len(numbers) != size or not np.isfinite(numbers).all():
+        is_real = numbers.dtype.kind == "f" and len(numbers) == size
+        if not is_real or not (np.abs(numbers.astype(np.float64)) <= _LARGEST).all():
             raise DataError(
                 f"{name}: expected {size} finite real numbers in {part}, got {len(numbers)} of "
                 f"{numbers.dtype}, or some that are not finite; remove that file"

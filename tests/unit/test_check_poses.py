@@ -45,6 +45,17 @@ def test_poses_of_body_25_are_those_of_18_joints(tmp_path: Path) -> None:
     assert check(tmp_path, dataset("OUMVLP-Pose")).errors == []
 
 
+def test_two_files_of_one_frame_are_told(tmp_path: Path) -> None:
+    tree = of_joints(18)
+    # The first subject's are called by OpenPose.
+    first = min(tree)
+    tree[first.replace("_keypoints", "")] = tree[first]
+    lay(tmp_path / "raw", tree)
+    found = the(check(tmp_path, dataset("OUMVLP-Pose")), "sequences whose poses cannot be used")
+    assert (found.severity, found.count) == (Severity.warning, 1)
+    assert "pose: expected each frame once" in found.example
+
+
 def test_poses_of_which_the_joints_are_picked_may_be_of_both_kinds(tmp_path: Path) -> None:
     lay(tmp_path / "raw", of_joints(17, 18))
     assert check(tmp_path, dataset("OUMVLP-Pose17")).errors == []

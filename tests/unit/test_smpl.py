@@ -70,6 +70,10 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
         (npz([{"cam": np.zeros(3)}]), "poses"),
         (npz([person() | {"betas": np.zeros(11, np.float32)}]), "10 finite .* betas, got 11"),
         (npz([person() | {"cam": np.full(3, np.nan)}]), "3 finite real numbers in cam"),
+        (npz([person() | {"cam": np.full(3, 1e300)}]), "3 finite real numbers in cam"),
+        (npz([person() | {"cam": ["a", "b" * 1000, "c"]}]), "ValueError: expected numbers"),
+        (npz([person() | {"cam": {"a": 1}}]), "ValueError: expected numbers"),
+        (npz("text"), "results are <U4"),
         (npz([person() | {"cam": [1, 2, 3]}]), "3 finite real numbers in cam.*int64"),
     ],
 )

@@ -204,6 +204,8 @@ ARRAY = pickle.dumps(np.arange(200, dtype=np.uint8), 3)[:-1]
         b"K\x01.K\x01.",
         b"\x80\x06N.",
         b"\x80\x04\x95\x00",
+        *(code + b"\x01" for code in (b"J", b"M", b"G", b"j", b"r", b"X", b"\x8b", b"\x8e")),
+        *(b"N" + bytes([code]) for code in range(256) if code != ord(".")),
         # A value inside of itself, and one that has no end.
         b"]q\x00h\x00a.",
         b"}q\x00\x8c\x01ah\x00s.",

@@ -21,6 +21,7 @@ from gait.prepare.joints import COCO, OPENPOSE
 from gait.prepare.pose_files import NOBODY, UNREADABLE
 from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
+from gait.prepare.tracks import join
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 
@@ -56,6 +57,7 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
         row = material.row
         try:
             track = read_tracks(material.beside, 1, {})[POSE]
+            join({POSE: track})
         except DataError as error:
             unusable[row.source] = told(error)
             continue
@@ -72,7 +74,7 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
             guessed[row.source] = len(track.guessed)
     if unusable:
         yield Finding(
-            Severity.warning,
+            Severity.error if len(unusable) == len(sample) else Severity.warning,
             f"sequences whose poses cannot be used, of {len(sample)} looked at",
             len(unusable),
             such_as(f"{source}: {reason}" for source, reason in unusable.items()),

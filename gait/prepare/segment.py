@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from gait.files import confined
 from gait.prepare.manifest import format_drops, table_text
 from gait.prepare.masks import MaskRecord, read_record, write_masks
 from gait.prepare.rows import read_rows
+from gait.prepare.segmenters._figure import UNFIT
 from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError
 from gait.seal import write_sealed_table
@@ -39,6 +41,8 @@ COLUMNS = (
 )
 
 NO_WALKER = "no walker"
+# Share of the frames that a segmenter is not made for, above which a clip gives no silhouettes.
+_MOST_UNFIT = 0.2
 CUT = "touches the frame's edge"
 
 # A mask [h, w]; None where nobody is; or why there is none, in few words.
@@ -156,7 +160,7 @@ def _segment(
     """Segment one video and store its masks, if only to remember that there are none."""
     dropped: Counter[str] = Counter()
     # Written as they come, so that the masks of a long video need not fit in memory.
-    with write_masks(masks) as writer:
+    with suppress(_Unfit), write_masks(masks) as writer:
         for number, mask in enumerate(tool.segment(video, background)):
             if isinstance(mask, str):
                 dropped[mask] += 1
@@ -166,7 +170,20 @@ def _segment(
                 dropped[CUT] += 1
             else:
                 writer.add(mask, number)
-        return writer.finish(fingerprint, len(writer) + dropped.total(), dropped)
+        read = len(writer) + dropped.total()
+        unfit = Counter({reason: dropped[reason] for reason in UNFIT & dropped.keys()})
+        if unfit.total() > _MOST_UNFIT * read:
+            raise _Unfit
+        return writer.finish(fingerprint, read, dropped)
+    # Nobody knows who, or what, the rest shows.
+    reason = max(sorted(unfit), key=lambda each: unfit[each])
+    dropped[reason] += len(writer)
+    with write_masks(masks) as writer:
+        return writer.finish(fingerprint, read, dropped)
+
+
+class _Unfit(Exception):
+    """A clip is not what the segmenter is made for."""
 
 
 def _mask_name(key: SequenceKey) -> str:

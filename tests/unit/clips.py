@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,16 +40,22 @@ class Shot:
 
 def film(path: Path, shot: Shot, seed: int = 0) -> np.ndarray:
     """Write the clip; the walker's true masks, bool [s, h, w]. One seed, one wall."""
-    frames, truth = _rendered(shot, seed)
+    frames, truth = rendered(shot, seed)
+    write(path, frames)
+    return truth
+
+
+def write(path: Path, frames: Iterable[np.ndarray]) -> None:
+    """Write frames of that size as a clip."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (WIDTH, HEIGHT))
     for frame in frames:
         writer.write(frame)
     writer.release()
-    return truth
 
 
 @cache
-def _rendered(shot: Shot, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def rendered(shot: Shot, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The frames, uint8 [s, h, w, 3], and the walker's true masks, bool [s, h, w]."""
     rng = np.random.default_rng(seed)
     wall = 140 + 12 * _texture(rng, 12) + 5 * _texture(rng, 1.5)
     rng = np.random.default_rng((seed, shot.frames, shot.walker))

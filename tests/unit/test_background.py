@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,84 @@ import numpy as np
 import pytest
 
 from gait.prepare.segmenters import background as module
+from gait.prepare.segmenters._figure import UNFIT
 from gait.prepare.segmenters._scene import empty_scene, sorted_images, spread
 from gait.prepare.segmenters.background import Background
 from gait.prepare.video import VideoError, read_frames
-from tests.unit.clips import HEIGHT, WIDTH, Shot, film, iou
+from tests.unit.clips import HEIGHT, WIDTH, Shot, film, iou, rendered, write
+
+
+def reasons(folder: Path, frames: list[np.ndarray], with_background: bool) -> Counter[str]:
+    """How many frames have a mask, and why others have none."""
+    write(folder / "walk.avi", frames)
+    film(folder / "empty.avi", Shot(walker=False, frames=12))
+    empty = folder / "empty.avi" if with_background else None
+    masks = Background().segment(folder / "walk.avi", empty)
+    return Counter(
+        mask if isinstance(mask, str) else "nobody" if mask is None else "mask" for mask in masks
+    )
+
+
+def unfit(seen: Counter[str]) -> int:
+    return sum(seen[reason] for reason in UNFIT)
+
+
+def moved(frame: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
+    matrix = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    return cv2.warpAffine(frame, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+
+
+# Ways in which a camera moves, in pixels, by the number of a frame.
+MOVES = {
+    "pans": lambda number: (1.5 * number, 0.0),
+    "pans fast": lambda number: (4.0 * number, 0.0),
+    "shakes": lambda number: (6 * np.sin(1.1 * number), 4 * np.cos(1.3 * number)),
+}
+
+
+@pytest.mark.parametrize("with_background", [True, False])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_camera_that_moves_is_noticed(tmp_path: Path, move: str, with_background: bool) -> None:
+    frames = rendered(Shot())[0]
+    seen = reasons(
+        tmp_path,
+        [moved(each, *MOVES[move](number)) for number, each in enumerate(frames)],
+        with_background,
+    )
+    assert unfit(seen) >= 24, seen
+
+
+def test_a_scene_that_becomes_another_is_noticed(tmp_path: Path) -> None:
+    frames = [*rendered(Shot())[0]]
+    for number in range(15, 30):
+        frames[number] = frames[number].copy()
+        frames[number][:, 60:] = frames[number][:, 60:] // 2
+    seen = reasons(tmp_path, frames, with_background=True)
+    assert (seen["mask"], unfit(seen)) == (15, 15)
+
+
+@pytest.mark.parametrize("with_background", [True, False])
+def test_a_second_walker_is_noticed_also_where_both_touch(
+    tmp_path: Path, with_background: bool
+) -> None:
+    # They meet in the middle: the second one is the first, seen in a mirror.
+    frames, truth = rendered(Shot(noise=0.0))
+    both = []
+    for frame, there in zip(frames, truth, strict=True):
+        mirrored = cv2.dilate(there[:, ::-1].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        both.append(np.where(mirrored[..., None], frame[:, ::-1], frame))
+    seen = reasons(tmp_path, both, with_background)
+    assert seen["several walkers"] >= 15 and unfit(seen) >= 21, seen
+
+
+def test_a_walker_whose_middle_is_hidden_is_one(tmp_path: Path) -> None:
+    frames, _ = rendered(Shot())
+    empty = rendered(Shot(walker=False))[0]
+    hidden = [frame.copy() for frame in frames]
+    for frame, wall in zip(hidden, empty, strict=True):
+        frame[58:72] = wall[58:72]
+    seen = reasons(tmp_path, hidden, with_background=True)
+    assert seen == {"mask": 30}
 
 
 def segmented(

@@ -15,7 +15,7 @@ from gait.errors import ConfigError, DataError
 from gait.prepare import masks as masks_module
 from gait.prepare.masks import load_masks, read_record
 from gait.prepare.rows import rows_text
-from gait.prepare.segment import COLUMNS, segment_shard
+from gait.prepare.segment import COLUMNS, Figure, segment_shard
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.clips import Shot, film, iou
@@ -157,6 +157,50 @@ def test_a_video_without_a_walker_is_said_and_remembered(data: Data) -> None:
         assert (line["silhouettes"], line["frames_kept"]) == ("", "0")
         assert (line["frames_read"], line["dropped"]) == ("12", "no walker:12")
         assert (summary.empty, summary.broken, summary.unchanged) == (1, 0, unchanged)
+
+
+def replaced(data: Data, monkeypatch: pytest.MonkeyPatch, *figures: Figure) -> None:
+    """A segmenter that finds these."""
+    from gait.prepare.segmenters.background import Background
+
+    def segment(self: Background, video: Path, background: Path | None) -> Iterator[Figure]:
+        yield from figures
+
+    monkeypatch.setattr(Background, "segment", segment)
+
+
+MASK = np.pad(np.ones((40, 10), np.bool_), 10)
+
+
+def test_reasons_of_a_segmenter_are_counted(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced(data, monkeypatch, MASK, "damaged frame", None, "camera moves", *[MASK] * 6)
+    data.add("nm-01", None)
+    data.run()
+    assert data.table()["nm-01"]["dropped"] == "camera moves:1;damaged frame:1;no walker:1"
+    assert load_masks(data.masks("nm-01")).frames.tolist() == [0, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_clip_that_a_segmenter_is_not_made_for_is_dropped_as_a_whole(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfit = ["several walkers"] * 2 + ["camera moves"]
+    replaced(data, monkeypatch, *[MASK] * 6, *unfit, None)
+    data.add("nm-01", None)
+    for unchanged in (0, 1):
+        assert data.run().unchanged == unchanged
+        line = data.table()["nm-01"]
+        assert (line["silhouettes"], line["frames_read"], line["frames_kept"]) == ("", "10", "0")
+        assert line["dropped"] == "camera moves:1;no walker:1;several walkers:8"
+    assert len(load_masks(data.masks("nm-01")).masks) == 0
+
+
+def test_masks_with_a_flipped_bit_are_made_again(data: Data) -> None:
+    data.add("nm-01", Shot(frames=5))
+    data.run()
+    content = data.masks("nm-01").read_bytes()
+    data.masks("nm-01").write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    assert data.run().unchanged == 0
+    assert data.masks("nm-01").read_bytes() == content
 
 
 def test_an_unchanged_shard_is_left_alone(data: Data) -> None:

@@ -1,10 +1,16 @@
-"""What segmenters share: choosing the walker among the parts of a mask."""
+"""What segmenters share: the walker among the parts of a mask, and why there is none."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+# What a segmenter is not made for. A clip with much of it gives no silhouettes at all.
+CAMERA_MOVES = "camera moves"
+SCENE_CHANGES = "scene changes"
+SEVERAL_WALKERS = "several walkers"
+UNFIT = frozenset({CAMERA_MOVES, SCENE_CHANGES, SEVERAL_WALKERS})
 
 
 def largest_part(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_] | None:

@@ -7,6 +7,9 @@ there. A reduced image tells where the walker is, and only that part is looked a
 Shadows are told from bodies as in Horprasert, Harwood and Davis, "A statistical approach for
 real-time robust background subtraction and shadow detection", ICCV Frame-Rate Workshop 1999: they
 darken, within limits, and keep the colour.
+
+A frame in which the camera has moved, the scene is another one, or several people walk is given up
+rather than cut to what may be anything.
 """
 
 from __future__ import annotations
@@ -20,6 +23,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.prepare.segmenters._doubts import (
+    MOVED,
+    MOVED_SINCE_LAST,
+    MOVED_WITHOUT_BACKGROUND,
+    Company,
+    Motion,
+    is_changed,
+)
+from gait.prepare.segmenters._figure import CAMERA_MOVES, SCENE_CHANGES, SEVERAL_WALKERS
 from gait.prepare.segmenters._scene import (
     REDUCTION,
     UNCHANGED,
@@ -106,6 +118,9 @@ class Background:
             VideoError: a clip is broken, or the two differ in size.
         """
         scene = self._scene_before(video, background)
+        limit = MOVED if background else MOVED_WITHOUT_BACKGROUND
+        motion, company = Motion(scene.reduced.colour, limit), Company()
+        before: Motion | None = None
         light, rounds = UNCHANGED, 5
         last: _Box | None = None
         for frame in read_frames(video):
@@ -122,7 +137,17 @@ class Background:
             reduced = reduce(frame)
             light = fit_light(reduced, scene.reduced.colour, light, rounds)
             rounds = 2
-            box = self._find(compare(light.plane(reduced), scene.reduced), scene, last)
+            lit = light.plane(reduced)
+            moves = motion.is_seen(lit) or (before is not None and before.is_seen(lit))
+            if background is None:
+                before = Motion(lit, MOVED_SINCE_LAST)
+            if moves:
+                yield CAMERA_MOVES
+                continue
+            box = self._find(compare(lit, scene.reduced), scene, last, company)
+            if isinstance(box, str):
+                yield box
+                continue
             walker = None
             if box is not None:
                 view = scene.full[box.inside]
@@ -154,21 +179,27 @@ class Background:
         most = max(_LEAST_SAMPLES, _SAMPLES_BYTES // first.nbytes)
         return spread(chain([first], frames), min(self._samples, most))
 
-    def _find(self, seen: Comparison, scene: Scene, last: _Box | None) -> _Box | None:
+    def _find(
+        self, seen: Comparison, scene: Scene, last: _Box | None, company: Company
+    ) -> _Box | str | None:
         """Where to look for the walker closely, from a comparison of the reduced image."""
-        body = (seen.deviation > self._threshold * scene.reduced.usual) & ~self._shaded(
-            seen, scene.reduced
-        )
+        deviating = seen.deviation > self._threshold * scene.reduced.usual
+        if is_changed(deviating):
+            return SCENE_CHANGES
+        body = deviating & ~self._shaded(seen, scene.reduced)
         # A head or a foot that its neck or ankle is missing from is less than this away.
         joined = cv2.dilate(body.view(np.uint8), np.ones((5, 3), np.uint8))
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
         if count < 2:
             return None
+        boxes = cast("NDArray[np.int32]", stats)
         areas = np.bincount(labels[body], minlength=count)
-        near = _touching(cast("NDArray[np.int32]", boxes), last) if last is not None else 0
+        near = _touching(boxes, last) if last is not None else 0
         best = int((areas * (1 + near)).argmax())
         if areas[best] * REDUCTION**2 < 0.5 * self._smallest * scene.full.usual.size:
             return None
+        if company.is_seen(areas, boxes, best):
+            return SEVERAL_WALKERS
         return _Box.around(boxes[best], scene.full.usual.shape)
 
     def _shaded(self, seen: Comparison, view: View) -> NDArray[np.bool_]:

@@ -17,6 +17,13 @@ _DISTRIBUTION = "gait-from-video"
 class GaitError(Exception):
     """Base of all errors that are reported as one sentence, without a traceback."""
 
+    def __str__(self) -> str:
+        # A loader raises again what one of its processes has raised, with a traceback as its text.
+        text = super().__str__()
+        mark = f"\n{type(self).__module__}.{type(self).__qualname__}: "
+        is_from_worker = text.startswith("Caught ") and mark in text
+        return text.rpartition(mark)[2].rstrip() if is_from_worker else text
+
 
 class ConfigError(GaitError, ValueError):
     """A configuration file, or several, cannot be used; the message lists every problem found."""

@@ -129,9 +129,7 @@ def read_sealed_json(
         raise error(_damaged(path, remedy))
     try:
         # A digest that is right does not mean that we wrote it.
-        read: dict[str, Any] = json.loads(
-            data, parse_constant=_finite, parse_float=_finite
-        )
+        read: dict[str, Any] = json.loads(data, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as problem:
         raise error(f"{path}: cannot be used ({problem}); {remedy}") from None
     del read["sha256"]

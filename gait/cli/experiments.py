@@ -26,10 +26,11 @@ def config(
     from gait.config.load import describe, load_named
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
+    from gait.seal import sealed_yaml
 
     resolved, origins = load_named(Path(), experiment)
     if output is not None:
-        write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
+        write_if_changed(output, sealed_yaml(write_yaml(resolved.model_dump(mode="json"))))
     elif origin:
         print(describe(resolved.experiment, origins))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +19,14 @@ from gait.config.resolved import Resolved
 from gait.config.schema import mistaken_booleans, problems_of
 from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest
+from gait.limits import YAML_BYTES
+from gait.seal import check_yaml_seal
 
 Model = TypeVar("Model", bound=BaseModel)
 # Behind a save_name: another seed than the experiment's own.
 SEED = r"@(?:0|[1-9]\d*)"
+
+_RESOLVE_AGAIN = "delete it and run the workflow again, or write it again with gait config"
 
 
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
@@ -217,7 +222,16 @@ def load_recipe(root: Path, model: str) -> Experiment:
 
 
 def read_resolved(path: Path) -> Resolved:
-    """A resolved experiment as `gait config` wrote it."""
+    """A resolved experiment as `gait config` wrote it.
+
+    Raises:
+        ConfigError: the file cannot be read, differs from the digest on its last line, or is no
+            resolved experiment.
+    """
+    # What cannot be read, or is too large, is told by the reader of YAML.
+    with suppress(OSError):
+        if path.stat().st_size <= YAML_BYTES.value:
+            check_yaml_seal(path, path.read_bytes(), _RESOLVE_AGAIN, ConfigError)
     data, origins = read_yaml(path)
     return _validated(Resolved, data, origins, path, [])
 

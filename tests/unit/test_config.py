@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from gait.cli import app
 from gait.config.dataset import (
     Partition,
     absence,
@@ -439,3 +442,23 @@ def test_text_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"a: \xff\n")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_yaml(path)
+
+
+def test_every_flipped_bit_of_a_resolved_experiment_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    done = CliRunner().invoke(app, ["config", "CASIA-B/GaitSet/paper", "--output", str(path)])
+    assert done.exit_code == 0, done.output
+    assert read_resolved(path).dataset.name == "CASIA-B"
+    whole = path.read_bytes()
+    mark = whole.rindex(b"# sha256: ")
+    generator = random.Random(6)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        position = generator.randrange(8 * mark)
+        damaged[position // 8] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigError, match=r"config.yaml: differs .* again with gait config"):
+            read_resolved(path)
+    # Without the line it is whoever wrote it who answers for it.
+    path.write_bytes(whole[:mark])
+    assert read_resolved(path).dataset.name == "CASIA-B"

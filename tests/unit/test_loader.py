@@ -109,6 +109,18 @@ def test_an_unfixed_number_is_packed(store: PackedStore) -> None:
     assert batch.inputs[0].shape == (1, sum(batch.lengths), 64, 44)
 
 
+def test_damage_that_a_worker_finds_is_one_sentence(tmp_path: Path) -> None:
+    write_packed(tmp_path, population(subjects=2, sequences=4))
+    data = bytearray((tmp_path / "frames.npy").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "frames.npy").write_bytes(data)
+    test = TestSet(PackedStore(tmp_path), ["001", "002"], CUT, None, 20)
+    with pytest.raises(DataError) as caught:
+        list(loader.test_loader(test, workers=1))
+    assert str(caught.value).startswith(f"{tmp_path}/frames.npy: is damaged near byte ")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("frames", FRAMES, ids=lambda each: each.number)
 @pytest.mark.parametrize("world", [2, 3, 4, 15])
 def test_the_shares_of_all_processes_are_the_global_batch(

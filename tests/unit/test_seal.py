@@ -142,7 +142,14 @@ def test_sealed_json_gives_back_what_was_written(
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": ' + "[" * 100_000 + "]" * 100_000, '{"a": ' + "9" * 5000, '{"a": NaN', '{"a": 1e999', "["]
+    "text",
+    [
+        '{"a": ' + "[" * 100_000 + "]" * 100_000,
+        '{"a": ' + "9" * 5000,
+        '{"a": NaN',
+        '{"a": 1e999',
+        "[",
+    ],
 )
 def test_json_is_read_within_bounds_whoever_sealed_it(text: str, tmp_path: Path) -> None:
     import hashlib

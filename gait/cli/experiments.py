@@ -9,6 +9,7 @@ import typer
 
 from gait.cli.app import ExperimentName, Packed, Workers, app
 from gait.errors import ConfigError
+from gait.project import project_root
 
 if TYPE_CHECKING:
     from gait.config.resolved import Resolved
@@ -27,7 +28,7 @@ def config(
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
 
-    resolved, origins = load_named(Path(), experiment)
+    resolved, origins = load_named(project_root(), experiment)
     if output is not None:
         write_if_changed(output, write_yaml(resolved.model_dump(mode="json")))
     elif origin:
@@ -128,4 +129,4 @@ def _resolved(experiment: str) -> Resolved:
 
     if experiment.endswith(".yaml"):
         return read_resolved(Path(experiment))
-    return load_named(Path(), experiment)[0]
+    return load_named(project_root(), experiment)[0]

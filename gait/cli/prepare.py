@@ -13,6 +13,7 @@ import typer
 from gait.cli.app import Root, app
 from gait.errors import ConfigError
 from gait.modalities import SILHOUETTES
+from gait.project import project_root
 
 
 class How(StrEnum):
@@ -61,11 +62,11 @@ def synthesize(
     if population is not None:
         walkers = validated(Population, _mapping(population, "--population"), "--population")
     else:
-        definition, _ = load_dataset(Path(), dataset)
+        definition, _ = load_dataset(project_root(), dataset)
         if definition.population is None:
             raise ConfigError(f"datasets/{dataset}/dataset.yaml: has no population to render")
         walkers = definition.population
-    target = raw if raw is not None else Path("data") / dataset / "raw"
+    target = raw if raw is not None else project_root() / "data" / dataset / "raw"
     synthesize(target, walkers, processes=processes, truth=truth)
 
 
@@ -83,13 +84,13 @@ def check(
     from gait.files import write_if_changed
     from gait.prepare.check import check
 
-    definition, _ = load_dataset(Path(), dataset)
-    report = check(root or Path("data") / dataset, definition)
+    definition, _ = load_dataset(project_root(), dataset)
+    report = check(root or project_root() / "data" / dataset, definition)
     if output is not None:
         write_if_changed(output, report.table)
     print(report)
     if report.errors:
-        raise DataError("\n".join(map(str, report.errors)))
+        raise DataError(map(str, report.errors))
 
 
 @app.command()
@@ -110,7 +111,7 @@ def rearrange(
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
-    definition, _ = load_dataset(Path(), dataset)
+    definition, _ = load_dataset(project_root(), dataset)
     number, of = int(match[1]), int(match[2])
     obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
     print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))

@@ -19,7 +19,7 @@ def told(function, *arguments):
     try:
         return function(*arguments)
     except GaitError as error:
-        sys.exit("\n".join(f"gait: error: {line}" for line in str(error).splitlines()))
+        sys.exit("\n".join(f"gait: error: {problem}" for problem in error.problems))
 
 
 told(

@@ -9,13 +9,28 @@ from importlib import metadata, util
 from pathlib import Path
 from shlex import quote
 
+from gait.screen import printable
+
 # What pyproject.toml calls this software. Nobody may be told to install it by its name, as an
 # index may hold nothing of that name, or something else.
 _DISTRIBUTION = "gait-from-video"
 
 
 class GaitError(Exception):
-    """Base of all errors that are reported as one sentence, without a traceback."""
+    """Base of all errors that are reported as one sentence each, without a traceback.
+
+    Attributes:
+        problems: the sentences, each on a line, whatever stands in the names that they quote.
+    """
+
+    def __init__(self, problems: Iterable[str] | str = ()) -> None:
+        given = [problems] if isinstance(problems, str) else problems
+        self.problems = [printable(each) for each in given]
+        # What another process makes the error of again.
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
 
     def __str__(self) -> str:
         # A loader raises again what one of its processes has raised, with a traceback as its text.
@@ -27,10 +42,6 @@ class GaitError(Exception):
 
 class ConfigError(GaitError, ValueError):
     """A configuration file, or several, cannot be used; the message lists every problem found."""
-
-    def __init__(self, problems: Iterable[str] | str) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
-        super().__init__("\n".join(self.problems))
 
 
 class DataError(GaitError, ValueError):
@@ -55,6 +66,7 @@ class MissingExtraError(GaitError, ImportError):
     def __init__(self, what: str, extra: str) -> None:
         self.lack = f"{what} needs the extra [{extra}]"
         super().__init__(f"{self.lack}: {_installing(extra)}")
+        self.args = (what, extra)
 
 
 def _installing(extra: str) -> str:

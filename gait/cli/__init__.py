@@ -13,17 +13,19 @@ from gait.cli import foreign  # isort: skip
 from gait.cli.app import app
 from gait.errors import GaitError
 from gait.processes import follow_workflow
+from gait.screen import escape_streams
 
 __all__ = ["app", "experiments", "foreign", "main", "prepare", "results"]
 
 
 def main() -> None:
     """Run a subcommand; an error a user can mend is one sentence, last on the screen."""
+    escape_streams()
     warnings.formatwarning = lambda message, *_, **__: f"gait: warning: {message}\n"
     follow_workflow()
     try:
         app()
     except GaitError as error:
-        for line in str(error).splitlines():
+        for line in error.problems:
             print(f"gait: error: {line}", file=sys.stderr)
         sys.exit(1)

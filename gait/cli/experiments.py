@@ -9,6 +9,7 @@ import typer
 
 from gait.cli.app import ExperimentName, Packed, Workers, app
 from gait.errors import ConfigError
+from gait.project import project_root
 
 if TYPE_CHECKING:
     from gait.config.resolved import Resolved
@@ -28,7 +29,7 @@ def config(
     from gait.files import write_if_changed
     from gait.seal import sealed_yaml
 
-    resolved, origins = load_named(Path(), experiment)
+    resolved, origins = load_named(project_root(), experiment)
     if output is not None:
         write_if_changed(output, sealed_yaml(write_yaml(resolved.model_dump(mode="json"))))
     elif origin:
@@ -129,4 +130,4 @@ def _resolved(experiment: str) -> Resolved:
 
     if experiment.endswith(".yaml"):
         return read_resolved(Path(experiment))
-    return load_named(Path(), experiment)[0]
+    return load_named(project_root(), experiment)[0]

@@ -13,6 +13,7 @@ import typer
 from gait.cli.app import Root, app
 from gait.errors import ConfigError
 from gait.modalities import SILHOUETTES
+from gait.project import project_root
 
 
 class How(StrEnum):
@@ -61,11 +62,11 @@ def synthesize(
     if population is not None:
         walkers = validated(Population, _mapping(population, "--population"), "--population")
     else:
-        definition, _ = load_dataset(Path(), dataset)
+        definition, _ = load_dataset(project_root(), dataset)
         if definition.population is None:
             raise ConfigError(f"datasets/{dataset}/dataset.yaml: has no population to render")
         walkers = definition.population
-    target = raw if raw is not None else Path("data") / dataset / "raw"
+    target = raw if raw is not None else project_root() / "data" / dataset / "raw"
     synthesize(target, walkers, processes=processes, truth=truth)
 
 
@@ -85,15 +86,15 @@ def check(
     from gait.prepare.manifest import damaged_tables
     from gait.seal import write_sealed_table
 
-    definition, _ = load_dataset(Path(), dataset)
-    folder = root or Path("data") / dataset
+    definition, _ = load_dataset(project_root(), dataset)
+    folder = root or project_root() / "data" / dataset
     report = check(folder, definition)
     if output is not None:
         write_sealed_table(output, report.table)
     print(report)
     errors = [*map(str, report.errors), *verify_store(folder / "packed"), *damaged_tables(folder)]
     if errors:
-        raise DataError("\n".join(errors))
+        raise DataError(errors)
 
 
 @app.command()
@@ -114,7 +115,7 @@ def rearrange(
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
-    definition, _ = load_dataset(Path(), dataset)
+    definition, _ = load_dataset(project_root(), dataset)
     number, of = int(match[1]), int(match[2])
     obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
     print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gait.cli.app import Root, app
+from gait.project import project_root
 
 
 @app.command()
@@ -56,7 +57,7 @@ def models(
     from gait.engine.zoo import page, show, zoo
     from gait.files import write_if_changed
 
-    found = zoo(Path())
+    found = zoo(project_root())
     if output is None:
         show(found)
     else:
@@ -73,7 +74,7 @@ def datasets(
     from gait.files import write_if_changed
     from gait.report.datasets import defined, page, show
 
-    found = defined(Path())
+    found = defined(project_root())
     if output is None:
         show(found)
     else:

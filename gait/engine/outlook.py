@@ -30,8 +30,7 @@ def outlook(resolved: Resolved, packed: Path) -> list[str]:
     ]
     known = feasible(resolved.protocols, keys)
     if problems := [each.problem for each in known.values() if each.problem]:
-        lines = [f"{resolved.identity}: {each}; {UNSCORED}" for each in problems]
-        raise DataError("\n".join(lines))
+        raise DataError(f"{resolved.identity}: {each}; {UNSCORED}" for each in problems)
     return [
         f"{name}: {row}: {note}"
         for name, each in known.items()

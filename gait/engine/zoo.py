@@ -31,6 +31,7 @@ from gait.data.inputs import derived_sizes, model_inputs
 from gait.errors import MissingExtraError
 from gait.modalities import MODALITIES
 from gait.ragged import Frames, Ragged
+from gait.screen import styled_output
 
 Shape = tuple[int, ...]
 
@@ -253,7 +254,7 @@ def page(found: Zoo) -> str:
 
 def show(found: Zoo) -> None:
     """Print the zoo."""
-    console = Console(width=100, highlight=False)
+    console = Console(width=100, highlight=False, file=styled_output())
     facts = _table(_FACTS, numbers=_FACTS[2:])
     papers = _table(["model", "paper", "experiments, and published rank-1 in percent"])
     for each in found.models:

@@ -217,8 +217,8 @@ def absent(name: str, what: str, wanted: list[Selection], sequences: Sequences) 
     """The error that a protocol's gallery or probes are missing; it names what is there."""
     conditions = np.unique(sequences.condition).tolist()
     return DataError(
-        f"protocol {name}: none of the {len(sequences.subject)} embedded sequences belongs to the "
-        f"{what} ({' or '.join(described(each) for each in wanted)}); there are the conditions "
+        f"protocol {name}: none of the {len(sequences.subject)} test sequences is of the {what} "
+        f"({' or '.join(described(each) for each in wanted)}); there are the conditions "
         f"{_few(conditions)} and the views {_few(sequences.views)}; change {what} in dataset.yaml"
     )
 

@@ -22,6 +22,7 @@ from gait.config.resolved import Resolved
 from gait.errors import ConfigError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
 from gait.flow.data import DataFlow, canonical_json
+from gait.screen import printable
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
@@ -313,7 +314,8 @@ class Flow(DataFlow):
         for log in sorted((self.root / "logs").rglob("*.log")):
             if log.stat().st_mtime >= self.started:
                 text = log.read_text(encoding="utf-8", errors="replace")
-                said = [line for line in text.splitlines() if line.startswith("gait: error:")]
+                lines_of_log = map(printable, text.split("\n"))
+                said = [line for line in lines_of_log if line.startswith("gait: error:")]
                 lines |= dict.fromkeys(said)
         return "\n".join(lines) or (
             "gait: error: a job ended without a word, killed for memory or time perhaps; "

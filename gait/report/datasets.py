@@ -14,6 +14,7 @@ from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, load_dataset
 from gait.modalities import BESIDE, MODALITIES, POSE, SKELETON_MAPS
+from gait.screen import styled_output
 
 _WIDTH = 100
 _COLUMNS = ("dataset", "subjects", "modalities", "protocols")
@@ -61,7 +62,7 @@ def page(datasets: list[Dataset]) -> str:
 
 def show(datasets: list[Dataset]) -> None:
     """Print the datasets."""
-    console = Console(width=_WIDTH, highlight=False)
+    console = Console(width=_WIDTH, highlight=False, file=styled_output())
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, overflow="fold")

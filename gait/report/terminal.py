@@ -13,6 +13,7 @@ from rich.text import Text
 from gait.report.kinds import KINDS
 from gait.report.matrix import Matrix, is_matrix, read_matrix
 from gait.report.tables import MEAN, Row, read_report
+from gait.screen import printable, styled_output
 
 WIDTH = 100
 _MATRIX_MEANING = (
@@ -27,7 +28,7 @@ def show(report_csv: Path) -> None:
     Raises:
         DataError: the file is missing or is no such table.
     """
-    console = Console(width=WIDTH, highlight=False)
+    console = Console(width=WIDTH, highlight=False, file=styled_output())
     if is_matrix(report_csv):
         _show_matrix(read_matrix(report_csv), report_csv, console)
         return
@@ -41,14 +42,14 @@ def show(report_csv: Path) -> None:
     for row in rows:
         if row.note:
             what = " ".join(filter(None, [row.experiment, row.protocol, row.probe]))
-            console.print(Text(f"{what}: {row.note}"))
+            console.print(Text(printable(f"{what}: {row.note}")))
     meanings = [KINDS[kind].meaning for kind in dict.fromkeys(row.kind for row in scored)]
     console.print(Text(" ".join(["Percent.", *meanings]), style="dim"))
-    console.print(Text(f"table    {report_csv}"))
+    console.print(Text(printable(f"table    {report_csv}")))
     for name, what in (("views.csv", "views   "), ("figures", "figures ")):
         beside = report_csv.with_name(name)
         if beside.exists():
-            console.print(Text(f"{what} {beside}"))
+            console.print(Text(printable(f"{what} {beside}")))
 
 
 def _show_matrix(matrix: Matrix, path: Path, console: Console) -> None:
@@ -56,27 +57,30 @@ def _show_matrix(matrix: Matrix, path: Path, console: Console) -> None:
     for name in ("experiment", "trained on"):
         table.add_column(name, overflow="fold")
     for column in matrix.columns:
-        table.add_column(column.replace("/", "\n"), justify="right", overflow="fold")
+        header = Text("\n".join(map(printable, column.split("/"))))
+        table.add_column(header, justify="right", overflow="fold")
     for row in matrix.rows:
         table.add_row(
-            Text(f"{row.model}/{row.save_name}"),
-            Text(row.trained_on),
+            Text(printable(f"{row.model}/{row.save_name}")),
+            Text(printable(row.trained_on)),
             *(
-                Text(str(row.cells[column]), style="bold" if row.is_own(column) else "")
+                Text(printable(str(row.cells[column])), style="bold" if row.is_own(column) else "")
                 for column in matrix.columns
             ),
         )
     console.print(table)
     for row in matrix.rows:
         if row.note:
-            console.print(Text(f"{row.trained_on}/{row.model}/{row.save_name}: {row.note}"))
+            console.print(
+                Text(printable(f"{row.trained_on}/{row.model}/{row.save_name}: {row.note}"))
+            )
     console.print(Text(_MATRIX_MEANING, style="dim"))
-    console.print(Text(f"table    {path}"))
+    console.print(Text(printable(f"table    {path}")))
 
 
 def _empty(title: str) -> Table:
     return Table(
-        title=Text(title, style="bold"),
+        title=Text(printable(title), style="bold"),
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
@@ -96,9 +100,9 @@ def _table(title: str, rows: list[Row]) -> Table:
         members = list(group)
         for number, row in enumerate(members):
             table.add_row(
-                Text(experiment if number == 0 else ""),
-                Text(row.probe),
-                *(Text(column.value(row)) for column in columns),
+                Text(printable(experiment) if number == 0 else ""),
+                Text(printable(row.probe)),
+                *(Text(printable(column.value(row))) for column in columns),
                 style="italic" if row.probe == MEAN else None,
                 end_section=number == len(members) - 1,
             )

@@ -78,8 +78,8 @@ def test_one_view_whose_own_view_is_left_out_cannot_be_scored(cells: str, exclud
 
 def test_an_empty_test_side_cannot_be_scored() -> None:
     assert "none of the test subjects is there" in known(protocol(), []).problem
-    assert "belongs to the gallery" in known(protocol(), keys(conditions=["nm-02"])).problem
-    assert "belongs to the probes" in known(protocol(), keys(conditions=["nm-01"])).problem
+    assert "is of the gallery" in known(protocol(), keys(conditions=["nm-02"])).problem
+    assert "is of the probes" in known(protocol(), keys(conditions=["nm-01"])).problem
 
 
 def test_strangers_only_cannot_be_scored() -> None:

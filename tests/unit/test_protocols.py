@@ -362,7 +362,7 @@ def test_a_gallery_nobody_needs_may_be_absent() -> None:
     assert result.probes["BG"].summary.rank_pct[1] is None
     assert result.mean.rank_pct[1] is None
     rows = records()
-    with pytest.raises(DataError, match=r"belongs to the gallery \(condition cl-\*\)"):
+    with pytest.raises(DataError, match=r"is of the gallery \(condition cl-\*\)"):
         scored(rows, embed(rows), protocol(probes=probes))
 
 

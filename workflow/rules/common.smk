@@ -21,7 +21,7 @@ def told(function, *arguments):
     try:
         return function(*arguments)
     except GaitError as error:
-        sys.exit("\n".join(f"gait: error: {line}" for line in str(error).splitlines()))
+        sys.exit("\n".join(f"gait: error: {problem}" for problem in error.problems))
 
 
 if workflow.is_main_process:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gait.screen import printable
 from gait.tables import sheet_text
 
 COLUMNS = ("severity", "kind", "count", "example", "fix")
@@ -43,9 +44,9 @@ class Finding:
 
     def __str__(self) -> str:
         if not self.count:
-            return f"{self.kind}: {self.example}; {self.fix}"
+            return printable(f"{self.kind}: {self.example}; {self.fix}")
         example = f" ({self.example})" if self.example else ""
-        return f"{self.kind}: {self.count:,}{example}; {self.fix}"
+        return printable(f"{self.kind}: {self.count:,}{example}; {self.fix}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ class Report:
 
     def __str__(self) -> str:
         others = [each for each in self.findings if each.severity is not Severity.error]
-        lines = [self.title, *(f"{each.severity.value}: {each}" for each in others[:_SHOWN])]
+        lines = [
+            printable(self.title),
+            *(f"{each.severity.value}: {each}" for each in others[:_SHOWN]),
+        ]
         if len(others) > _SHOWN:
             lines.append(f"and {len(others) - _SHOWN} more, see the table (--output)")
         if not self.findings:

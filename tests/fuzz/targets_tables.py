@@ -31,6 +31,7 @@ from gait.report.tables import report_rows, view_rows
 from gait.types import CatalogueRow, SequenceKey
 from tests.fuzz import material
 from tests.fuzz.mutators import mutate_text
+from tests.fuzz.seals import seal_json, seal_lines, seal_store, seal_yaml, sealing
 from tests.fuzz.target import Target
 from tests.fuzz.trees import mutate_json, mutate_lines, mutate_table, mutate_yaml
 from tests.unit import scores
@@ -198,6 +199,7 @@ def lay_store(folder: Path) -> None:
     np.save(packed / "points.npy", np.ones((counts.sum(), 3), np.float32))
     np.save(packed / "points.offsets.npy", np.concatenate([[0], counts]).cumsum())
     (packed / "index.csv").write_bytes(index_text())
+    seal_store(packed / "frames.npy")
     (folder / "manifest.csv").write_text(manifest_text(manifest_rows()))
 
 
@@ -304,7 +306,7 @@ def _history_text() -> bytes:
         *({"iteration": n, "loss": 0.5, "losses": {"triplet": 0.5}, "lr": 0.1} for n in (1, 2, 3)),
         {"iteration": 3, "rank1_pct": {"single": 90.0}},
     ]
-    return "".join(json.dumps(each) + "\n" for each in lines).encode()
+    return seal_lines("".join(json.dumps(each) + "\n" for each in lines).encode())
 
 
 def _history(path: Path) -> None:
@@ -384,7 +386,7 @@ _SETTINGS = [
         "config-yaml",
         ("config.yaml", "config.load"),
         lambda: [write_yaml(_resolved().model_dump(mode="json")).encode()],
-        mutate_yaml,
+        sealing(mutate_yaml, seal_yaml),
         read_resolved,
         file="config.yaml",
     ),
@@ -473,16 +475,18 @@ _TABLES = [
     ),
     Target(
         "metrics-json",
-        ("report.metrics", "report.submission"),
-        lambda: [_metrics(), _other_metrics()],
-        mutate_json,
+        ("seal", "report.metrics", "report.submission"),
+        lambda: [
+            each for text in (_metrics(), _other_metrics()) for each in (text, seal_json(text))
+        ],
+        sealing(mutate_json, seal_json),
         _scored,
         file="metrics.json",
         share=1.5,
     ),
     Target(
         "report-csv",
-        ("report.tables", "report.page"),
+        ("tables", "report.tables", "report.page"),
         lambda: [_report_text()],
         mutate_table,
         _report,
@@ -502,7 +506,7 @@ _TABLES = [
         "history-jsonl",
         ("engine.history",),
         lambda: [_history_text()],
-        mutate_lines,
+        sealing(mutate_lines, seal_lines),
         _history,
         file="history.jsonl",
     ),
@@ -510,7 +514,7 @@ _TABLES = [
         "curves-jsonl",
         ("report.figures",),
         lambda: [_history_text()],
-        mutate_lines,
+        sealing(mutate_lines, seal_lines),
         _curves,
         file="history.jsonl",
         share=0.1,

@@ -7,11 +7,20 @@ from importlib import import_module
 import cv2
 import torch
 
-from tests.fuzz import targets_numbers, targets_raw, targets_stages, targets_tables
+from tests.fuzz import (
+    targets_numbers,
+    targets_raw,
+    targets_results,
+    targets_settings,
+    targets_stages,
+    targets_tables,
+)
 
 TARGETS = [
     *targets_raw.TARGETS,
+    *targets_settings.TARGETS,
     *targets_tables.TARGETS,
+    *targets_results.TARGETS,
     *targets_numbers.TARGETS,
     *targets_stages.TARGETS,
 ]

@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint clean-venv
+.PHONY: demo test test-all fuzz lint clean-venv
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all results/SynthGait/GaitSet/report.csv
@@ -16,6 +16,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/pytest -m "not slurm and not gpu"
+
+# Spoilt files for every reader, an hour or so; those that show a fault are kept in logs/fuzz.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.bench --cases 100000 --save logs/fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check .

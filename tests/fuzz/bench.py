@@ -283,6 +283,8 @@ def _one(targets: Sequence[Target], seed: int, case: int, saved: Path | None) ->
             path = Path(folder) / target.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+            if target.complete is not None:
+                target.complete(path)
             os.chdir(folder)
             print(f"{target.name}: {len(data)} bytes, {data[:200]!r}", file=sys.stderr)
             print(target.read(path))

@@ -209,7 +209,7 @@ licence: mine
 obtain: ask the toy maker
 layouts: [casia_b_videos, casia_b_silhouettes]
 beside: {pose_text: 'poses/{subject}/{condition}/{view}/*.txt'}
-partition: {train: ['001'], test: ['002']}
+partition: {train: ['001-002'], test: ['003-009']}
 protocols: {}
 """
 DATASET = """\
@@ -225,8 +225,8 @@ expected:
   views: '000'
   conditions: {'nm-*': 4}
 partition:
-  train: ['001']
-  test: ['002']
+  train: ['001-002']
+  test: ['003-009']
 pretreat: {size_px: 64, kind: normalise}
 categories:
   first: {condition: [nm-01]}

@@ -28,10 +28,11 @@ class Target:
         read: reads the file, in a folder of its own that is the working directory.
         file: the path of the file below that folder.
         lay: writes what else the reader needs into the folder, anew for every case.
+        complete: writes what depends on the file, such as digests beside it.
         refusals: exceptions besides `GaitError` that the reader documents.
         most_bytes: how much the process may grow.
         share: how many of the cases it gets, relative to others.
-        is_readable: whether the first good file is to be read, not refused.
+        is_readable: whether any good file is to be read; not where that is no such file.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     read: Callable[[Path], object]
     file: str = "file"
     lay: Callable[[Path], None] | None = None
+    complete: Callable[[Path], None] | None = None
     refusals: tuple[type[Exception], ...] = ()
     most_bytes: int = MOST_BYTES
     share: float = 1.0

@@ -29,6 +29,7 @@ from tests import engine_fixtures
 from tests.fuzz import material
 from tests.fuzz.arrays import mutate_npy, mutate_npz, mutate_torch, npy_of, npz_of, npz_stored
 from tests.fuzz.networks import mutate_onnx
+from tests.fuzz.seals import seal_store, seal_zip, sealing
 from tests.fuzz.target import NOTED, Target
 from tests.fuzz.targets_tables import lay_store, read_store
 from tests.unit import scores
@@ -96,7 +97,7 @@ def model_files() -> tuple[bytes, ...]:
     provenance = {"version": "0.1.0", "classes": ["a"] * 5, "sizes": _SIZES, "iterations": 4}
     written = _written(lambda path: write_model(path, _network(), _resolved(), provenance))
     data = torch.load(_as_file(written[0]), weights_only=True)
-    return *written, *material.torch_files(data)
+    return *written, *map(seal_zip, material.torch_files(data))
 
 
 def _as_file(data: bytes) -> Any:
@@ -235,7 +236,13 @@ def _segmented(path: Path) -> object:
 
 _ARRAYS = [
     Target(
-        "masks-npz", ("prepare.masks",), mask_files, mutate_npz, _masks, file="000.npz", share=3
+        "masks-npz",
+        ("prepare.masks",),
+        mask_files,
+        sealing(mutate_npz, seal_zip),
+        _masks,
+        file="000.npz",
+        share=3,
     ),
     Target(
         "pose-npz",
@@ -249,8 +256,8 @@ _ARRAYS = [
     Target(
         "embeddings-npz",
         ("evaluation.embeddings",),
-        lambda: [npz_of(**scores.arrays()), npz_stored(**scores.arrays())],
-        mutate_npz,
+        lambda: [seal_zip(npz_of(**scores.arrays())), seal_zip(npz_stored(**scores.arrays()))],
+        sealing(mutate_npz, seal_zip),
         _embeddings,
         file="embeddings.npz",
         share=3,
@@ -258,38 +265,41 @@ _ARRAYS = [
     Target(
         "score-npz",
         ("evaluation.embeddings",),
-        lambda: [npz_stored(**scores.arrays())],
-        mutate_npz,
+        lambda: [seal_zip(npz_stored(**scores.arrays()))],
+        sealing(mutate_npz, seal_zip),
         lambda path: score(_scored(), path, Path("metrics.json")),
         file="embeddings.npz",
         share=0.3,
     ),
     Target(
         "packed-npy",
-        ("data.store",),
+        ("arrays", "blocks", "data.store"),
         lambda: [npy_of(np.concatenate([material.silhouettes()] * len(material.KEYS)))],
         mutate_npy,
         read_store,
         file="packed/frames.npy",
         lay=lay_store,
+        complete=seal_store,
     ),
     Target(
         "points-npy",
-        ("data.store",),
+        ("arrays", "blocks", "data.store"),
         lambda: [npy_of(np.ones((30, 3), np.float32))],
         mutate_npy,
         read_store,
         file="packed/points.npy",
         lay=lay_store,
+        complete=seal_store,
     ),
     Target(
         "offsets-npy",
-        ("data.store",),
+        ("arrays", "blocks", "data.store"),
         lambda: [npy_of(np.concatenate([[0], np.arange(12) % 4 + 1]).cumsum())],
         mutate_npy,
         read_store,
         file="packed/points.offsets.npy",
         lay=lay_store,
+        complete=seal_store,
     ),
 ]
 
@@ -298,7 +308,7 @@ _WEIGHTS = [
         "model-pt",
         ("engine.files", "engine.weights"),
         lambda: list(model_files()),
-        mutate_torch,
+        sealing(mutate_torch, seal_zip),
         _model,
         file="model.pt",
         share=2,
@@ -307,7 +317,7 @@ _WEIGHTS = [
         "start-pt",
         ("engine.files", "engine.weights"),
         lambda: list(model_files()),
-        mutate_torch,
+        sealing(mutate_torch, seal_zip),
         _start,
         file="weights.pt",
         share=0.5,
@@ -316,14 +326,14 @@ _WEIGHTS = [
         "checkpoint-pt",
         ("engine.checkpoint", "engine.files"),
         _checkpoint_files,
-        mutate_torch,
+        sealing(mutate_torch, seal_zip),
         _checkpoint,
         file=f"checkpoints/{'a' * 12}/2.pt",
         share=1.5,
     ),
     Target(
         "mask-branch-pt",
-        ("layers.mask_branch",),
+        ("formats.foreign_weights", "formats.torch_file", "layers.mask_branch"),
         _branch_files,
         mutate_torch,
         _branch,

@@ -268,7 +268,7 @@ _PICTURES = [
     ),
     Target(
         "video-avi",
-        ("prepare.video", "prepare.check.headers"),
+        ("prepare.video", "prepare.containers", "prepare.check.headers"),
         lambda: [material.video(".avi", "MJPG"), material.video(".avi", "XVID")],
         mutate_video,
         _video,
@@ -277,7 +277,7 @@ _PICTURES = [
     ),
     Target(
         "video-mp4",
-        ("prepare.video",),
+        ("prepare.video", "prepare.containers"),
         lambda: [material.video(".mp4", "mp4v"), material.video(".mkv", "mp4v")],
         mutate_video,
         _video,

@@ -27,7 +27,7 @@ from tests.fuzz.arrays import mutate_npy, mutate_npz, mutate_torch, npy_of
 from tests.fuzz.images import mutate_image, mutate_video
 from tests.fuzz.mutators import Mutate, mutate_text
 from tests.fuzz.pickles import mutate_pickle
-from tests.fuzz.sevens import mutate_seven, seven_of
+from tests.fuzz.seals import seal_store, seal_zip, sealing
 from tests.fuzz.target import Target
 from tests.fuzz.targets_numbers import mask_files, model_files
 from tests.fuzz.targets_tables import catalogue_rows, journal_text, lay_store, manifest_rows
@@ -140,6 +140,7 @@ def _stage(
     *commands: tuple[str, ...],
     share: float = 0.2,
     covers: tuple[str, ...] = (),
+    complete: Callable[[Path], None] | None = None,
 ) -> Target:
     return Target(
         f"stage-{name}",
@@ -149,6 +150,7 @@ def _stage(
         _runs(*commands),
         file=file,
         lay=lay,
+        complete=complete,
         share=share,
     )
 
@@ -236,15 +238,6 @@ TARGETS = [
         covers=("prepare.materialise",),
     ),
     _stage(
-        "check-7z",
-        lambda: [seven_of(material.folder_files())],
-        mutate_seven,
-        f"{_RAW}/001.7z",
-        _laid(_lay_archive),
-        _CHECK,
-        _REARRANGE,
-    ),
-    _stage(
         "check-video",
         lambda: [material.video(".avi", "MJPG")],
         mutate_video,
@@ -293,7 +286,7 @@ TARGETS = [
     _stage(
         "pretreat-masks",
         mask_files,
-        mutate_npz,
+        sealing(mutate_npz, seal_zip),
         f"{_ROOT}/silhouettes/{_KEY}.npz",
         _laid(_lay_masks),
         _PRETREAT,
@@ -343,12 +336,13 @@ TARGETS = [
         _laid(lay_store),
         _QUALITY,
         share=0.1,
+        complete=seal_store,
     ),
     Target(
         "stage-embed",
         ("engine.embed", "engine.weights"),
         lambda: list(model_files()),
-        mutate_torch,
+        sealing(mutate_torch, seal_zip),
         _embedded,
         file="model.pt",
         lay=_lay_packed,
@@ -358,7 +352,7 @@ TARGETS = [
         "stage-resume",
         ("engine.checkpoint", "engine.history"),
         _trained,
-        mutate_torch,
+        sealing(mutate_torch, seal_zip),
         _resume,
         file=f"result/checkpoints/{_fingerprint()}/2.pt",
         lay=_lay_packed,

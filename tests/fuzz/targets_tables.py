@@ -1,78 +1,34 @@
-"""Readers of text: settings, partitions, tables, journals, metrics and histories."""
+"""Readers of tables and journals of the preparation, and of the packed store."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gait.compat.opengait import import_config
-from gait.config.load import load_dataset, load_experiment, read_resolved
-from gait.config.yaml import write_yaml
 from gait.data.store import PackedStore
-from gait.engine.history import History, read_history
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import Journal
-from gait.prepare.listing import Listings
+from gait.prepare.listing import Listings, count_damage
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.pkl import digest_of
 from gait.prepare.raw_state import POPULATION, altered_files
 from gait.prepare.rows import deal, read_rows, rows_text
-from gait.report import combine, page, show, tabulate_matrix
-from gait.report.matrix import read_matrix
-from gait.report.metrics import Metrics, read_metrics
+from gait.prepare.tree import frames_among
 from gait.report.quality import measure
-from gait.report.submission import write_submission
-from gait.report.tables import report_rows, view_rows
 from gait.types import CatalogueRow, SequenceKey
 from tests.fuzz import material
-from tests.fuzz.mutators import mutate_text
+from tests.fuzz.seals import seal_store
 from tests.fuzz.target import Target
-from tests.fuzz.trees import mutate_json, mutate_lines, mutate_table, mutate_yaml
-from tests.unit import scores
-from tests.unit.test_compat import GAITSET
+from tests.fuzz.trees import mutate_json, mutate_table
 
-_CONFIG = Path(__file__).parents[2] / "config"
-_TINY_STATE = [1, 2]
 _ARCHIVE = "a.zip"
 _ARCHIVE_NS = 1_700_000_000_000_000_000
-
-
-def _experiment_text() -> bytes:
-    return write_yaml(_resolved().experiment.model_dump(mode="json")).encode()
-
-
-def _resolved() -> Any:
-    from tests.engine_fixtures import resolved
-
-    return resolved("GaitSet")
-
-
-def _lay_experiment(folder: Path) -> None:
-    material.lay_dataset(folder)
-    for name in ("defaults.yaml", "models/GaitSet.yaml"):
-        target = folder / "config" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((_CONFIG / name).read_bytes())
-    place = folder / "config/experiments/Toy/GaitSet"
-    place.mkdir(parents=True)
-    (place / "x.yaml").write_text("iterations: 10\n")
-
-
-def _experiment(path: Path) -> None:
-    resolved, _ = load_experiment(Path(), "Toy", "GaitSet", "x")
-    write_yaml(resolved.model_dump(mode="json"))
-
-
-def _partitioned(name: str) -> Callable[[Path], object]:
-    def read(path: Path) -> object:
-        return load_dataset(Path(), "Toy", name)
-
-    return read
 
 
 def _key(text: str) -> SequenceKey:
@@ -160,19 +116,17 @@ def _lay_listing(folder: Path) -> None:
 
 
 def _listed(path: Path) -> None:
+    """Takes what is remembered of an archive, as the catalogue does."""
     contents = Listings(Path("raw"), Path(), ["*.png"]).of(_ARCHIVE)
-    for files in contents.folders.values():
-        files.total()
-    contents.ignored.total()
-    for matches in contents.matches.values():
-        for images, others in matches.values():
-            assert images + others >= 0 or images + others < 0
-    [f"{inside}{problem}" for inside, problem in contents.problems.items()]
+    count_damage(_ARCHIVE, contents, Counter())
+    sorted(contents.unfinished)
+    for folder, files in contents.folders.items():
+        frames_among(files, "images")
+        for images, others in contents.matches.get(folder, {}).values():
+            str(images + others)
 
 
 def _listing_file() -> str:
-    import hashlib
-
     return f"journal/archives/{hashlib.sha256(_ARCHIVE.encode()).hexdigest()[:16]}.json"
 
 
@@ -198,6 +152,7 @@ def lay_store(folder: Path) -> None:
     np.save(packed / "points.npy", np.ones((counts.sum(), 3), np.float32))
     np.save(packed / "points.offsets.npy", np.concatenate([[0], counts]).cumsum())
     (packed / "index.csv").write_bytes(index_text())
+    seal_store(packed / "frames.npy")
     (folder / "manifest.csv").write_text(manifest_text(manifest_rows()))
 
 
@@ -218,187 +173,7 @@ def _quality(path: Path) -> None:
     measure(Path("manifest.csv"), Path("packed")).ranked()
 
 
-def _metrics() -> bytes:
-    return json.dumps(scores.metrics()).encode()
-
-
-def _other_metrics() -> bytes:
-    verified = {
-        "kind": "verification",
-        "title": "pairs",
-        "probes": {"NM": {"summary": _pairs(), "note": ""}},
-        "mean": _pairs(),
-    }
-    lines = {"kind": "submission", "title": "s", "lines": ["a,b", "c,d"], "n_probe": 2}
-    told = {
-        "kind": "segmentation",
-        "title": "m",
-        "miou_pct": 90.5,
-        "n_sequences": 2,
-        "n_frames": 9,
-    }
-    protocols = {"v": verified, "s": {**lines, "n_gallery": 2, "note": ""}, "m": told}
-    return json.dumps(scores.metrics(protocols=protocols)).encode()
-
-
-def _pairs() -> dict[str, Any]:
-    rates = {"1e-2": 90.0, "1e-3": 80.0, "1e-4": None}
-    counts = {"n_probe": 2, "n_gallery": 2, "n_genuine": 2, "n_impostor": 2}
-    return {"eer_pct": 5.5, "tar_pct": rates, **counts}
-
-
-def _scored(path: Path) -> None:
-    metrics = read_metrics(path)
-    report_rows(metrics, [])
-    view_rows(metrics)
-    tabulate_matrix([path], Path("m.csv"), [])
-    for name in metrics.protocols:
-        if metrics.protocols[name].kind == "submission":
-            write_submission(path, name, Path("out.csv"))
-
-
-def _report_text() -> bytes:
-    path = Path(os.devnull)
-    del path
-    import csv
-    import io
-    from dataclasses import asdict, fields
-
-    from gait.report.tables import Row
-
-    rows = report_rows(Metrics.model_validate(scores.metrics()), [])
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [each.name for each in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    return out.getvalue().encode()
-
-
-def _report(path: Path) -> None:
-    show(path)
-    combine([path], Path("all.csv"), [])
-    page([path], Path("page.html"))
-
-
-def _matrix_text() -> bytes:
-    columns = ["Toy/single:rank1_pct", "Toy/single:sd_pct", "Toy/single:seeds"]
-    return "\n".join(
-        [
-            ",".join(["model", "save_name", "trained_on", *columns, "note"]),
-            "GaitSet,a,Toy,95.83,0.10,3,",
-            "GaitSet,b,Toy,,,,no data",
-            "",
-        ]
-    ).encode()
-
-
-def _matrix(path: Path) -> None:
-    read_matrix(path)
-    show(path)
-    page([], Path("page.html"), path)
-
-
-def _history_text() -> bytes:
-    lines: list[dict[str, Any]] = [
-        {"iteration": 0, "run": {"fingerprint": "f", "version": "0.1.0"}},
-        *({"iteration": n, "loss": 0.5, "losses": {"triplet": 0.5}, "lr": 0.1} for n in (1, 2, 3)),
-        {"iteration": 3, "rank1_pct": {"single": 90.0}},
-    ]
-    return "".join(json.dumps(each) + "\n" for each in lines).encode()
-
-
-def _history(path: Path) -> None:
-    for entry in read_history(path):
-        assert entry["iteration"] is not None
-    History(Path(), 2, "f", {}).close()
-
-
-def _curves(path: Path) -> None:
-    from gait.report.figures import draw
-
-    metrics = Metrics.model_validate(scores.metrics(protocols={}))
-    draw(metrics, [], path, Path("figures"))
-
-
-def _yaml_of(content: Any) -> Callable[[], list[bytes]]:
-    return lambda: [write_yaml(content).encode()]
-
-
-_SETTINGS = [
-    Target(
-        "dataset-yaml",
-        ("config.yaml", "config.load"),
-        lambda: [material.DATASET.encode()],
-        mutate_yaml,
-        lambda path: load_dataset(Path(), "Toy"),
-        file="datasets/Toy/dataset.yaml",
-        share=3,
-    ),
-    Target(
-        "partition-yaml",
-        ("config.yaml", "config.partition"),
-        lambda: [b"train: ['001-003']\ntest: ['004', '005-009']\n"],
-        mutate_yaml,
-        _partitioned("odd"),
-        file="datasets/Toy/partition-odd.yaml",
-        lay=material.lay_dataset,
-    ),
-    Target(
-        "partition-json",
-        ("config.partition",),
-        lambda: [
-            b'{"TRAIN_SET": ["001"], "TEST_SET": ["002"]}',
-            b'{"TRAIN_SET": ["001"], "TEST_SET": ["002", "003"], "PROBE_SET": '
-            b'["002-nm-01-000"], "GALLERY_SET": ["003-nm-01-000"]}',
-        ],
-        mutate_json,
-        _partitioned("p.json"),
-        file="datasets/Toy/p.json",
-        lay=material.lay_dataset,
-        share=2,
-    ),
-    Target(
-        "experiment-yaml",
-        ("config.yaml", "config.load"),
-        lambda: [
-            _experiment_text(),
-            (_CONFIG / "experiments/CASIA-B/GaitSet/paper.yaml").read_bytes(),
-        ],
-        mutate_yaml,
-        _experiment,
-        file="config/experiments/Toy/GaitSet/x.yaml",
-        lay=_lay_experiment,
-        share=0.5,
-    ),
-    Target(
-        "model-yaml",
-        ("config.yaml", "config.load"),
-        lambda: [(_CONFIG / "models/GaitSet.yaml").read_bytes()],
-        mutate_yaml,
-        _experiment,
-        file="config/models/GaitSet.yaml",
-        lay=_lay_experiment,
-        share=0.5,
-    ),
-    Target(
-        "config-yaml",
-        ("config.yaml", "config.load"),
-        lambda: [write_yaml(_resolved().model_dump(mode="json")).encode()],
-        mutate_yaml,
-        read_resolved,
-        file="config.yaml",
-    ),
-    Target(
-        "opengait-yaml",
-        ("config.yaml", "compat.opengait"),
-        _yaml_of(GAITSET),
-        mutate_yaml,
-        import_config,
-        file="gaitset.yaml",
-    ),
-]
-
-_TABLES = [
+TARGETS = [
     Target(
         "catalogue-csv",
         ("prepare.rows", "prepare.beside"),
@@ -471,60 +246,4 @@ _TABLES = [
         file="manifest.csv",
         lay=lay_store,
     ),
-    Target(
-        "metrics-json",
-        ("report.metrics", "report.submission"),
-        lambda: [_metrics(), _other_metrics()],
-        mutate_json,
-        _scored,
-        file="metrics.json",
-        share=1.5,
-    ),
-    Target(
-        "report-csv",
-        ("report.tables", "report.page"),
-        lambda: [_report_text()],
-        mutate_table,
-        _report,
-        file="report.csv",
-        share=0.5,
-    ),
-    Target(
-        "matrix-csv",
-        ("report.matrix",),
-        lambda: [_matrix_text()],
-        mutate_table,
-        _matrix,
-        file="matrix.csv",
-        share=0.5,
-    ),
-    Target(
-        "history-jsonl",
-        ("engine.history",),
-        lambda: [_history_text()],
-        mutate_lines,
-        _history,
-        file="history.jsonl",
-    ),
-    Target(
-        "curves-jsonl",
-        ("report.figures",),
-        lambda: [_history_text()],
-        mutate_lines,
-        _curves,
-        file="history.jsonl",
-        share=0.1,
-    ),
-    Target(
-        "page-figure",
-        ("report.page",),
-        lambda: [b"<svg>one</svg>"],
-        mutate_text,
-        lambda path: page([Path("report.csv")], Path("page.html")),
-        file="figures/rank1.svg",
-        lay=lambda folder: (folder / "report.csv").write_bytes(_report_text()) and None,
-        share=0.1,
-    ),
 ]
-
-TARGETS = [*_SETTINGS, *_TABLES]

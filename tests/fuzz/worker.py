@@ -10,6 +10,7 @@ import resource
 import shutil
 import signal
 import struct
+import sys
 import time
 import traceback
 from collections.abc import Iterable
@@ -172,6 +173,8 @@ def _work(
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
+    # Whatever stood in their place, such as pytest's, is the parent's.
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
     place = folder / "case"
     place.mkdir()
     os.chdir(place)
@@ -186,6 +189,8 @@ def _work(
             _laid(target, place)
         path = place / target.file
         path.write_bytes(target.case(seed, case))
+        if target.complete is not None:
+            target.complete(path)
         verdict = _tried(target, case, path, guard)
         grown = _peak_bytes() - before
         if grown > target.most_bytes:

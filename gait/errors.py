@@ -24,7 +24,7 @@ class GaitError(Exception):
     """
 
     def __init__(self, problems: Iterable[str] | str = ()) -> None:
-        given = [problems] if isinstance(problems, str) else problems
+        given = self._sentences(problems) if isinstance(problems, str) else problems
         self.problems = [printable(each) for each in given]
         # What another process makes the error of again.
         super().__init__(self.problems)
@@ -32,12 +32,12 @@ class GaitError(Exception):
     def __str__(self) -> str:
         return "\n".join(self.problems)
 
-    def __str__(self) -> str:
+    def _sentences(self, text: str) -> list[str]:
         # A loader raises again what one of its processes has raised, with a traceback as its text.
-        text = super().__str__()
         mark = f"\n{type(self).__module__}.{type(self).__qualname__}: "
-        is_from_worker = text.startswith("Caught ") and mark in text
-        return text.rpartition(mark)[2].rstrip() if is_from_worker else text
+        if text.startswith("Caught ") and mark in text:
+            return text.rpartition(mark)[2].rstrip().split("\n")
+        return [text]
 
 
 class ConfigError(GaitError, ValueError):

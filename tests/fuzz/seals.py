@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 from gait.blocks import DIGESTS, write_digests
-
 from gait.errors import DataError
 from tests.fuzz.mutators import Mutate
 

@@ -11,127 +11,19 @@ import codecs
 import re
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gait.errors import DataError
-from gait.limits import PICKLE_STEPS
-from gait.prepare.pickled_arrays import NAMES, Builder
+from gait.prepare.pickle_machine import Machine, Step, Table
+from gait.prepare.pickled_arrays import NAMES
 
 _HIGHEST_PROTOCOL = 5
-_STOP = ord(".")
 # Digits of a number as text, and bytes of one in binary: all whole numbers of 64 bits.
 _LONGEST_NUMBER, _LONGEST_INT = 40, 9
 _LONGEST_NAME = 256
 _SHOWN = 60
 # What Python 2's own repr writes of bytes.
 _PLAIN = re.compile(rb"(?:[^\\]|\\(?:x[0-9a-fA-F]{2}|[\\'\"abfnrtv0]))*+", re.DOTALL)
-
-
-class Table:
-    """A dict: its keys and values in turn."""
-
-    __slots__ = ("entries",)
-
-    def __init__(self, entries: list[Any]) -> None:
-        self.entries = entries
-
-
-class Machine:
-    """A pickle, its stack and its memo.
-
-    Args:
-        data: the pickle.
-        source: what to call it in messages.
-        builder: makes arrays.
-    """
-
-    def __init__(self, data: bytes, source: Path | str, builder: Builder) -> None:
-        self.data = data
-        self.source = source
-        self.builder = builder
-        self.size = len(data)
-        self.at = 0
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
-        self._bytes = memoryview(data)
-
-    def run(self) -> Any:
-        """What the pickle makes, see the module.
-
-        Raises:
-            DataError: it refers to something else than arrays, or has too many opcodes.
-            ValueError: it is cut short, forged or no pickle.
-        """
-        data, size, steps = self.data, self.size, 0
-        most = PICKLE_STEPS.value
-        while self.at < size:
-            code = data[self.at]
-            self.at += 1
-            if code == _STOP:
-                return self._result()
-            step = _STEPS[code]
-            if step is None:
-                raise ValueError(f"byte {self.at - 1} is no part of a pickle of arrays")
-            step(self)
-            steps += 1
-            if steps > most:
-                PICKLE_STEPS.check(size, self.source, "a pickle of lists")
-        raise ValueError("it ends too early")
-
-    def _result(self) -> Any:
-        if self.marks or len(self.stack) != 1:
-            raise ValueError("it ends before its values are complete")
-        if self.at != len(self.data):
-            raise ValueError(f"{len(self.data) - self.at} bytes come after its end")
-        return self.stack[0]
-
-    def take(self, size: int) -> bytes:
-        """The next bytes, a few."""
-        self.at += size
-        if self.at > self.size:
-            raise ValueError("it ends too early")
-        return self.data[self.at - size : self.at]
-
-    def view(self, length_bytes: int) -> memoryview:
-        """The next bytes after their number, which takes so many bytes itself; not copied."""
-        size = int.from_bytes(self.take(length_bytes), "little")
-        start, self.at = self.at, self.at + size
-        if self.at > self.size:
-            raise ValueError("it ends too early")
-        return self._bytes[start : self.at]
-
-    def line(self, longest: int | None = None) -> bytes:
-        """The bytes up to the end of the line, which is read over."""
-        end = self.data.find(b"\n", self.at, None if longest is None else self.at + longest + 1)
-        if end < 0:
-            raise ValueError("a line without an end, or longer than any that is written")
-        start, self.at = self.at, end + 1
-        return self.data[start:end]
-
-    def pop(self) -> Any:
-        """The last value since the last mark."""
-        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise ValueError("a value that is not there")
-        return self.stack.pop()
-
-    def last(self, kind: type[Any]) -> Any:
-        """The same, left where it is; ValueError where it is of another type."""
-        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise ValueError("a value that is not there")
-        if type(self.stack[-1]) is not kind:
-            raise ValueError("items for something that has none")
-        return self.stack[-1]
-
-    def since_mark(self) -> list[Any]:
-        """All values since the last mark, which go with it."""
-        if not self.marks:
-            raise ValueError("a mark that is not there")
-        start = self.marks.pop()
-        values = self.stack[start:]
-        del self.stack[start:]
-        return values
 
 
 def _byte(machine: Machine) -> None:
@@ -151,14 +43,14 @@ def _mark(machine: Machine) -> None:
     machine.marks.append(len(machine.stack))
 
 
-def _push(value: object) -> Callable[[Machine], None]:
+def _push(value: object) -> Step:
     def push(machine: Machine) -> None:
         machine.stack.append(value)
 
     return push
 
 
-def _packed(form: str) -> Callable[[Machine], None]:
+def _packed(form: str) -> Step:
     packed = struct.Struct(form)
     size, unpack = packed.size, packed.unpack
 
@@ -189,7 +81,7 @@ def _small(number: int) -> int:
     return number
 
 
-def _long(length_bytes: int) -> Callable[[Machine], None]:
+def _long(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
         digits = machine.view(length_bytes)
         if len(digits) > _LONGEST_INT:
@@ -216,7 +108,7 @@ def _string_line(machine: Machine) -> None:
     machine.stack.append(codecs.escape_decode(quoted)[0].decode("latin-1"))
 
 
-def _string(length_bytes: int) -> Callable[[Machine], None]:
+def _string(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
         machine.stack.append(str(machine.view(length_bytes), "latin-1"))
 
@@ -227,14 +119,14 @@ def _unicode_line(machine: Machine) -> None:
     machine.stack.append(str(machine.line(), "raw-unicode-escape"))
 
 
-def _unicode(length_bytes: int) -> Callable[[Machine], None]:
+def _unicode(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
         machine.stack.append(str(machine.view(length_bytes), "utf-8", "surrogatepass"))
 
     return push
 
 
-def _binary(length_bytes: int) -> Callable[[Machine], None]:
+def _binary(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
         machine.stack.append(machine.view(length_bytes))
 
@@ -263,7 +155,7 @@ def _tuple(machine: Machine) -> None:
     machine.stack.append(tuple(machine.since_mark()))
 
 
-def _tuple_of(size: int) -> Callable[[Machine], None]:
+def _tuple_of(size: int) -> Step:
     def push(machine: Machine) -> None:
         start = len(machine.stack) - size
         if start < (machine.marks[-1] if machine.marks else 0):
@@ -297,7 +189,7 @@ def _in_pairs(entries: list[Any]) -> list[Any]:
     return entries
 
 
-def _put(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
+def _put(place: Callable[[Machine], int]) -> Step:
     def remember(machine: Machine) -> None:
         if len(machine.stack) <= (machine.marks[-1] if machine.marks else 0):
             raise ValueError("a value that is not there")
@@ -306,7 +198,7 @@ def _put(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
     return remember
 
 
-def _get(place: Callable[[Machine], int]) -> Callable[[Machine], None]:
+def _get(place: Callable[[Machine], int]) -> Step:
     def recall(machine: Machine) -> None:
         try:
             machine.stack.append(machine.memo[place(machine)])
@@ -368,7 +260,7 @@ def _build(machine: Machine) -> None:
     machine.stack.append(target)
 
 
-_ALLOWED: dict[bytes, Callable[[Machine], None]] = {
+_ALLOWED: dict[bytes, Step] = {
     b"\x80": _proto,
     b"\x95": _frame,
     b"(": _mark,
@@ -420,4 +312,5 @@ _ALLOWED: dict[bytes, Callable[[Machine], None]] = {
     b"R": _reduce,
     b"b": _build,
 }
-_STEPS = [_ALLOWED.get(bytes([code])) for code in range(256)]
+# What each opcode does, by its code; None for one that is not allowed.
+STEPS = [_ALLOWED.get(bytes([code])) for code in range(256)]

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gait.limits import FILE_BYTES
-from gait.prepare.pickle_opcodes import Machine, Table
+from gait.prepare.pickle_machine import Machine, Table
+from gait.prepare.pickle_opcodes import STEPS
 from gait.prepare.pickled_arrays import SCALARS, Array, Builder, Objects
 
 # What a pickle may stand for, as parts of it may come several times: so much of each, and what a
@@ -54,7 +55,7 @@ def unpickled(data: bytes, source: Path | str) -> object:
     """
     FILE_BYTES.check(len(data), source, "a pickle")
     values, size = (2 * len(data) + shared for shared in (_SHARED_VALUES, _SHARED_BYTES))
-    made = Machine(data, source, Builder(size)).run()
+    made = Machine(data, source, Builder(size)).run(STEPS)
     return _Finish(values, size).of(made)
 
 

@@ -21,7 +21,10 @@ _EXTRA = struct.Struct("<2H")
 _SIGNATURE = b"PK\x01\x02"
 _LONGEST_COMMENT = 2**16 - 1
 _IN_EXTRA = 2**32 - 1
-_ZIP64, _AES = 0x0001, 0x9901
+_ZIP64_EXTRA, _AES_EXTRA = 0x0001, 0x9901
+
+# The method that stands for encryption by AES, which the standard library does not know.
+AES = 99
 
 _IS_UTF_8 = 1 << 11
 _IS_ENCRYPTED = 1
@@ -42,6 +45,7 @@ class Entry(NamedTuple):
         size: number of bytes of its content.
         offset: where its header begins in the file.
         mode: Unix mode, or 0.
+        raw_name: the bytes of its path, as the member's own header has them.
         record: the entry itself.
     """
 
@@ -54,6 +58,7 @@ class Entry(NamedTuple):
     size: int
     offset: int
     mode: int
+    raw_name: bytes
     record: bytes
 
     @property
@@ -65,11 +70,6 @@ class Entry(NamedTuple):
     def is_unknown(self) -> bool:
         """Whether it is stored in a way that only its flags tell of."""
         return bool(self.flags & _UNKNOWN_FLAGS)
-
-    @property
-    def raw_name(self) -> bytes:
-        """The bytes of the name, as the member's own header has them."""
-        return self.record[_ENTRY.size : _ENTRY.size + _ENTRY.unpack_from(self.record)[10]]
 
 
 class Index:
@@ -149,11 +149,15 @@ class Index:
         is_utf_8 = flags & _IS_UTF_8
         name = raw_name.decode("utf-8", "surrogateescape") if is_utf_8 else raw_name.decode("437")
         size, packed, _ = _sizes(fields, record)
-        aes = _extras(fields, record).get(_AES, b"")
-        hidden = int.from_bytes(aes[5:7], "little") if len(aes) >= 7 else method
+        hidden = method
+        if method == AES:
+            aes = _extras(fields, record).get(_AES_EXTRA, b"")
+            hidden = int.from_bytes(aes[5:7], "little") if len(aes) >= 7 else method
         mode = fields[15] >> 16
         offset = self._offsets[which]
-        return Entry(name, method, hidden, flags, crc, packed, size, offset, mode, record)
+        return Entry(
+            name, method, hidden, flags, crc, packed, size, offset, mode, raw_name, record
+        )
 
 
 def content_start(raw: IO[bytes], entry: Entry) -> int:
@@ -227,7 +231,7 @@ def _sizes(fields: tuple[int, ...], record: bytes) -> tuple[int, int, int]:
     size, packed, offset = fields[9], fields[8], fields[16]
     if _IN_EXTRA not in (size, packed, offset):
         return size, packed, offset
-    more = _extras(fields, record).get(_ZIP64, b"")
+    more = _extras(fields, record).get(_ZIP64_EXTRA, b"")
     values = iter(struct.unpack_from(f"<{len(more) // 8}Q", more))
     return tuple(  # type: ignore[return-value]
         next(values, each) if each == _IN_EXTRA else each for each in (size, packed, offset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from itertools import accumulate
@@ -233,20 +233,21 @@ class Part:
         Returns:
             The file; the part that an archive is, if what is wanted may be in it; or None.
         """
-        path = PurePosixPath(name)
-        if reason := refusal(name):
+        parts = _parts(name)
+        if reason := _refusal(name, parts):
             self._contents.ignored[reason] += 1
         elif is_folder:
-            if self._has_room(folder := self._named(path)):
+            if self._has_room(folder := self._named(parts)):
                 self._contents.folders[folder] += Counter()
         elif not is_file:
             self._contents.ignored[NO_IMAGE] += 1
-        elif path.name.lower().endswith(ARCHIVES):
-            return self._archive(path)
+        elif parts[-1:] and parts[-1].lower().endswith(ARCHIVES):
+            return self._archive(self._named(parts), parts[-1])
         elif self.is_listing:
-            self._count(self._named(path.parent), path.name)
-        elif self._wanted.has(folder := self._named(path.parent), path.name):
-            return Member(folder, path.name, _too_large if size > largest(path.name) else read)
+            self._count(self._named(parts[:-1]), parts[-1] if parts else "")
+        elif parts and self._wanted.has(folder := self._named(parts[:-1]), parts[-1]):
+            is_large = size > largest(parts[-1])
+            return Member(folder, parts[-1], _too_large if is_large else read)
         return None
 
     def leave_out(self, reason: str) -> None:
@@ -273,7 +274,8 @@ class Part:
         self._contents.ignored[_BEYOND] += 1
         return False
 
-    def _named(self, path: PurePosixPath) -> str:
+    def _named(self, parts: Sequence[str]) -> str:
+        path = "/".join(parts) or "."
         return f"{self._inside}{SEPARATOR}{path}" if self._inside else str(path)
 
     def _count(self, folder: str, name: str) -> None:
@@ -295,10 +297,9 @@ class Part:
             self._changes += 1
             self._last = folder
 
-    def _archive(self, path: PurePosixPath) -> Part | None:
-        inside = self._named(path)
-        if not path.name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
-            self._contents.ignored[f"archive inside an archive ({suffix_of(path.name)})"] += 1
+    def _archive(self, inside: str, name: str) -> Part | None:
+        if not name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
+            self._contents.ignored[f"archive inside an archive ({suffix_of(name)})"] += 1
         elif self._wanted.has_archive(inside):
             return Part(self.path, self._contents, self._wanted, self.growth, inside)
         return None
@@ -306,12 +307,21 @@ class Part:
 
 def refusal(name: str) -> str:
     """Why a member of this name is not used; empty when it may be."""
-    path = PurePosixPath(name)
+    return _refusal(name, _parts(name))
+
+
+def _parts(name: str) -> Sequence[str]:
+    """What a path consists of; the parts of one like `/a/../b` begin with `/` and hold `..`."""
+    parts = name.split("/")
+    return PurePosixPath(name).parts if "" in parts or "." in parts else parts
+
+
+def _refusal(name: str, parts: Sequence[str]) -> str:
     if not name:
         return "archive member without a name"
-    if path.is_absolute() or ".." in path.parts or SEPARATOR in name:
+    if ".." in parts or parts[:1] in (("/",), ("//",)) or SEPARATOR in name:
         return "archive member with a path that leads out of it"
-    if any(is_system(part) for part in path.parts):
+    if any(map(is_system, parts)):
         return "system file"
     return unfit_name(name)
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from gait.errors import MissingExtraError
-from gait.prepare.archives.index import Entry, Index, content_start, index_of_one
+from gait.prepare.archives.index import AES, Entry, Index, content_start, index_of_one
 from gait.prepare.archives.part import (
     DAMAGED,
     TOO_LARGE,
@@ -50,8 +50,6 @@ _LONG_BYTES = 2**30
 _PIECE_BYTES = 2**18
 _MOST_AT_ONCE = 2**24
 
-# The method that stands for encryption by AES, which the standard library does not know.
-_AES = 99
 _STORED, _DEFLATE, _BZIP2, _LZMA = 0, 8, 12, 14
 _METHODS = (_STORED, _DEFLATE, _BZIP2, _LZMA)
 _NAMES = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
@@ -329,14 +327,14 @@ def _decrypted(
     """
     packed_end = start - entry.offset + entry.packed
     alone = _Stretch(raw, entry.offset, packed_end, index_of_one(entry, packed_end))
-    library, opener = _library(part, is_aes=entry.method == _AES)
+    library, opener = _library(part, is_aes=entry.method == AES)
     damage = (library.BadZipFile, *_UNKNOWN_HEADER)
     try:
         archive = opener(alone)
         archive.setpassword(password.text.encode())
         (info,) = archive.infolist()
         info.compress_type = zipfile.ZIP_STORED
-        if entry.method == _AES:
+        if entry.method == AES:
             # The check sum is that of the content; what is decrypted has another check.
             del info.CRC
             left = info.compress_size
@@ -358,7 +356,7 @@ def _decrypted(
         left -= len(data)
         return data
 
-    return Content(packed, entry, part.growth, has_crc=entry.method != _AES or entry.crc != 0)
+    return Content(packed, entry, part.growth, has_crc=entry.method != AES or entry.crc != 0)
 
 
 def _library(part: Part, is_aes: bool) -> tuple[Any, Any]:
@@ -386,7 +384,7 @@ def _password(part: Part, raw: IO[bytes], index: Index) -> Password | None:
     is_aes = False
     for entry, is_overlapping in index:
         if entry.is_encrypted and not is_overlapping:
-            is_aes = is_aes or entry.method == _AES
+            is_aes = is_aes or entry.method == AES
             size += entry.packed
             tried = sorted([*tried, entry], key=lambda each: each.size)[:_TRIED_MEMBERS]
     password = password_of(part)

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,15 +20,19 @@ from gait.config.experiment import Experiment
 from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
-from gait.errors import ConfigError, nearest
+from gait.errors import ConfigError, GaitError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
 from gait.flow.data import DataFlow, canonical_json
+from gait.prepare.manifest import read_manifest
+from gait.prepare.summary import lost_line
 from gait.screen import printable
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
 _SAVE_NAME = 2
 MATRIX = "results/matrix.csv"
+# Whose jobs leave out what cannot be used; these write to their logs, which nobody reads.
+_LOSING_STAGES = ("segment", "pretreat", "adopt")
 
 
 class _Obstacle(NamedTuple):
@@ -307,6 +312,25 @@ class Flow(DataFlow):
         """Processes that load data beside each process that computes."""
         workers: int = self.settings["resources"][job].get("loader_workers", 0)
         return workers
+
+    def losses(self) -> str:
+        """What the datasets prepared since the workflow started lost, in lines; maybe nothing."""
+        datasets = {
+            log.relative_to(self.root / "logs").parts[1].removesuffix(".log")
+            for stage in _LOSING_STAGES
+            for log in (self.root / "logs" / stage).rglob("*.log")
+            if log.stat().st_mtime >= self.started
+        }
+        lines = []
+        for dataset in sorted(datasets & set(self.datasets)):
+            rows = []
+            for table in map(self.root.joinpath, self.pkl_tables(dataset)):
+                # What is missing or cannot be read is the job's to tell.
+                with suppress(GaitError):
+                    rows += read_manifest(table)
+            if lost := lost_line(rows):
+                lines.append(f"gait: {dataset}: {lost}; see {self.folder(dataset)}/manifest.csv\n")
+        return "".join(lines)
 
     def sentences(self) -> str:
         """What went wrong, as the logs written since the workflow started say it."""

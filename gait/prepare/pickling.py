@@ -64,8 +64,9 @@ class _Announced:
 
     def __reduce__(self) -> tuple[Any, ...]:
         empty = np.zeros(0, self._array.dtype)
-        make, arguments, (version, _, dtype, is_fortran, _) = empty.__reduce__()
-        return make, arguments, (version, self._array.shape, dtype, is_fortran, _PLACE)
+        reduced: tuple[Any, ...] = empty.__reduce__()  # type: ignore[assignment]
+        version, _, dtype, is_fortran, _ = reduced[2]
+        return *reduced[:2], (version, self._array.shape, dtype, is_fortran, _PLACE)
 
 
 def _pieces(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
@@ -74,7 +75,7 @@ def _pieces(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
     is_short = array.nbytes < _SHORT_BYTES
     length = array.nbytes.to_bytes(1 if is_short else 4, "little")
     yield before + (_SHORT if is_short else _LONG) + length
-    data = memoryview(array).cast("B")
+    data = array.data.cast("B")
     for start in range(0, len(data), _PIECE_BYTES):
         yield data[start : start + _PIECE_BYTES]
     yield after

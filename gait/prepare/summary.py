@@ -1,12 +1,13 @@
-"""What a shard's job came to, as one line for the screen and the log."""
+"""What the jobs of a stage came to, as one line for the screen and the log."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gait.prepare.manifest import told
+from gait.prepare.manifest import ManifestRow, told
+from gait.types import SequenceKey
 
 # Shorter sequences are kept, as published, and counted.
 FEW_FRAMES = 5
@@ -68,3 +69,38 @@ class ShardSummary:
         if self.frames_done:
             parts.append(f"{self.frames_done / self.seconds:,.0f} frames/s")
         return "; ".join(parts)
+
+
+def lost_line(rows: Iterable[ManifestRow]) -> str:
+    """What a dataset lost on the way, for the end of a run; empty when that is nothing.
+
+    Args:
+        rows: all that the tables of its shards tell. Of each sequence the first row counts, as
+            its other modalities lack the same frames.
+    """
+    first: dict[SequenceKey, ManifestRow] = {}
+    for row in rows:
+        first.setdefault(row.key, row)
+    dropped: Counter[str] = Counter()
+    guessed: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for row in first.values():
+        dropped.update(row.dropped)
+        guessed.update(row.guessed)
+        if not row.frames_kept:
+            reasons = sorted(row.dropped, key=lambda reason: (-row.dropped[reason], reason))
+            whole[reasons[0] if reasons else "no frame"] += 1
+    if not (dropped or guessed or whole):
+        return ""
+    read = sum(row.frames_read for row in first.values())
+    kept = sum(row.frames_kept for row in first.values())
+    parts = [f"{kept:,} of {read:,} frames kept"]
+    if dropped:
+        parts.append(f"dropped: {told(dropped)}")
+    if guessed:
+        parts.append(f"guessed: {told(guessed)}")
+    if whole:
+        parts.append(
+            f"{whole.total():,} of {len(first):,} sequences dropped as a whole: {told(whole)}"
+        )
+    return "; ".join(parts)

@@ -22,6 +22,8 @@ from gait.flow import Flow
 from gait.flow.data import canonical_json
 from gait.flow.targets import check_targets
 from gait.prepare.catalogue import rearrange
+from gait.prepare.manifest import ManifestRow, manifest_text
+from gait.types import SequenceKey
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -831,6 +833,32 @@ def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
         "gait: error: the disk is full",
         "gait: error: no such file",
     ]
+
+
+def test_what_was_left_out_is_told_at_the_end_of_the_run_that_did_so(root: Path) -> None:
+    known = flow(root)
+    tables = [root / each for each in known.pkl_tables("SynthGait")]
+    tables[0].parent.mkdir(parents=True)
+    rows = [
+        ManifestRow(SequenceKey("001", "nm-01", "090"), "a.pkl", 10, 8, {"no walker": 2}),
+        ManifestRow(SequenceKey("001", "nm-02", "090"), "", 7, 0, {"truncated video": 7}),
+        ManifestRow(SequenceKey("001", "nm-03", "090"), "", 9, 0, {"a": 1, "camera moves": 8}),
+        ManifestRow(SequenceKey("001", "nm-04", "090"), "b.pkl", 1000, 1000),
+    ]
+    tables[0].write_text(manifest_text(rows))
+    tables[1].write_text("damaged")
+    assert known.losses() == ""
+    log = root / "logs/segment/SynthGait/1-of-2.log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    assert known.losses() == (
+        "gait: SynthGait: 1,008 of 1,026 frames kept; "
+        "dropped: 8 camera moves, 7 truncated video, 2 no walker, 1 a; "
+        "2 of 4 sequences dropped as a whole: 1 camera moves, 1 truncated video; "
+        "see data/SynthGait/manifest.csv\n"
+    )
+    tables[0].write_text(manifest_text(rows[3:]))
+    assert known.losses() == ""
 
 
 def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:

@@ -117,7 +117,7 @@ class Company:
 
 def is_changed(deviating: NDArray[np.bool_]) -> bool:
     """Whether so much of the frame differs from the scene that it is no longer that scene."""
-    return np.count_nonzero(deviating) > _CHANGED * deviating.size
+    return bool(np.count_nonzero(deviating) > _CHANGED * deviating.size)
 
 
 def _gray(image: Plane) -> Plane:

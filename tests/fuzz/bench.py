@@ -176,6 +176,9 @@ class _Loop:
                 for key, _ in self._selector.select(_TICK_S):
                     self._listen(key.fd)
                 self._end_hanging()
+        except KeyboardInterrupt:
+            # What has been seen by then is worth a table.
+            self._queue.clear()
         finally:
             for worker, _ in self._workers.values():
                 worker.stop()

@@ -7,7 +7,7 @@ other values as well: 0 and 1, an index of a palette, the gray of a colour, blac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -246,7 +246,7 @@ def _converted(frame: Frame, convert: Converter) -> Frame:
     return replace(frame, image=image, note=frame.note or convert.meaning.note)
 
 
-def meaning_of_all(frames: Sequence[Image]) -> Meaning | None:
+def meaning_of_all(frames: Image) -> Meaning | None:
     """What the values of a sequence's silhouettes mean, [s, h, w], as its first frames tell it."""
     found = filter(None, map(meaning_of, frames))
     return agreed(islice(found, _SAMPLE))

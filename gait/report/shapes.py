@@ -59,7 +59,10 @@ class Shapes:
     @property
     def number_of_faults(self) -> NDArray[np.int64]:
         """How many faults each sequence has, [n]."""
-        return np.sum(list(self.is_off.values()), axis=0, dtype=np.int64)
+        number = np.zeros(len(self.ratio), np.int64)
+        for is_off in self.is_off.values():
+            number += is_off
+        return number
 
     def faults(self, position: int) -> list[str]:
         """What of a sequence is not like a walker, in a few words each."""

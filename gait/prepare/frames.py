@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.prepare.held import Read
-from gait.prepare.images import UNREADABLE as UNREADABLE
-from gait.prepare.images import ImageError, decoded, header_of, read_file
+from gait.prepare.images import Bounds, ImageError, decoded, header_of, read_file
 
 UNFINISHED = "archive cut short"
 ALPHA = "alpha channel taken as the silhouette"
@@ -52,41 +51,44 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 def frames_of_files(files: list[Path], order: Callable[[str], Any]) -> Iterator[Frame]:
     """The frames in image files, decoded one by one, by `order` of their names."""
+    bounds = Bounds.now()
     for path in sorted(files, key=lambda path: order(path.name)):
         try:
-            data = read_file(path)
+            data = read_file(path, bounds)
         except ImageError as error:
             yield Frame(path.name, None, error.reason)
         else:
-            yield _decoded(path.name, data)
+            yield _decoded(path.name, data, bounds)
 
 
 def frames_of_contents(files: Iterable[tuple[str, bytes]]) -> Iterator[Frame]:
     """The frames in images of which name and content are given, decoded one by one."""
+    bounds = Bounds.now()
     for name, data in files:
-        yield _decoded(name, data)
+        yield _decoded(name, data, bounds)
 
 
 def frames_unpacked(
     frames: dict[str, Read], is_unfinished: bool, order: Callable[[str], Any]
 ) -> Iterator[Frame]:
     """The same of images out of an archive, by name; at the end, that some may be missing."""
+    bounds = Bounds.now()
     for name in sorted(frames, key=order):
         data, problem = frames[name]
-        yield Frame(name, None, problem) if problem else _decoded(name, data)
+        yield Frame(name, None, problem) if problem else _decoded(name, data, bounds)
     if is_unfinished:
         yield Frame("", None, UNFINISHED)
 
 
-def _decoded(name: str, data: bytes) -> Frame:
+def _decoded(name: str, data: bytes, bounds: Bounds) -> Frame:
     try:
-        image, note = silhouette_of(data, name)
+        image, note = silhouette_of(data, name, bounds)
     except ImageError as error:
         return Frame(name, None, error.reason)
     return Frame(name, image, "", note)
 
 
-def silhouette_of(data: bytes, source: str) -> tuple[NDArray[np.uint8], str]:
+def silhouette_of(data: bytes, source: str, bounds: Bounds) -> tuple[NDArray[np.uint8], str]:
     """The silhouette in an image file, and a note where it is not simply the image's gray.
 
     Where all that is visible has one colour, or is a photograph, the alpha channel is the
@@ -95,6 +97,7 @@ def silhouette_of(data: bytes, source: str) -> tuple[NDArray[np.uint8], str]:
     Args:
         data: the file's content.
         source: what to call it in messages.
+        bounds: how large it may be.
 
     Returns:
         Gray values, uint8 [h, w], and the note, `ALPHA`, `LOW_BYTES` or empty.
@@ -102,7 +105,7 @@ def silhouette_of(data: bytes, source: str) -> tuple[NDArray[np.uint8], str]:
     Raises:
         ImageError: see `gait.prepare.images.decode`.
     """
-    header = header_of(data, source)
+    header = header_of(data, source, bounds)
     if not header.has_alpha and not header.is_deep:
         return decoded(data, header, source, cv2.IMREAD_GRAYSCALE), ""
     whole = decoded(data, header, source, cv2.IMREAD_UNCHANGED)

@@ -27,6 +27,7 @@ _MOST_PARTS = 2**16
 # Each pass of a progressive JPEG costs as much as the whole image; encoders make about ten.
 _MOST_SCANS = 100
 _CHUNK, _NUMBER, _FIRST = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">IIBB")
+_PLAIN = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
 _GRAY_ALPHA, _COLOUR_ALPHA = 4, 6
 # Any marker but those that stand inside a scan: stuffed zeros and restarts.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
@@ -57,6 +58,7 @@ class Header(NamedTuple):
         has_alpha: whether pixels may be transparent.
         is_deep: whether values have 16 bits.
         is_lossy: whether it is a JPEG, which may have been repaired while it was decoded.
+        is_plain: whether there is nothing in it but pixels, of which no decoder complains.
     """
 
     height_px: int
@@ -64,9 +66,22 @@ class Header(NamedTuple):
     has_alpha: bool = False
     is_deep: bool = False
     is_lossy: bool = False
+    is_plain: bool = False
 
 
-def read_file(path: Path | str) -> bytes:
+class Bounds(NamedTuple):
+    """How large images may be; asked for once for many, as the environment is slow to answer."""
+
+    file_bytes: int
+    pixels: int
+
+    @staticmethod
+    def now() -> Bounds:
+        """Those in force."""
+        return Bounds(limits.IMAGE_BYTES.value, limits.IMAGE_PX.value)
+
+
+def read_file(path: Path | str, bounds: Bounds) -> bytes:
     """The content of an image file.
 
     Raises:
@@ -76,7 +91,8 @@ def read_file(path: Path | str) -> bytes:
         number = os.open(path, os.O_RDONLY)
         try:
             size = os.fstat(number).st_size
-            _bound(limits.IMAGE_BYTES, size, path)
+            if size > bounds.file_bytes:
+                raise _too_large(limits.IMAGE_BYTES, size, path)
             return os.read(number, size)
         finally:
             os.close(number)
@@ -103,7 +119,7 @@ def decode(data: bytes, source: Path | str, flags: int) -> NDArray[np.uint8]:
     Raises:
         ImageError: it is no such image, damaged, or too large.
     """
-    return decoded(data, header_of(data, source), source, flags)
+    return decoded(data, header_of(data, source, Bounds.now()), source, flags)
 
 
 def decoded(data: bytes, header: Header, source: Path | str, flags: int) -> NDArray[np.uint8]:
@@ -113,19 +129,20 @@ def decoded(data: bytes, header: Header, source: Path | str, flags: int) -> NDAr
         ImageError: it is damaged.
     """
     buffer = np.frombuffer(data, np.uint8)
-    image, complaints = _quiet(buffer, flags)
+    image, complaints = (_image(buffer, flags), b"") if header.is_plain else _quiet(buffer, flags)
     if image is None or (header.is_lossy and any(each in complaints for each in _MENDED)):
         raise ImageError(f"{source}: expected an image, got {len(data):,} bytes that are damaged")
     return image
 
 
-def header_of(data: bytes, source: Path | str) -> Header:
+def header_of(data: bytes, source: Path | str, bounds: Bounds) -> Header:
     """What an image says about itself; its parts are complete, and its size is bounded.
 
     Raises:
         ImageError: it is no PNG, JPEG or BMP, damaged, or too large.
     """
-    _bound(limits.IMAGE_BYTES, len(data), source)
+    if len(data) > bounds.file_bytes:
+        raise _too_large(limits.IMAGE_BYTES, len(data), source)
     try:
         if data.startswith(_PNG):
             header = _png(data)
@@ -142,15 +159,18 @@ def header_of(data: bytes, source: Path | str) -> Header:
         ) from None
     if header.height_px < 1 or header.width_px < 1:
         raise ImageError(f"{source}: expected an image, got one without a pixel")
-    _bound(limits.IMAGE_PX, header.height_px * header.width_px, source)
+    pixels = header.height_px * header.width_px
+    if pixels > bounds.pixels:
+        raise _too_large(limits.IMAGE_PX, pixels, source)
     return header
 
 
-def _bound(limit: limits.Limit, actual: int, source: Path | str) -> None:
+def _too_large(limit: limits.Limit, actual: int, source: Path | str) -> ImageError:
     try:
         limit.check(actual, source, "an image")
     except DataError as error:
-        raise ImageError(str(error), f"{TOO_LARGE}, see {limit.variable}") from None
+        return ImageError(str(error), f"{TOO_LARGE}, see {limit.variable}")
+    raise AssertionError(f"{limit.variable} was raised meanwhile")
 
 
 def _png(data: bytes) -> Header:
@@ -181,7 +201,7 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR" or b"IDAT" not in kinds:
         raise ValueError("lack the header or the pixels")
     has_alpha = colours in (_GRAY_ALPHA, _COLOUR_ALPHA) or b"tRNS" in kinds
-    return Header(height, width, has_alpha, depth == 16)
+    return Header(height, width, has_alpha, depth == 16, is_plain=kinds <= _PLAIN)
 
 
 def _jpeg(data: bytes) -> Header:

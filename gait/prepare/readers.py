@@ -19,7 +19,7 @@ from gait.errors import DataError
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
 from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
-from gait.prepare.images import ImageError, decode
+from gait.prepare.images import Bounds, ImageError, decode
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
@@ -31,7 +31,7 @@ from gait.ragged import Frames, Ragged
 # Changes when the same files would give other frames than before.
 ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} {JOINING}"
 
-UNREADABLE = "unreadable"
+
 NO_POINT = "no point in the cloud"
 
 # Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
@@ -91,7 +91,7 @@ class _Unread(Silhouettes):
     def __getitem__(self, key: str) -> NDArray[np.uint8]:
         name, data = self._read[key]
         try:
-            return silhouette_of(data, name)[0]
+            return silhouette_of(data, name, Bounds.now())[0]
         except DataError:
             raise KeyError(key) from None
 

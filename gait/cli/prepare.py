@@ -204,6 +204,10 @@ def adopt(
     pkl: Annotated[
         str, typer.Option(help="Which files hold what, as `pkl` in dataset.yaml.")
     ] = SILHOUETTES,
+    convert: Annotated[
+        bool,
+        typer.Option(help="Write silhouettes of other values than 0 and 255 anew."),
+    ] = False,
 ) -> None:
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.config.patterns import check_pkl
@@ -215,10 +219,13 @@ def adopt(
         known = check_pkl(_mapping(pkl, "--pkl") if pkl.startswith("{") else pkl)
     except ValueError as error:
         raise ConfigError(f"--pkl {pkl}: {error}") from None
-    tree = manifest_of_tree(root, known)
+    tree = manifest_of_tree(root, known, convert)
     write_sealed_table(output, manifest_text(tree.rows))
     for modality, number in sorted(Counter(row.modality for row in tree.rows).items()):
         print(f"{number} sequences of {modality}")
+    guessed = sum((Counter(row.guessed) for row in tree.rows), Counter[str]())
+    for what, number in sorted(guessed.items()):
+        print(f"written anew: {what}: {number} frames")
     for kind, number in tree.ignored.items():
         print(f"not used: {kind}: {number}")
 

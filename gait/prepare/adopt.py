@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
+from gait.prepare import values
 from gait.prepare.array_names import Pkl, is_told_by_shape, main_modality, named_files
 from gait.prepare.manifest import ManifestRow
-from gait.prepare.pkl import digest_of, read_pkl, read_unnamed
+from gait.prepare.pkl import digest_of, read_pkl, read_unnamed, write_pkl
 from gait.prepare.tree import unfit_name
 from gait.ragged import Frames
 from gait.types import SequenceKey
@@ -35,7 +39,7 @@ class Tree:
     ignored: dict[str, int] = field(default_factory=dict)
 
 
-def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES) -> Tree:
+def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES, convert: bool = False) -> Tree:
     """The manifest of the tree `root/pkl/<subject>/<condition>/<view>/*.pkl`, each pkl checked.
 
     What a file holds is told by its name, see `named_files`. Where `pkl` is a modality, or no name
@@ -45,15 +49,22 @@ def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES) -> Tree:
     Args:
         root: the dataset's folder.
         pkl: which files hold what, as in the dataset.yaml.
+        convert: whether silhouettes of other values than 0 and 255 are written anew with these,
+            where it is certain what their values mean.
 
     Raises:
         DataError: there is no such tree, a pkl does not hold what its name says, it is not clear
-            what those of a sequence hold, or they have different numbers of frames.
+            what those of a sequence hold, they have different numbers of frames, or silhouettes
+            have other values and are not to be converted.
     """
     ignored: Counter[str] = Counter()
     rows = []
     for leaf in leaves(root / "pkl", ignored):
         for modality, file, frames in arrays_of(leaf, pkl, ignored):
+            guessed: dict[str, int] = {}
+            if modality == SILHOUETTES:
+                assert isinstance(frames, np.ndarray)
+                frames, guessed = _usual(file, frames, convert)
             rows.append(
                 ManifestRow(
                     key=SequenceKey(*leaf.parts[-3:]),
@@ -62,6 +73,7 @@ def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES) -> Tree:
                     frames_kept=len(frames),
                     sha256=digest_of(frames),
                     modality=modality,
+                    guessed=guessed,
                 )
             )
     if not rows:
@@ -144,6 +156,29 @@ def arrays_of(leaf: Path, pkl: Pkl, ignored: Counter[str]) -> list[Found]:
     ignored[OTHER] += len(others)
     _refuse_other_lengths(arrays)
     return sorted(arrays, key=lambda each: each[0])
+
+
+def _usual(
+    path: Path, frames: NDArray[np.uint8], convert: bool
+) -> tuple[NDArray[np.uint8], dict[str, int]]:
+    """Silhouettes of 0 and 255, and what was done to them; written anew if they had to be."""
+    meaning = values.meaning_of_all(frames)
+    if meaning is None or meaning.is_usual or not meaning.is_clear:
+        return frames, {}
+    usual, foreign = values.converted(frames, meaning)
+    found = f"{path}: expected silhouettes of the values 0 and 255, got {meaning}"
+    if len(foreign):
+        raise DataError(
+            f"{found}, and others in frame {foreign[0]}; make the file again with 255 for the "
+            "walker, or take its sequence away"
+        )
+    if not convert:
+        raise DataError(
+            f"{found}; run gait adopt with --convert, which writes such files anew, or make them "
+            "again with 255 for the walker"
+        )
+    write_pkl(path, usual)
+    return usual, {meaning.note: len(usual)}
 
 
 def _read(path: Path, modality: str, pkl: Pkl) -> Frames:

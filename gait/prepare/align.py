@@ -196,9 +196,8 @@ def _place(figure: NDArray[np.uint8], window: NDArray[np.uint8], rules: Rules) -
         np.uint8,
     )
     sums = cv2.reduce(_weighed(scaled, rules), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-    running = np.cumsum(sums.reshape(scaled_width_px, -1).sum(axis=1))
-    half = int(running[-1]) // 2
-    centre = int(np.searchsorted(running, half, side="right"))
+    running = (sums.reshape(-1, 3).sum(axis=1) if rules.colour else sums).cumsum(dtype=np.int64)
+    centre = int(running.searchsorted(int(running[-1]) // 2, side="right"))
     if centre == scaled_width_px:
         return LOST_IN_SCALING
     if centre == 0 and not rules.keeps_left_edge:

@@ -30,11 +30,12 @@ from gait.prepare.pkl import digest_of, write_pkl
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tasks import Task, tasks_of
+from gait.prepare.values import judged
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
-ALGORITHM = "align-1"
+ALGORITHM = "align-2"
 
 # Why nothing of a sequence is kept, where one of its files is at fault.
 UNUSABLE = "files that cannot be used together"
@@ -76,6 +77,7 @@ class _Block:
         keys: what each is called, where images are; nothing for masks.
         problems: what was wrong with the others.
         lost: the same, by what each is called.
+        notes: how the values of each came about, where images are; empty for those of the file.
     """
 
     frames: Frames
@@ -83,6 +85,7 @@ class _Block:
     keys: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class _Stack:
@@ -191,7 +194,7 @@ def _sources(
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
     for material in read_material(raw, rows, root, order):
-        yield by_key[material.row.key], _blocks(material.frames), material.beside
+        yield by_key[material.row.key], _blocks(judged(material.frames)), material.beside
     for task in tasks:
         if task.source is None:
             yield task, iter(()), {}
@@ -215,6 +218,7 @@ def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:
         images.append(frame.image)
         numbers.append(number)
         block.keys.append(key)
+        block.notes.append(frame.note)
         size += frame.image.nbytes
         if size > BLOCK_BYTES:
             yield replace(block, numbers=np.array(numbers))
@@ -239,6 +243,7 @@ def _pretreat(
     kept = _Stack()
     numbers: list[NDArray[np.integer]] = []
     keys: list[str] = []
+    notes: list[str] = []
     problems: dict[str, str] = {}
     images: dict[str, NDArray[np.uint8]] = {}
     frames_seen = 0
@@ -248,6 +253,7 @@ def _pretreat(
         numbers.append(block.numbers[aligned.kept])
         dropped.update(aligned.dropped)
         dropped.update(block.problems)
+        notes += [block.notes[row] for row in aligned.kept] if block.notes else []
         frames_seen += len(block.frames) + block.problems.total()
         if task.beside:
             keys += [block.keys[row] for row in aligned.kept]
@@ -257,7 +263,7 @@ def _pretreat(
             images |= zip(block.keys, block.frames, strict=True)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, ragged.Frames] = {}
-    guessed: dict[str, int] = {}
+    guessed = dict(Counter(filter(None, notes)))
     if task.is_without_silhouettes:
         joined = _joined(task, {}, {}, beside, rules)
         found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
@@ -274,7 +280,9 @@ def _pretreat(
             else:
                 found[POSE] = pose
         elif task.beside:
-            silhouettes = {SILHOUETTES: tracks.Track(keys, found[SILHOUETTES], problems)}
+            told = {key: note for key, note in zip(keys, notes, strict=True) if note}
+            track = tracks.Track(keys, found[SILHOUETTES], problems, guessed=told)
+            silhouettes = {SILHOUETTES: track}
             joined = _joined(task, silhouettes, images, beside, rules)
             found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
             frames_read = joined.number + dropped.total()

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, WALKER_SILHOUETTES
-from gait.prepare import align, crops, depth, fit, pose_files, smpl
+from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
+from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
 from gait.prepare.foreign import LONGEST_MESSAGE, told
+from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
+from gait.prepare.images import Bounds, ImageError, decode
 from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
@@ -30,12 +32,15 @@ from gait.ragged import Frames, Ragged
 # Changes when the same files would give other frames than before.
 ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} {JOINING}"
 
-UNREADABLE = "unreadable"
+
 NO_POINT = "no point in the cloud"
 
 # Sizes in pixels that models of colour crops read, whatever silhouettes are aligned to.
 _SQUARE_PX = 128
 _UPRIGHT_PX = (256, 128)
+
+# Images are cropped and aligned in blocks, so that a long sequence of large ones fits in memory.
+_BLOCK_BYTES = 64 * 2**20
 
 _Item = TypeVar("_Item")
 
@@ -103,8 +108,8 @@ class _Unread(Silhouettes):
     def __getitem__(self, key: str) -> NDArray[np.uint8]:
         name, data = self._read[key]
         try:
-            return _decoded(data, name, cv2.IMREAD_GRAYSCALE)
-        except (DataError, cv2.error):
+            return silhouette_of(data, name, Bounds.now())[0]
+        except DataError:
             raise KeyError(key) from None
 
     def __iter__(self) -> Iterator[str]:
@@ -115,14 +120,23 @@ class _Unread(Silhouettes):
 
 
 def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
-    keys, maps, problems = _images(files, cv2.IMREAD_GRAYSCALE)
-    aligned = align.align(maps, size_px, align.PARSING)
-    return {"parsing": _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)}
+    images = _decoded(files, cv2.IMREAD_GRAYSCALE)
+    pieces = [
+        _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)
+        for keys, maps, problems in _blocks(images)
+        for aligned in (align.align(maps, size_px, align.PARSING),)
+    ]
+    return {"parsing": _joined(pieces)}
 
 
 def _masks_squeezed(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
-    keys, images, problems = _images(files, cv2.IMREAD_GRAYSCALE)
-    return {"masks": Track(keys, fit.resize(images, _SQUARE_PX).frames, problems)}
+    # Of the frames' silhouettes it has been told already what was made of their values.
+    silhouettes = values.judged(frames_of_contents(files))
+    pieces = [
+        Track(keys, fit.resize(images, _SQUARE_PX).frames, problems)
+        for keys, images, problems in _blocks(silhouettes)
+    ]
+    return {"masks": _joined(pieces)}
 
 
 def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
@@ -168,12 +182,13 @@ def _colours(
     crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
 ) -> Reader:
     def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
-        keys, images, problems = _images(files, cv2.IMREAD_COLOR)
-        made = crop(images)
-        return {
-            RGB: _track(keys, made.frames, made.kept, made.problems, problems),
-            "ratio": _track(keys, made.ratio, made.kept, made.problems, problems),
-        }
+        colours: list[Track] = []
+        ratios: list[Track] = []
+        for keys, images, problems in _blocks(_decoded(files, cv2.IMREAD_COLOR)):
+            made = crop(images)
+            colours.append(_track(keys, made.frames, made.kept, made.problems, problems))
+            ratios.append(_track(keys, made.ratio, made.kept, made.problems, problems))
+        return {RGB: _joined(colours), "ratio": _joined(ratios)}
 
     return read
 
@@ -219,9 +234,25 @@ def _array(modality: str) -> Reader:
             )
         frames: Frames = arrays[0] if arrays else np.zeros(0)
         length = _length(frames, problems)
-        return {modality: Track(_places(len(frames)), frames, problems, length=length)}
+        track = Track(_places(len(frames)), frames, problems, length=length)
+        return {modality: _usual(track) if modality == SILHOUETTES and arrays else track}
 
     return read
+
+
+def _usual(track: Track) -> Track:
+    """Silhouettes of 0 and 255, whatever values the array has; those that are unclear are not."""
+    assert isinstance(track.frames, np.ndarray)
+    meaning = values.meaning_of_all(track.frames)
+    if meaning is None or meaning.is_usual or not meaning.is_clear:
+        return track
+    frames, foreign = values.converted(track.frames, meaning)
+    problems = {str(place): values.OTHER_VALUES for place in foreign}
+    keys = [key for key in track.keys if key not in problems]
+    guessed = dict.fromkeys(keys, meaning.note)
+    return replace(
+        track, keys=keys, frames=frames, problems=track.problems | problems, guessed=guessed
+    )
 
 
 def _length(frames: Sized, problems: Mapping[str, str]) -> int | None:
@@ -253,16 +284,48 @@ KINDS: dict[str, Reader] = {
 }
 
 
-def _images(files: Files, flags: int) -> tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]:
-    """The keys of decoded images, these images, and what is wrong with the others."""
-    return _readable(files, lambda data, name: _decoded(data, name, flags), UNREADABLE)
+def _decoded(files: Files, flags: int) -> Iterator[Frame]:
+    """The images in some files, decoded one by one; the first that is none is told on stderr."""
+    is_told = False
+    for name, data in files:
+        try:
+            yield Frame(name, decode(data, name, flags), "")
+        except ImageError as error:
+            if not is_told:
+                print(error, file=sys.stderr)
+            is_told = True
+            yield Frame(name, None, error.reason)
 
 
-def _decoded(data: bytes, name: str, flags: int) -> NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if image is None:
-        raise DataError(f"{name}: expected an image, got {len(data)} bytes that are none")
-    return np.asarray(image, np.uint8)
+def _blocks(
+    frames: Iterator[Frame],
+) -> Iterator[tuple[list[str], list[NDArray[np.uint8]], dict[str, str]]]:
+    """Keys, images and what is wrong with the others, of no more images than memory is to hold."""
+    keys: list[str] = []
+    images: list[NDArray[np.uint8]] = []
+    problems: dict[str, str] = {}
+    size = 0
+    for frame in frames:
+        key = PurePath(frame.name).stem
+        if frame.image is None:
+            problems[key] = frame.problem
+            continue
+        keys.append(key)
+        images.append(frame.image)
+        size += frame.image.nbytes
+        if size > _BLOCK_BYTES:
+            yield keys, images, problems
+            keys, images, problems, size = [], [], {}, 0
+    yield keys, images, problems
+
+
+def _joined(pieces: list[Track]) -> Track:
+    """Consecutive pieces of a track as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    keys = [key for piece in pieces for key in piece.keys]
+    problems = {key: reason for piece in pieces for key, reason in piece.problems.items()}
+    return Track(keys, np.concatenate([piece.frames for piece in pieces]), problems)
 
 
 def _readable(
@@ -279,7 +342,7 @@ def _readable(
         key = PurePath(name).stem
         try:
             found.append(read(data, name))
-        except (DataError, cv2.error) as error:
+        except DataError as error:
             if not problems:
                 print(told(error, LONGEST_MESSAGE), file=sys.stderr)
             problems[key] = reason

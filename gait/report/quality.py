@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gait.blocks import Blocks, read_digests
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES, packed_name
+from gait.report.shapes import Shapes, shapes_of
 from gait.seal import read_sealed_table
 
 # Of shorter sequences it means little how steady they are.
@@ -38,8 +39,9 @@ class Line:
     Attributes:
         what: 'kept', 'dropped' (frames, by reason), 'guessed' (kept frames, by what had to be
             guessed), 'left out' (sequences, by their commonest reason), 'view' or 'condition'
-            (what is kept), 'length' (kept sequences by length).
-        name: the reason, guess, view, condition or length; empty for what is kept in all.
+            (what is kept), 'length' (kept sequences by length), 'shape' (kept sequences that are
+            not like a walker).
+        name: the reason, guess, view, condition, length or fault; empty for what is kept in all.
         sequences: how many it concerns.
         frames: how many frames.
     """
@@ -64,6 +66,7 @@ class Quality:
             and the frame after, on average, by the sequence's mean area; float64 [n], not a
             number for sequences of fewer than 5 frames. A stride changes the area smoothly,
             lost limbs make it jump. Empty where there are no silhouettes.
+        shapes: how far each sequence has the shape of a walker; None without silhouettes.
     """
 
     modality: str
@@ -72,11 +75,22 @@ class Quality:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     unsteadiness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    shapes: Shapes | None = None
 
     def ranked(self) -> NDArray[np.int64]:
-        """Positions of the sequences whose steadiness is known, the steadiest first."""
-        order = np.argsort(self.unsteadiness, kind="stable")
-        return order[: int(np.isfinite(self.unsteadiness).sum())]
+        """Positions of the sequences whose steadiness is known, the best first.
+
+        Steadiness alone would put a blob that never moves above every walker, so those with the
+        fewest faults of shape come first, and among these the steadiest.
+        """
+        if self.shapes is None:
+            return np.empty(0, np.int64)
+        order = np.lexsort((self.unsteadiness, self.shapes.number_of_faults))
+        return order[np.isfinite(self.unsteadiness[order])]
+
+    def faults(self, position: int) -> list[str]:
+        """What of a sequence's silhouettes is not like a walker, in a few words each."""
+        return [] if self.shapes is None else self.shapes.faults(position)
 
 
 def measure(manifest: Path, packed: Path) -> Quality:
@@ -104,8 +118,13 @@ def measure(manifest: Path, packed: Path) -> Quality:
             f"{packed}: index.csv lists {lengths.sum()} frames and frames.npy holds "
             f"{len(frames)}; delete index.csv and run the workflow again"
         )
-    unsteady = np.empty(0) if frames is None else _unsteadiness(frames, starts, lengths)
-    return Quality(modality, list(_lines(table)), keys, starts, lengths, unsteady)
+    lines = list(_lines(table))
+    if frames is None:
+        return Quality(modality, lines, keys, starts, lengths)
+    shapes = shapes_of(frames, starts, lengths)
+    lines += _shape_lines(shapes, lengths)
+    unsteady = _unsteadiness(frames, starts, lengths)
+    return Quality(modality, lines, keys, starts, lengths, unsteady, shapes)
 
 
 def silhouettes(packed: Path) -> NDArray[np.uint8] | None:
@@ -174,6 +193,12 @@ def _lines(table: pd.DataFrame) -> Iterator[Line]:
     for low, high in pairwise(edges):
         inside = lengths[(lengths >= low) & (lengths < high)]
         yield Line("length", f"{low}-{high - 1}", len(inside), int(inside.sum()))
+
+
+def _shape_lines(shapes: Shapes, lengths: NDArray[np.int64]) -> Iterator[Line]:
+    for name, is_off in shapes.is_off.items():
+        if is_off.any():
+            yield Line("shape", name, int(is_off.sum()), int(lengths[is_off].sum()))
 
 
 def length_edges(lengths: NDArray[np.int64]) -> list[int]:

@@ -32,6 +32,7 @@ class _Strip:
     key: str
     frames: int
     unsteadiness_pct: float
+    faults: str
     data: str
 
 
@@ -64,7 +65,8 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         keep_trailing_newline=True,
     )
     parts = {
-        what: _of(quality, what) for what in ("kept", "dropped", "guessed", "left out", "view")
+        what: _of(quality, what)
+        for what in ("kept", "dropped", "guessed", "left out", "view", "shape")
     }
     text = environment.get_template("quality.html.j2").render(
         dataset=dataset,
@@ -74,6 +76,7 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         guessed=parts["guessed"],
         left_out=parts["left out"],
         views=parts["view"],
+        shapes=parts["shape"],
         conditions=_of(quality, "condition"),
         usual=int(np.median(quality.lengths)),
         shortest=int(quality.lengths.min()),
@@ -131,16 +134,16 @@ def _plain(panel: Axes) -> None:
 
 
 def _sheets(quality: Quality, frames: NDArray[np.uint8] | None) -> list[_Sheet]:
-    """The contact sheet: the steadiest sequences, those in the middle, the unsteadiest."""
+    """The contact sheet: the best sequences, those in the middle, and the worst."""
     ranked = quality.ranked()
     if frames is None or not len(ranked):
         return []
     number = min(_SEQUENCES, max(1, len(ranked) // 3))
     middle = (len(ranked) - number) // 2
     parts = {
-        "Best: the steadiest": ranked[:number],
+        "Best: like a walker and steady": ranked[:number],
         "Median": ranked[middle : middle + number],
-        "Worst: the unsteadiest": ranked[::-1][:number],
+        "Worst: least like a walker, then the unsteadiest": ranked[::-1][:number],
     }
     return [
         _Sheet(title, [_strip(quality, frames, int(each)) for each in positions])
@@ -158,7 +161,8 @@ def _strip(quality: Quality, frames: NDArray[np.uint8], position: int) -> _Strip
     image = np.concatenate(list(padded), axis=1)
     png = cv2.imencode(".png", image)[1].tobytes()
     share = 100 * float(quality.unsteadiness[position])
-    return _Strip(quality.keys[position], length, share, _base64(png))
+    faults = "; ".join(quality.faults(position))
+    return _Strip(quality.keys[position], length, share, faults, _base64(png))
 
 
 def _base64(data: bytes) -> str:

@@ -17,6 +17,7 @@ from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.manifest import manifest_text
 from gait.prepare.offer import modalities_of_tree
 from gait.prepare.pack import pack
+from gait.prepare.pkl import read_pkl
 
 
 def frames(count: int) -> NDArray[np.uint8]:
@@ -347,3 +348,40 @@ def test_a_mapping_that_does_not_fit_its_tree(
 def test_a_mapping_that_cannot_be(pkl: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_pkl(pkl)
+
+
+def walkers(count: int) -> NDArray[np.uint8]:
+    made = np.zeros((count, 64, 44), np.uint8)
+    made[:, 4:60, 15:30] = 255
+    return made
+
+
+@pytest.mark.parametrize("case", ["ones", "inverted"])
+def test_silhouettes_of_other_values_are_written_anew_on_demand_only(
+    tmp_path: Path, case: str
+) -> None:
+    other = walkers(6) // 255 if case == "ones" else 255 - walkers(6)
+    path = put(tmp_path, "0001/a/b/b.pkl", other)
+    usual = put(tmp_path, "0001/a/c/c.pkl", walkers(5))
+    before = path.read_bytes(), usual.read_bytes()
+    with pytest.raises(DataError, match=r"b\.pkl: expected .* 0 and 255, got .*--convert"):
+        manifest_of_tree(tmp_path)
+    assert (path.read_bytes(), usual.read_bytes()) == before
+    rows = manifest_of_tree(tmp_path, convert=True).rows
+    assert usual.read_bytes() == before[1]
+    np.testing.assert_array_equal(read_pkl(path), walkers(6))
+    assert [list(row.guessed.values()) for row in rows] == [[6], []]
+    assert rows[0].sha256 == hashlib.sha256(walkers(6).tobytes()).hexdigest()
+    assert [row.sha256 for row in manifest_of_tree(tmp_path).rows] == [
+        each.sha256 for each in rows
+    ]
+
+
+def test_silhouettes_with_a_stray_value_are_not_written_anew(tmp_path: Path) -> None:
+    ones = walkers(6) // 255
+    ones[5, 0, 0] = 7
+    path = put(tmp_path, "0001/a/b/b.pkl", ones)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="others in frame 5"):
+        manifest_of_tree(tmp_path, convert=True)
+    assert path.read_bytes() == before

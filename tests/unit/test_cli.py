@@ -298,7 +298,9 @@ def test_check_tells_what_is_missing_and_fails_on_what_cannot_be_used(
 ) -> None:
     folder = root / "data/Gait3D/pkl/0000/camid0_videoid2/seq0"
     folder.mkdir(parents=True)
-    (folder / "seq0.pkl").write_bytes(pickle.dumps(np.ones((9, 64, 64), np.uint8)))
+    walkers = np.zeros((9, 64, 64), np.uint8)
+    walkers[:, :, 24:40] = 255
+    (folder / "seq0.pkl").write_bytes(pickle.dumps(walkers))
     text = said("check", "Gait3D", "--output", "check.csv")
     assert "warning: missing test subjects: 1,000 (0002, 0007, 0011, ...)" in text
     with (root / "check.csv").open(encoding="utf-8") as file:

@@ -24,24 +24,30 @@ LENGTHS = {
     SequenceKey("002", "nm-01", "000"): 25,
     SequenceKey("002", "nm-01", "090"): 3,
     SequenceKey("003", "nm-01", "000"): 30,
+    SequenceKey("004", "nm-01", "000"): 30,
 }
 FLICKERING = SequenceKey("002", "nm-01", "000")
 STEADY = SequenceKey("003", "nm-01", "000")
+BLOB = SequenceKey("004", "nm-01", "000")
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A dataset of which some was dropped; one sequence flickers and one does not move at all."""
+    """A dataset of which some was dropped; one sequence flickers and two do not move at all."""
     rng = np.random.default_rng(0)
     frames, index, start = [], ["subject,condition,view,start,frames,sha256"], 0
     rows = []
     for key, length in LENGTHS.items():
         block = np.zeros((length, 64, 64), np.uint8)
-        block[:, 10:50, 20:40] = 255
+        block[:, 10:30, 26:34] = block[:, 30:50, 22:38] = 255
+        block[:, 32:50, 26:34] = 0
         if key == FLICKERING:
-            block[::2, 12:] = 0
+            block[::2, 40:] = 0
+        elif key == BLOB:
+            block[:, 10:50, 20:40] = 255
         elif key != STEADY:
-            block[rng.random(block.shape) < 0.01 * rng.random((length, 1, 1))] = 255
+            for frame, lost_px in zip(block, rng.integers(0, 4, length), strict=True):
+                frame[50 - lost_px :] = 0
         frames.append(block)
         index.append(f"{','.join(key)},{start},{length},{start:064x}")
         start += length
@@ -72,22 +78,23 @@ def test_frames_and_sequences_are_counted_by_reason_view_and_length(data: Path) 
     with (data / "quality.csv").open(encoding="utf-8") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
     assert [row for row in rows if row[0] != "length"] == [
-        ("kept", "", "5", "158"),
+        ("kept", "", "6", "188"),
         ("dropped", "no walker", "1", "8"),
         ("dropped", "too few pixels", "2", "8"),
         ("dropped", "unreadable", "3", "3"),
         ("guessed", "walker of several people", "2", "4"),
         ("left out", "no frame to begin with", "1", "0"),
         ("left out", "no walker", "1", "9"),
-        ("view", "000", "3", "95"),
+        ("view", "000", "4", "125"),
         ("view", "090", "2", "63"),
-        ("condition", "nm-01", "5", "158"),
+        ("condition", "nm-01", "6", "188"),
+        ("shape", "fills too much or too little of the box around it", "1", "30"),
     ]
     lengths = [row for row in rows if row[0] == "length" and row[2] != "0"]
     assert lengths == [
         ("length", "0-4", "1", "3"),
         ("length", "25-29", "1", "25"),
-        ("length", "30-34", "1", "30"),
+        ("length", "30-34", "2", "60"),
         ("length", "40-44", "1", "40"),
         ("length", "60-64", "1", "60"),
     ]
@@ -107,7 +114,8 @@ def test_unsteadiness_is_how_far_the_area_lies_from_its_neighbours(data: Path) -
         mean = sum(areas) / length
         np.testing.assert_allclose(value, sum(jumps) / (length - 2) / mean, rtol=1e-9)
     ranked = [quality.keys[each] for each in quality.ranked()]
-    assert ranked[0] == str(STEADY) and ranked[-1] == str(FLICKERING) and len(ranked) == 4
+    assert ranked[0] == str(STEADY) and ranked[-2:] == [str(FLICKERING), str(BLOB)]
+    assert len(ranked) == 5
 
 
 def test_the_page_shows_the_best_and_the_worst_and_is_the_same_again(data: Path) -> None:
@@ -115,8 +123,9 @@ def test_the_page_shows_the_best_and_the_worst_and_is_the_same_again(data: Path)
     page = Page(first[1].decode())
     captions = " ".join(page.words)
     assert captions.index(f"{STEADY}, 30 frames, area jumps by 0.0") < captions.index(
-        f"{FLICKERING}, 25 frames"
+        f"{BLOB}, 30 frames, area jumps by 0.0"
     )
+    assert "fills 100 % of the box around it" in captions
     pictures = [each for each in page.references if each.startswith("data:image/png")]
     assert len(pictures) == 3
     strip = base64.b64decode(pictures[0].partition(",")[2])
@@ -135,7 +144,7 @@ def test_a_dataset_without_silhouettes_has_no_contact_sheet(data: Path) -> None:
 def test_a_store_that_does_not_belong_to_its_index(data: Path) -> None:
     np.save(data / "packed/frames.npy", np.zeros((7, 64, 64), np.uint8))
     seal_packed(data / "packed")
-    with pytest.raises(DataError, match=r"lists 158 frames and frames.npy holds 7"):
+    with pytest.raises(DataError, match=r"lists 188 frames and frames.npy holds 7"):
         written(data)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import BESIDE, MODALITIES
+from gait.prepare import readers
 from gait.prepare.readers import KINDS
 from gait.prepare.tracks import Track, join
 from gait.ragged import Ragged
@@ -75,7 +76,7 @@ MAKERS = {
     "depth_by_time": cloud,
     "points": cloud,
     "points_by_time": cloud,
-    "masks_squeezed": lambda seed: png(figure(seed)),
+    "masks_squeezed": lambda seed: png(cv2.threshold(figure(seed), 0, 255, 0)[1]),
     "rgb_squeezed": colours,
     "rgb_unpadded": colours,
     "rgb_fitted": colours,
@@ -272,3 +273,28 @@ def test_depth_and_points_by_time_are_of_one_cloud() -> None:
     for one, seed in zip(found.split(), (0, 2), strict=True):
         np.testing.assert_array_equal(one, points(seed))
     assert sum(joined.dropped.values()) == 2
+
+
+def test_silhouettes_in_an_array_get_the_usual_values() -> None:
+    usual = np.zeros((6, 64, 44), np.uint8)
+    usual[:, 4:60, 15:30] = 255
+    ones = usual // 255
+    ones[5, 0, 0] = 7
+    track = KINDS["pkl_silhouettes"]([("a/x.pkl", pickle.dumps(ones))], 64, {})["silhouettes"]
+    np.testing.assert_array_equal(track.frames, usual[:5])
+    assert track.length == 6 and track.keys == ["0", "1", "2", "3", "4"]
+    assert track.problems == {"5": "other values than in the frames before"}
+    assert set(track.guessed.values()) == {"values 0 and 1 taken as 0 and 255"}
+
+
+@pytest.mark.parametrize("kind", ["parsing", "masks_squeezed", "rgb_squeezed"])
+def test_blocks_of_images_are_what_all_of_them_at_once_are(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(7)]
+    files[3] = ("0003.x", b"none")
+    whole = KINDS[kind](files, 64, {})
+    monkeypatch.setattr(readers, "_BLOCK_BYTES", 10_000)
+    for modality, track in KINDS[kind](files, 64, {}).items():
+        assert (track.keys, track.problems) == (whole[modality].keys, whole[modality].problems)
+        np.testing.assert_array_equal(track.frames, whole[modality].frames)

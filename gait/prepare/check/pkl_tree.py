@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gait.config.dataset import Dataset
 from gait.errors import DataError
-from gait.modalities import MODALITIES
+from gait.modalities import MODALITIES, SILHOUETTES
 from gait.prepare.adopt import OTHER, arrays_of, leaves
 from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
+from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
 from gait.ragged import Ragged
@@ -85,6 +89,7 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
     # What files hold whose names do not tell it, by their forms; nothing for those of no use.
     held: dict[str, str] = {}
     frame_bytes: dict[str, int] = {}
+    silhouettes: list[tuple[str, NDArray[np.uint8]]] = []
     keys = list(tree.files)
     for index in spread(len(keys), _SAMPLE):
         files = tree.files[keys[index]]
@@ -100,10 +105,13 @@ def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
             return
         held = dict.fromkeys(_unnamed(files), "") | held
         for modality, path, frames in arrays:
+            if modality == SILHOUETTES and isinstance(frames, np.ndarray):
+                silhouettes.append((str(path), frames))
             if names[path] != modality:
                 held[names[path]] = modality
             # Of ragged frames, a file's size does not tell how many there are.
             frame_bytes[names[path]] = 0 if isinstance(frames, Ragged) else frames[0].nbytes
+    yield from values.of_arrays(silhouettes)
     yield from _missing(tree, held, definition.pkl)
     for name in sorted(frame_bytes):
         if frame_bytes[name] > _OVERHEAD_BYTES:

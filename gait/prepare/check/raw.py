@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gait.config.dataset import Pretreat
 from gait.files import confined
 from gait.prepare.archives import SEPARATOR
+from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
-from gait.prepare.check.headers import EMPTY, UNREADABLE, image_header, video_header
+from gait.prepare.check.headers import EMPTY, image_header, video_header
 from gait.prepare.frames import natural
 from gait.prepare.sources import read_images
 from gait.prepare.summary import FEW_FRAMES
@@ -24,14 +23,10 @@ from gait.prepare.tree import SILHOUETTE_FRAMES, frame_entries, state_of
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
-# Sequences of which pictures are decoded, and how many of each; an archive is read for each.
-_SAMPLE, _FRAMES_OF_EACH, _ARCHIVES = 16, 8, 4
+# Sequences of which pictures are decoded; an archive is read for each.
+_SAMPLE, _ARCHIVES = 16, 4
 # A sequence of less than this share of the usual length is suspicious.
 _SHORT_SHARE = 0.1
-# A silhouette has few values but black and white; photographs have mostly others.
-_GREY_SHARE = 0.25
-# How much of the border of a silhouette may be white: a figure that is cut out touches some of it.
-_WHITE_SHARE = 0.75
 
 _COPY_AGAIN = "copy them again, or take them away; as they are, they give few frames or none"
 
@@ -200,23 +195,7 @@ def _sampled(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterato
     images += list(archived.values())[:_ARCHIVES]
     if bad := [row.source for row in videos if not _is_decodable(raw, row)]:
         yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))
-    wanted_px = pretreat.size_px if pretreat.kind == "as_is" else None
-    other_size = f"not {wanted_px} x {wanted_px} px"
-    fixes = _FIXES | {other_size: _OTHER_SIZE}
-    seen: Counter[str] = Counter()
-    examples: dict[str, list[str]] = defaultdict(list)
-    for row, frames in read_images(raw, images, raw.parent):
-        for frame in islice(frames, _FRAMES_OF_EACH):
-            what = UNREADABLE if frame.image is None else _oddity(frame.image, wanted_px)
-            seen[what] += 1
-            if what and row.source not in examples[what]:
-                examples[what].append(row.source)
-    for what, sources in sorted(examples.items()):
-        # Some pictures are prepared, to whatever end; of the others nothing remains.
-        is_all = seen[what] == seen.total() and what not in (_PHOTOGRAPH, _INVERTED)
-        severity = Severity.error if is_all else Severity.warning
-        kind = f"images {what}, of {seen.total()} looked at"
-        yield Finding(severity, kind, seen[what], f"in {such_as(sources)}", fixes[what])
+    yield from values.of_images(read_images(raw, images, raw.parent), pretreat)
 
 
 def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
@@ -225,31 +204,3 @@ def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
     except (VideoError, StopIteration):
         return False
     return True
-
-
-_BINARY = "of the values 0 and 1 instead of 0 and 255"
-_PHOTOGRAPH = "that are mostly grey and no silhouettes"
-_INVERTED = "black on white"
-_FIXES = {
-    UNREADABLE: "copy them again; as they are, these frames are dropped",
-    _BINARY: "multiply them by 255; as they are, every frame counts as empty and is dropped",
-    _PHOTOGRAPH: "put silhouettes there, the person white on black, or the videos they come from",
-    _INVERTED: "invert them, the person has to be white; as they are, it is the ground that walks",
-}
-_OTHER_SIZE = (
-    "say 'pretreat: {kind: normalise}' in dataset.yaml to have them aligned, or their size by "
-    "size_px; with kind as_is, these frames are dropped"
-)
-
-
-def _oddity(image: NDArray[np.uint8], wanted_px: int | None) -> str:
-    """Why an image can hardly be a silhouette of that size; empty for one that can."""
-    if wanted_px is not None and image.shape != (wanted_px, wanted_px):
-        return f"not {wanted_px} x {wanted_px} px"
-    if 0 < image.max(initial=0) <= 1:
-        return _BINARY
-    is_grey = (image > 15) & (image < 240)
-    if is_grey.mean() > _GREY_SHARE:
-        return _PHOTOGRAPH
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return _INVERTED if (border > 127).mean() > _WHITE_SHARE else ""

@@ -49,13 +49,13 @@ def guess(files: list[str]) -> str:
 def _kind(path: str) -> str:
     suffix = suffix_of(path.rpartition("/")[2])
     depth = path.count("/")
+    if unread := unread_format(suffix):
+        return f"{unread[0]} of a format that is not read ({suffix}): {unread[1]}"
     if suffix == ".pkl" and depth == 3:
         return "a pkl tree, which belongs into the folder pkl beside raw, without a folder raw"
     for sign, name in _SIGNS:
         if sign.search(path):
             return name
-    if unread := unread_format(suffix):
-        return f"{unread[0]} of a format that is not read ({suffix}): {unread[1]}"
     if suffix in _ARCHIVES:
         return "archives of other names or contents"
     if suffix == ".pkl":

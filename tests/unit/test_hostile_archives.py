@@ -11,6 +11,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -373,6 +374,18 @@ def test_a_7z_file_of_too_many_members_is_not_listed(
     monkeypatch.setenv("GAIT_MAX_ARCHIVE_MEMBERS", "3")
     contents = listed(tmp_path, "1.7z", seven({f"a/x/{n}.png": FRAME for n in range(4)}))
     assert "exceeds limit 3" in contents.problems[""]
+
+
+@pytest.mark.parametrize("hides_names", [False, True])
+def test_a_key_that_takes_minutes_is_not_derived(tmp_path: Path, hides_names: bool) -> None:
+    data = bytearray(seven({"a/x/1.png": FRAME}, PASSWORD, hides_names))
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    at = data.rindex(b"\x06\xf1\x07\x01") + 5
+    data[at] = data[at] & 0xC0 | 24
+    offset, size = struct.unpack_from("<QQ", data, 12)
+    data[28:32] = struct.pack("<L", zlib.crc32(data[32 + offset : 32 + offset + size]))
+    data[8:12] = struct.pack("<L", zlib.crc32(data[12:32]))
+    assert "2^24 steps" in listed(tmp_path, "1.7z", data).problems[""]
 
 
 # What lies where archives and passwords are looked for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import zlib
@@ -43,6 +44,12 @@ _PIECE_BYTES = 2**12
 
 # What a file begins with; from its end on, where the list of members begins and how long it is.
 _START = struct.Struct("<12x2Q4x")
+
+# Encryption, and the first byte of its properties, which tells the binary logarithm of how often
+# the password is digested. 7-Zip writes 19, which takes half a second.
+_CIPHER_ID = b"\x06\xf1\x07\x01"
+_CIPHER = re.compile(re.escape(_CIPHER_ID) + b".(.)", re.DOTALL)
+_MOST_CYCLES = 20
 
 _DAMAGE = (EOFError, OSError)
 
@@ -136,10 +143,19 @@ class _Pieces(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes, or some of them."""
         if size is not None and size == self._whole_bytes and self.tell() == self._whole_at:
-            return self._raw.read(size)
+            data = self._raw.read(size)
+            for found in _CIPHER.finditer(data):
+                _refuse_slow_key(found[1])
+            return data
         return self._raw.read(
             _PIECE_BYTES if size is None or size < 0 else min(size, _PIECE_BYTES)
         )
+
+
+def _refuse_slow_key(properties: bytes) -> None:
+    """Raise where deriving the key would take minutes."""
+    if properties[:1] and properties[0] & 0x3F > _MOST_CYCLES:
+        raise OSError(f"its key takes 2^{properties[0] & 0x3F} steps to derive")
 
 
 def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
@@ -154,6 +170,11 @@ def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
     most = part.growth.most
     try:
         archive = SevenZipFile(raw, max_extract_size=most)
+        if archive.files and archive.header.main_streams:
+            for folder in archive.header.main_streams.unpackinfo.folders:
+                for coder in folder.coders:
+                    if coder["method"] == _CIPHER_ID:
+                        _refuse_slow_key(coder.get("properties") or b"")
         if not archive.needs_password():
             return archive
     # The list of files may be encrypted as well.

@@ -67,7 +67,7 @@ def test_any_flipped_bit_of_a_line_loses_that_line_only(tmp_path: Path) -> None:
 
 
 def test_tensorboard_keeps_the_point_at_which_a_run_goes_on(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
     _written(tmp_path, 4)
     for iteration in (3, 4):

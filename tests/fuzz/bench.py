@@ -23,7 +23,7 @@ from tests.fuzz.worker import SOUND, Outcome, Verdict, Worker
 
 SECONDS_A_CASE = 10.0
 # So many cases share a process.
-_BATCH = 400
+_BATCH = 150
 _TICK_S = 0.2
 
 

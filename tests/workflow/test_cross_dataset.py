@@ -56,7 +56,9 @@ def test_a_model_is_tested_elsewhere_and_not_trained_again(elsewhere: Workspace)
         "figures",
         "metrics.json",
         "report.csv",
+        "report.csv.sha256",
         "views.csv",
+        "views.csv.sha256",
     }
     found = rows(elsewhere.root / CROSS)
     for row in found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gait import limits
@@ -35,3 +37,9 @@ def test_a_variable_that_is_no_number_is_named(
 def test_each_bound_has_a_variable_of_its_own() -> None:
     assert len(LIMITS) > 1
     assert len({each.variable for each in LIMITS}) == len(LIMITS)
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.variable)
+def test_the_docs_list_each_bound(limit: Limit) -> None:
+    page = (Path(__file__).parents[2] / "docs/guarantees.md").read_text(encoding="utf-8")
+    assert f"| `{limit.variable}` | {limit.default:,} {limit.unit} |" in page

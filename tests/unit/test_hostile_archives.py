@@ -388,6 +388,13 @@ def test_a_key_that_takes_minutes_is_not_derived(tmp_path: Path, hides_names: bo
     assert "2^24 steps" in listed(tmp_path, "1.7z", data).problems[""]
 
 
+def test_methods_whose_libraries_crash_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "1.7z"
+    with py7zr.SevenZipFile(path, "w", filters=[{"id": py7zr.FILTER_PPMD}]) as archive:
+        archive.writestr(FRAME, "a/x/1.png")
+    assert contents_of(path).problems == {"": "it is compressed by PPMd; pack it again with LZMA2"}
+
+
 # What lies where archives and passwords are looked for.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from gait.config.load import load_dataset
 from gait.errors import DataError
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
-from gait.prepare.archives import Member, Names, read_archive
+from gait.prepare.archives import Contents, Member, Names, opened
 from gait.prepare.catalogue import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
 from gait.prepare.crops import squeezed
@@ -590,11 +591,13 @@ def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
     lay(tmp_path / "raw", {f"{name}.7z": raw_trees.seven(tree) for name, tree in parts.items()})
     read: Counter[str] = Counter()
 
-    def noted(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
+    def noted(
+        path: Path, wanted: Mapping[str, Names], contents: Contents | None = None
+    ) -> AbstractContextManager[Iterator[Member]]:
         read[path.name] += 1
-        return read_archive(path, wanted)
+        return opened(path, wanted, contents)
 
-    monkeypatch.setattr("gait.prepare.unpacking.read_archive", noted)
+    monkeypatch.setattr("gait.prepare.unpacking.opened", noted)
     prepared(tmp_path, "OUMVLP", shards=4)
     assert read == {f"{name}.7z": 1 for name in parts}
 

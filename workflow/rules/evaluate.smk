@@ -15,10 +15,11 @@ rule embed:
         **flow.resources("embed"),
     params:
         settings=get_slice("embedding"),
+        launch=lambda wildcards, threads: LAUNCH,
         processes=lambda wildcards, threads: flow.processes("embed"),
         workers=lambda wildcards, threads: flow.loader_workers("embed"),
     shell:
-        "exec {LAUNCH:q} {log:q} 1 {params.processes:q} {threads:q}"
+        "exec {params.launch:q} {log:q} 1 {params.processes:q} {threads:q}"
         " embed {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
         ' --packed "$(dirname -- {input.index:q})" --model {input.model:q}'
         " --embeddings {output.embeddings:q} --workers {params.workers:q}"

@@ -39,10 +39,11 @@ rule train:
         settings=get_slice("training"),
         # Functions of `threads` are no reason to train again: world size changes speed only.
         nodes=lambda wildcards, threads: flow.nodes("train"),
+        launch=lambda wildcards, threads: LAUNCH,
         processes=lambda wildcards, threads: flow.processes("train"),
         workers=lambda wildcards, threads: flow.loader_workers("train"),
     shell:
-        "exec {LAUNCH:q} {log:q} {params.nodes:q} {params.processes:q} {threads:q}"
+        "exec {params.launch:q} {log:q} {params.nodes:q} {params.processes:q} {threads:q}"
         " train {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}"
         ' --packed "$(dirname -- {input.index:q})" --model {output.model:q}'
         " --workers {params.workers:q}"

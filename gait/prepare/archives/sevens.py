@@ -51,6 +51,11 @@ _CIPHER_ID = b"\x06\xf1\x07\x01"
 _CIPHER = re.compile(re.escape(_CIPHER_ID) + b".(.)", re.DOTALL)
 _MOST_CYCLES = 20
 
+# Their libraries have been seen to crash, and are not known not to.
+_REFUSED = {b"\x03\x04\x01": "PPMd", b"\x04\x01\x09": "Deflate64"}
+# How a list of members begins that is compressed itself.
+_PACKED_HEADER = b"\x17"
+
 _DAMAGE = (EOFError, OSError)
 
 # So much of a member tells whether the password is right.
@@ -146,16 +151,39 @@ class _Pieces(io.BufferedIOBase):
             data = self._raw.read(size)
             for found in _CIPHER.finditer(data):
                 _refuse_slow_key(found[1])
+            for method in _REFUSED if data.startswith(_PACKED_HEADER) else ():
+                if method in data:
+                    _refuse_method(method)
             return data
         return self._raw.read(
             _PIECE_BYTES if size is None or size < 0 else min(size, _PIECE_BYTES)
         )
 
 
+class _RefusedError(OSError):
+    """What it takes to read the file is not done."""
+
+
+def _refuse_coders(archive: SevenZipFile) -> None:
+    """Look at how members are compressed and encrypted, before any of them is unpacked."""
+    if archive.files and archive.header.main_streams:
+        for folder in archive.header.main_streams.unpackinfo.folders:
+            for coder in folder.coders:
+                _refuse_method(coder["method"])
+                if coder["method"] == _CIPHER_ID:
+                    _refuse_slow_key(coder.get("properties") or b"")
+
+
 def _refuse_slow_key(properties: bytes) -> None:
     """Raise where deriving the key would take minutes."""
     if properties[:1] and properties[0] & 0x3F > _MOST_CYCLES:
-        raise OSError(f"its key takes 2^{properties[0] & 0x3F} steps to derive")
+        raise _RefusedError(f"its key takes 2^{properties[0] & 0x3F} steps to derive")
+
+
+def _refuse_method(method: bytes) -> None:
+    """Raise for methods whose libraries write to memory that is not theirs on damaged files."""
+    if name := _REFUSED.get(method):
+        raise _RefusedError(f"it is compressed by {name}; pack it again with LZMA2")
 
 
 def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
@@ -170,11 +198,7 @@ def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
     most = part.growth.most
     try:
         archive = SevenZipFile(raw, max_extract_size=most)
-        if archive.files and archive.header.main_streams:
-            for folder in archive.header.main_streams.unpackinfo.folders:
-                for coder in folder.coders:
-                    if coder["method"] == _CIPHER_ID:
-                        _refuse_slow_key(coder.get("properties") or b"")
+        _refuse_coders(archive)
         if not archive.needs_password():
             return archive
     # The list of files may be encrypted as well.
@@ -184,11 +208,14 @@ def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
     raw.seek(0)
     try:
         archive = SevenZipFile(raw, password=password.text, max_extract_size=most)
+        _refuse_coders(archive)
         filled = (each.filename for each in archive.files if each.uncompressed)
         if (first := next((name for name in filled if not refusal(name)), None)) is not None:
             with suppress(_EnoughError):
                 _extract(archive, {first}, _trying())
             archive.reset()
+    except _RefusedError:
+        raise
     # What a wrong password turns the content into makes the reader fail in any way.
     except Exception:
         raise wrong_password(part, password) from None

@@ -366,7 +366,7 @@ def test_an_archive_inside_has_the_password_of_the_outermost(
 def test_the_password_of_a_7z_file_of_large_members_is_tried_by_their_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gait.prepare.archives.sevens._TRIED_BYTES", 1000)
+    monkeypatch.setattr("gait.prepare.archives.seven_file._TRIED_BYTES", 1000)
     noise = np.random.default_rng(0)
     inner = tar({f"a/{number}.png": noise.bytes(10**6) for number in range(3)})
     (tmp_path / "1.7z").write_bytes(seven({"1.tar": inner}, PASSWORD))

@@ -378,7 +378,11 @@ def test_a_7z_file_of_too_many_members_is_not_listed(
 
 @pytest.mark.parametrize("hides_names", [False, True])
 def test_a_key_that_takes_minutes_is_not_derived(tmp_path: Path, hides_names: bool) -> None:
-    data = bytearray(seven({"a/x/1.png": FRAME}, PASSWORD, hides_names))
+    with py7zr.SevenZipFile(tmp_path / "1.7z", "w", password=PASSWORD) as archive:
+        archive.set_encrypted_header(hides_names)
+        archive.set_encoded_header_mode(hides_names)
+        archive.writestr(FRAME, "a/x/1.png")
+    data = bytearray((tmp_path / "1.7z").read_bytes())
     (tmp_path / "password.txt").write_text(PASSWORD)
     at = data.rindex(b"\x06\xf1\x07\x01") + 5
     data[at] = data[at] & 0xC0 | 24

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import re
-import struct
 import threading
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from gait.errors import GaitError, MissingExtraError
-from gait.limits import ARCHIVE_MEMBERS
+from gait.errors import GaitError
 from gait.prepare.archives.part import (
     DAMAGED,
     TOO_LARGE,
@@ -24,9 +20,8 @@ from gait.prepare.archives.part import (
     Member,
     Part,
     largest,
-    refusal,
 )
-from gait.prepare.archives.passwords import password_of, wrong_password
+from gait.prepare.archives.seven_file import extract, opened
 from gait.prepare.archives.spool import Spool
 
 if TYPE_CHECKING:
@@ -38,28 +33,7 @@ if TYPE_CHECKING:
 _AHEAD = 64
 _AHEAD_BYTES = 2**26
 
-# So much of the file is read at a time. Of what the library decompresses with no bound of its
-# own, 4 bytes become up to 128 KiB.
-_PIECE_BYTES = 2**12
-
-# What a file begins with; from its end on, where the list of members begins and how long it is.
-_START = struct.Struct("<12x2Q4x")
-
-# Encryption, and the first byte of its properties, which tells the binary logarithm of how often
-# the password is digested. 7-Zip writes 19, which takes half a second.
-_CIPHER_ID = b"\x06\xf1\x07\x01"
-_CIPHER = re.compile(re.escape(_CIPHER_ID) + b".(.)", re.DOTALL)
-_MOST_CYCLES = 20
-
-# Their libraries have been seen to crash, and are not known not to.
-_REFUSED = {b"\x03\x04\x01": "PPMd", b"\x04\x01\x09": "Deflate64"}
-# How a list of members begins that is compressed itself.
-_PACKED_HEADER = b"\x17"
-
 _DAMAGE = (EOFError, OSError)
-
-# So much of a member tells whether the password is right.
-_TRIED_BYTES = 2**20
 
 # What comes out of the file, and its check sum: a frame, an archive in it, the error that stopped
 # it, or its end.
@@ -82,7 +56,7 @@ def walk_seven(part: Part, raw: IO[bytes]) -> Iterator[Member | Inner]:
         MissingExtraError: the library is not installed.
     """
     try:
-        archive = _opened(part, cast(IO[bytes], _Pieces(raw)))
+        archive = opened(part, raw)
         infos = list(archive.files)
         # Links and what else is unpacked like a file would be taken for one of the same name.
         others = {info.filename for info in infos if not info.is_file and not info.is_directory}
@@ -116,138 +90,6 @@ class _Wanted(NamedTuple):
     size: int
     crc: int | None
     is_unpacked: bool
-
-
-class _Pieces(io.BufferedIOBase):
-    """A file of which only the list of members is read in one go."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        super().__init__()
-        self._raw = raw
-        raw.seek(0)
-        offset, self._whole_bytes = _START.unpack(raw.read(_START.size).ljust(_START.size, b"\0"))
-        self._whole_at = _START.size + offset
-        raw.seek(0)
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """It can be read anywhere."""
-        return True
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """As of any file."""
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As of any file."""
-        return self._raw.tell()
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes, or some of them."""
-        if size is not None and size == self._whole_bytes and self.tell() == self._whole_at:
-            data = self._raw.read(size)
-            for found in _CIPHER.finditer(data):
-                _refuse_slow_key(found[1])
-            for method in _REFUSED if data.startswith(_PACKED_HEADER) else ():
-                if method in data:
-                    _refuse_method(method)
-            return data
-        return self._raw.read(
-            _PIECE_BYTES if size is None or size < 0 else min(size, _PIECE_BYTES)
-        )
-
-
-class _RefusedError(OSError):
-    """What it takes to read the file is not done."""
-
-
-def _refuse_coders(archive: SevenZipFile) -> None:
-    """Look at how members are compressed and encrypted, before any of them is unpacked."""
-    if archive.files and archive.header.main_streams:
-        for folder in archive.header.main_streams.unpackinfo.folders:
-            for coder in folder.coders:
-                _refuse_method(coder["method"])
-                if coder["method"] == _CIPHER_ID:
-                    _refuse_slow_key(coder.get("properties") or b"")
-
-
-def _refuse_slow_key(properties: bytes) -> None:
-    """Raise where deriving the key would take minutes."""
-    if properties[:1] and properties[0] & 0x3F > _MOST_CYCLES:
-        raise _RefusedError(f"its key takes 2^{properties[0] & 0x3F} steps to derive")
-
-
-def _refuse_method(method: bytes) -> None:
-    """Raise for methods whose libraries write to memory that is not theirs on damaged files."""
-    if name := _REFUSED.get(method):
-        raise _RefusedError(f"it is compressed by {name}; pack it again with LZMA2")
-
-
-def _opened(part: Part, raw: IO[bytes]) -> SevenZipFile:
-    """The file with its password, if it needs one, which has been tried."""
-    try:
-        from py7zr import SevenZipFile, archiveinfo
-        from py7zr.exceptions import PasswordRequired
-    except ImportError:
-        raise MissingExtraError(f"{part}, a 7z file,", "archives") from None
-    # The library's own bound is for a machine with many gigabytes.
-    archiveinfo.MAX_NUMFILES = ARCHIVE_MEMBERS.value
-    most = part.growth.most
-    try:
-        archive = SevenZipFile(raw, max_extract_size=most)
-        _refuse_coders(archive)
-        if not archive.needs_password():
-            return archive
-    # The list of files may be encrypted as well.
-    except PasswordRequired:
-        pass
-    password = password_of(part)
-    raw.seek(0)
-    try:
-        archive = SevenZipFile(raw, password=password.text, max_extract_size=most)
-        _refuse_coders(archive)
-        filled = (each.filename for each in archive.files if each.uncompressed)
-        if (first := next((name for name in filled if not refusal(name)), None)) is not None:
-            with suppress(_EnoughError):
-                _extract(archive, {first}, _trying())
-            archive.reset()
-    except _RefusedError:
-        raise
-    # What a wrong password turns the content into makes the reader fail in any way.
-    except Exception:
-        raise wrong_password(part, password) from None
-    return archive
-
-
-class _EnoughError(Exception):
-    """So much could be unpacked that the password must be right."""
-
-
-def _trying() -> WriterFactory:
-    """What lets the library unpack the beginning of a member, and check a small one whole."""
-    from py7zr.io import Py7zBytesIO, WriterFactory
-
-    class Beginning(Py7zBytesIO):
-        def write(self, s: bytes | bytearray) -> int:
-            if self.size() + len(s) > _TRIED_BYTES:
-                raise _EnoughError
-            return super().write(s)
-
-    class Beginnings(WriterFactory):
-        def create(self, filename: str) -> Py7zBytesIO:
-            return Beginning(filename, 2 * _TRIED_BYTES)
-
-    return Beginnings()
-
-
-def _extract(archive: SevenZipFile, names: set[str], factory: WriterFactory) -> None:
-    # Nothing is written there; but the library looks where the names would lead on disk, and
-    # in the working folder a link of such a name would have it refuse the file.
-    with TemporaryDirectory() as nowhere:
-        archive.extract(nowhere, targets=names, factory=factory)
 
 
 def _unpacked(archive: SevenZipFile, members: list[_Wanted]) -> Iterator[Member | Inner]:
@@ -358,7 +200,7 @@ def _unpack(archive: SevenZipFile, outlet: _Outlet) -> None:
 
     end: GaitError | ExpansionError | None = None
     try:
-        _extract(archive, outlet.names, _handing_out(outlet))
+        extract(archive, outlet.names, _handing_out(outlet))
     except GaitError as error:
         end = error
     except DecompressionBombError as error:

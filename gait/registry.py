@@ -100,7 +100,8 @@ def build(kind: str, component: dict[str, Any], **derived: Any) -> Any:
     known = {key: value for key, value in derived.items() if key in wanted}
     try:
         return get(kind, component["name"])(**known, **settings)
-    except (TypeError, ValueError) as error:
+    # Torch says of an impossible size that it is a RuntimeError.
+    except (TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, GaitError):
             raise
         raise ConfigError(

@@ -121,13 +121,13 @@ def convert(cfg: dict[str, Any]) -> Conversion:
             range.
     """
     data_cfg = cfg.get("data_cfg", {})
-    first, others = (data_cfg[0], data_cfg[1:]) if isinstance(data_cfg, list) else (data_cfg, [])
+    first, *others = data_cfg if isinstance(data_cfg, list) and data_cfg else [data_cfg]
     top = Section({**cfg, "data_cfg": first}, DEFAULTS)
     trainer, evaluator = top.section("trainer_cfg"), top.section("evaluator_cfg")
-    converter = by_foreign_name(top.section("model_cfg").need("model"))
-    dataset = top.section("data_cfg").take("dataset_name")
+    converter = by_foreign_name(top.section("model_cfg").text("model"))
+    dataset = top.section("data_cfg").text("dataset_name")
     settings = converter.settings(top.section("model_cfg"), dataset)
-    save_name = trainer.take("save_name")
+    save_name = trainer.text("save_name")
     notes: list[Note] = []
     sizes = {
         name: int(settings.pop(name)) for name in sorted(registry.DERIVED["model"] & set(settings))
@@ -193,7 +193,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
 
 def _other_dataset(cfg: Any) -> tuple[str, float]:
     """A further dataset to train on, and by what its number of sequences counts."""
-    name = str(Section(cfg, DEFAULTS["data_cfg"], "data_cfg").take("dataset_name"))
+    name = Section(cfg, DEFAULTS["data_cfg"], "data_cfg").text("dataset_name")
     # Ten times larger than all others together, it would hardly leave them a turn.
     return name, 0.1 if "gaitlu" in name.lower() else 1.0
 
@@ -235,7 +235,7 @@ def _losses(top: Section, converter: Converter) -> tuple[dict[str, Any], list[st
 
 def _torch(kind: str, cfg: Section, key: str) -> dict[str, Any]:
     """An optimiser or scheduler with those arguments that OpenGait passes on."""
-    name = registry.canonical(kind, cfg.need(key))
+    name = registry.canonical(kind, cfg.text(key))
     taken = [
         each.name
         for each in inspect.signature(registry.get(kind, name)).parameters.values()
@@ -245,23 +245,33 @@ def _torch(kind: str, cfg: Section, key: str) -> dict[str, Any]:
 
 
 def _sampler(cfg: Section, two_views: bool) -> dict[str, Any]:
-    kind, size = cfg.take("type"), cfg.take("batch_size")
+    kind = cfg.text("type")
     if kind == "TripletSampler" and not two_views:
-        subjects, sequences = size
+        subjects, sequences = _batch(cfg)
         return {"name": "TripletSampler", "subjects": subjects, "sequences": sequences}
     if kind == "CommonSampler":
-        return {"name": "BilateralSampler" if two_views else "CommonSampler", "batch": size}
+        name = "BilateralSampler" if two_views else "CommonSampler"
+        return {"name": name, "batch": cfg.whole("batch_size")}
     if kind == "BilateralSampler":
-        return {"name": "BilateralSampler", "batch": size[0] * size[1]}
+        subjects, sequences = _batch(cfg)
+        return {"name": "BilateralSampler", "batch": subjects * sequences}
     raise ConfigError(
         f"{cfg.at('type')}: expected 'TripletSampler', 'CommonSampler' or 'BilateralSampler', "
         f"got {kind!r}" + (" with the transform TwoView" if two_views else "")
     )
 
 
+def _batch(cfg: Section) -> tuple[int, int]:
+    """Subjects in a batch, and sequences of each."""
+    subjects, sequences, *more = cfg.wholes("batch_size", least=2)
+    if more:
+        raise ConfigError(f"{cfg.at('batch_size')}: expected 2 whole numbers, got {2 + len(more)}")
+    return subjects, sequences
+
+
 def _frames(cfg: Section) -> dict[str, Any]:
-    sample_type = cfg.take("sample_type")
-    number, _, order = str(sample_type).partition("_")
+    sample_type = cfg.text("sample_type")
+    number, _, order = sample_type.partition("_")
     orders = {"unordered": "unordered", "ordered": "ordered", "allordered": "all_ordered"}
     if number not in ("fixed", "unfixed", "all") or order not in orders:
         raise ConfigError(
@@ -312,7 +322,7 @@ def _logging(cfg: Section) -> dict[str, Any]:
 
 def _distance(cfg: Section) -> str:
     distances = {"euc": "euclidean", "cos": "cosine"}
-    metric = cfg.take("metric")
+    metric = cfg.text("metric")
     if metric not in distances:
         raise ConfigError(f"{cfg.at('metric')}: expected 'euc' or 'cos', got {metric!r}")
     return distances[metric]

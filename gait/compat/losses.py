@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gait.compat.foreign import Section
+from gait.compat.foreign import Section, shortened
 from gait.errors import ConfigError, nearest
 
 
@@ -14,9 +14,16 @@ def loss_sections(loss_cfg: Any, defaults: Mapping[str, Any] | None = None) -> l
 
     Args:
         defaults: what a single mapping inherits; a list inherits nothing.
+
+    Raises:
+        ConfigError: it is something else.
     """
     if isinstance(loss_cfg, Mapping):
         return [Section(loss_cfg, defaults, "loss_cfg")]
+    if not isinstance(loss_cfg, Sequence) or isinstance(loss_cfg, str):
+        raise ConfigError(
+            f"loss_cfg: expected a mapping or a list of them, got {shortened(loss_cfg)}"
+        )
     return [Section(each, path=f"loss_cfg.{index}") for index, each in enumerate(loss_cfg)]
 
 
@@ -31,13 +38,13 @@ def loss_of(
     Raises:
         ConfigError: a loss that is not supported.
     """
-    kind = cfg.need("type")
+    kind = cfg.text("type")
     if kind not in _LOSSES:
         raise ConfigError(f"{cfg.at('type')}: {kind!r} is no loss; {nearest(str(kind), _LOSSES)}")
     loss = _LOSSES[kind](cfg)
-    prefix = cfg.need("log_prefix")
+    prefix = cfg.text("log_prefix")
     loss["name"] = (ours or {}).get(prefix, loss["name"])
-    return prefix, loss, float(cfg.take("loss_term_weight", 1.0))
+    return prefix, loss, cfg.number("loss_term_weight", 1.0)
 
 
 def _triplet(cfg: Section) -> dict[str, Any]:

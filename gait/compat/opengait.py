@@ -41,7 +41,7 @@ def build_model(model_cfg: dict[str, Any], dataset: str | None = None) -> nn.Mod
         ConfigError: the model is not supported, or the section is incomplete or contradictory.
     """
     cfg = Section(model_cfg, path="model_cfg")
-    converter = by_foreign_name(cfg.need("model"))
+    converter = by_foreign_name(cfg.text("model"))
     model: nn.Module = registry.build(
         "model", {"name": converter.model, **converter.settings(cfg, dataset)}
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gait.compat.foreign import Section
+from gait.compat.foreign import Section, shortened
 from gait.errors import ConfigError, nearest
 
 Listed = list[dict[str, Any]]
@@ -44,13 +44,13 @@ def transforms_of(cfg: Section, inputs: list[str], key: str = "transform") -> Co
     if not isinstance(listed, list) or len(listed) != len(inputs):
         raise ConfigError(
             f"{cfg.at(key)}: expected {len(inputs)} entries, for {', '.join(inputs)}, "
-            f"got {listed!r}"
+            f"got {shortened(listed)}"
         )
     found = Conversion(list(inputs))
     for index, entry in enumerate(listed):
         where = f"{cfg.at(key)}.{index}"
         if isinstance(entry, list):
-            if any(each != entry[0] for each in entry):
+            if not entry or any(each != entry[0] for each in entry):
                 raise ConfigError(f"{where}: expected equal transforms of all views, got {entry}")
             entry = entry[0]
         for section in _flattened(Section(entry, path=where), found):
@@ -63,17 +63,17 @@ def transforms_of(cfg: Section, inputs: list[str], key: str = "transform") -> Co
 
 
 def _flattened(cfg: Section, found: Conversion) -> Iterator[Section]:
-    kind = cfg.need("type")
+    kind = cfg.text("type")
     if kind not in ("Compose", "TwoView"):
         yield cfg
         return
     found.two_views |= kind == "TwoView"
-    for index, each in enumerate(cfg.need("trf_cfg")):
+    for index, each in enumerate(cfg.listed("trf_cfg")):
         yield from _flattened(Section(each, path=f"{cfg.at('trf_cfg')}.{index}"), found)
 
 
 def _transform(cfg: Section, found: Conversion) -> Listed:
-    kind = cfg.need("type")
+    kind = cfg.text("type")
     if kind in _PLAIN:
         name, parameters = _PLAIN[kind]
         given = {ours: cfg.take(key) for key, ours in parameters.items() if key in cfg}
@@ -81,9 +81,7 @@ def _transform(cfg: Section, found: Conversion) -> Listed:
     if kind in _SPECIAL:
         return _SPECIAL[kind](cfg, found)
     known = [*_PLAIN, *_SPECIAL, "Compose", "TwoView"]
-    raise ConfigError(
-        f"{cfg.at('type')}: {kind!r} cannot be converted; {nearest(str(kind), known)}"
-    )
+    raise ConfigError(f"{cfg.at('type')}: {kind!r} cannot be converted; {nearest(kind, known)}")
 
 
 def _nothing(cfg: Section, found: Conversion) -> Listed:
@@ -113,7 +111,7 @@ def _cut_parsing(cfg: Section, found: Conversion) -> Listed:
 
 def _window(parameter: str) -> Callable[[Section, Conversion], Listed]:
     def convert(cfg: Section, found: Conversion) -> Listed:
-        found.window = int(cfg.take(parameter, 10))
+        found.window = cfg.whole(parameter, 10)
         return []
 
     return convert
@@ -129,10 +127,10 @@ def _unlabelled_walks(cfg: Section, found: Conversion) -> Listed:
     }
     # Without an own range, the two bands have those that the transforms have by themselves.
     bands = {
-        ours: list(cfg.take(key, default))
+        ours: cfg.wholes(key, default)
         for key, ours, default in (
-            ("top_range", "top", (9, 20)),
-            ("bot_range", "bottom", (39, 50)),
+            ("top_range", "top", [9, 20]),
+            ("bot_range", "bottom", [39, 50]),
         )
     }
     return [

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from gait.errors import DataError
-from gait.files import write_if_changed
+from gait.files import confined, write_if_changed
+from gait.limits import FILE_BYTES
 from gait.prepare.archives import SEPARATOR, Contents, contents_of, unpacked_path
 from gait.prepare.tree import (
     IMAGES,
@@ -29,6 +32,32 @@ from gait.types import CatalogueRow
 
 # Raised when the same archive would be listed otherwise than before.
 _VERSION = 3
+
+
+class _Remembered(BaseModel):
+    """What a file in `journal/archives/` says; see `Contents`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    state: tuple[int, str, int, int]
+    patterns: list[str]
+    folders: dict[str, dict[str, NonNegativeInt]]
+    matches: dict[str, dict[str, tuple[NonNegativeInt, NonNegativeInt]]]
+    problems: dict[str, str]
+    unfinished: list[str]
+    ignored: dict[str, NonNegativeInt]
+
+    def contents(self) -> Contents:
+        """The listing, as `contents_of` gave it."""
+        contents = Contents(
+            problems=self.problems,
+            unfinished=set(self.unfinished),
+            ignored=Counter(self.ignored),
+        )
+        contents.folders.update((name, Counter(each)) for name, each in self.folders.items())
+        for name, matches in self.matches.items():
+            contents.matches[name] = {glob: list(both) for glob, both in matches.items()}
+        return contents
 
 
 class Listings:
@@ -54,32 +83,31 @@ class Listings:
         first asked for.
 
         Raises:
-            DataError: as `contents_of`.
+            DataError: the path leaves the raw folder; otherwise as `contents_of`.
         """
         if archive not in self._known:
             self._known[archive] = self._listed(archive)
         return self._known[archive]
 
     def _listed(self, archive: str) -> Contents:
-        path = self._raw / archive
+        path = confined(self._raw, archive)
         if self._folder is None:
             return contents_of(path, self._patterns)
-        digest = hashlib.sha256(archive.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(os.fsencode(archive)).hexdigest()[:16]
         journal = self._folder / f"{digest}.json"
         try:
             status = path.stat()
         except OSError:
             # It says why not when it is opened.
             return contents_of(path, self._patterns)
-        state = [_VERSION, archive, status.st_size, status.st_mtime_ns]
+        state = (_VERSION, archive, status.st_size, status.st_mtime_ns)
+        known = _remembered(journal)
         patterns = self._patterns
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            known = json.loads(journal.read_text(encoding="utf-8"))
-            if known["state"] == state:
-                if patterns <= set(known["patterns"]):
-                    return _contents(known)
-                # What another user of the listing asks for stays in it.
-                patterns = patterns | set(known["patterns"])
+        if known is not None and known.state == state:
+            if patterns <= set(known.patterns):
+                return known.contents()
+            # What another user of the listing asks for stays in it.
+            patterns = patterns | set(known.patterns)
         contents = contents_of(path, patterns)
         entry = {
             "state": state,
@@ -96,15 +124,14 @@ class Listings:
         return contents
 
 
-def _contents(known: dict[str, Any]) -> Contents:
-    contents = Contents(
-        problems=known["problems"],
-        unfinished=set(known["unfinished"]),
-        ignored=Counter(known["ignored"]),
-    )
-    contents.folders.update((name, Counter(each)) for name, each in known["folders"].items())
-    contents.matches.update(known["matches"])
-    return contents
+def _remembered(journal: Path) -> _Remembered | None:
+    """What an earlier run has found; nothing where the file is missing or damaged."""
+    try:
+        with journal.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return _Remembered.model_validate_json(file.read(min(size, FILE_BYTES.value)))
+    except (OSError, ValidationError):
+        return None
 
 
 def completed(scan: Scan, listings: Listings) -> Scan:

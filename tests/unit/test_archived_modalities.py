@@ -313,7 +313,8 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
         assert pkl_tree(tmp_path / number) == pkl_tree(tmp_path / "1")
     assert where == {tmp_path / "2", tmp_path / "3"}
     assert {each.name for each in (tmp_path / "3").iterdir()} == {
-        *("raw", "shards", "journal", "pkl", "packed", "manifest.csv", "sequences.csv")
+        *("raw", "shards", "journal", "pkl", "packed", "manifest.csv", "manifest.csv.sha256"),
+        *("sequences.csv", "sequences.csv.sha256"),
     }
 
 
@@ -394,6 +395,42 @@ def test_a_listing_knows_numbers_and_no_names(tmp_path: Path) -> None:
         "*.txt": [0, 2000],
         "*_2d_pose.txt": [0, 2000],
     }
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"folders": 5},
+        {"folders": {"a/x": [".png"]}},
+        {"folders": {"a/x": {".png": "3"}}},
+        {"folders": {"a/x": {".png": -3}}},
+        {"matches": {"a/x": {"*.txt": [1]}}},
+        {"matches": {"a/x": {"*.txt": [1, None]}}},
+        {"patterns": [5]},
+        {"problems": []},
+        {"unfinished": {"a": 1}},
+        {"ignored": {"system file": []}},
+    ],
+    ids=str,
+)
+def test_a_spoilt_listing_is_made_anew(tmp_path: Path, spoilt: dict[str, object]) -> None:
+    lay(tmp_path / "raw", {"1.tar": tar({"a/x/1.png": b"x", "a/x/1.txt": b"x"})})
+    contents = Listings(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar")
+    (journal,) = (tmp_path / "journal/archives").iterdir()
+    sound = journal.read_text()
+    for text in (json.dumps(json.loads(sound) | spoilt), "[" * 10**5, "[]", sound[:-1]):
+        journal.write_text(text)
+        assert Listings(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar") == contents
+        assert journal.read_text() == sound
+
+
+def test_a_listing_is_of_an_archive_below_the_raw_folder(tmp_path: Path) -> None:
+    lay(tmp_path / "raw", {"2.tar": b""})
+    (tmp_path / "1.tar").write_bytes(tar({"a/x/1.png": b"x"}))
+    (tmp_path / "raw/link.tar").symlink_to(tmp_path / "1.tar")
+    for archive in ("../1.tar", str(tmp_path / "1.tar"), "link.tar"):
+        with pytest.raises(DataError, match="stays below"):
+            Listings(tmp_path / "raw", tmp_path).of(archive)
 
 
 def test_an_archive_of_poses_that_is_cut_costs_its_own_frames(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import yaml
 from gait import registry
 from gait.compat import opengait
 from gait.compat.converters import converters
+from gait.compat.experiments import DEFAULTS
 from gait.compat.foreign import ConversionWarning
 from gait.config.experiment import Experiment
 from gait.config.yaml import read_yaml
@@ -267,6 +270,34 @@ def test_ordered_frames_and_a_checkpoint_to_start_from() -> None:
 def test_what_cannot_be_converted_says_why(path: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         opengait.convert_config(changed(GAITSET, path, value))
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value of a configuration, its mappings and lists among them."""
+    keys: Any = (
+        value if isinstance(value, dict) else range(len(value) if isinstance(value, list) else 0)
+    )
+    for key in keys:
+        yield (*path, key)
+        yield from _places(value[key], (*path, key))
+
+
+@pytest.mark.filterwarnings("ignore::gait.compat.foreign.ConversionWarning")
+@pytest.mark.parametrize("sound", [GAITSET, GAITBASE, DEFAULTS], ids=["GaitSet", "GaitBase", "-"])
+@pytest.mark.parametrize(
+    "wrong", [None, 7, -1, 10**40, 0.5, "1./", "", True, [], [[]], [None], {}, {"a": []}], ids=repr
+)
+def test_a_value_of_a_wrong_type_is_refused_wherever_it_stands(
+    sound: dict[str, Any], wrong: Any
+) -> None:
+    for *above, last in _places(sound):
+        cfg = copy.deepcopy({**DEFAULTS, **sound})
+        inner: Any = cfg
+        for key in above:
+            inner = inner[key]
+        inner[last] = wrong
+        with suppress(ConfigError):
+            opengait.convert_config(cfg)
 
 
 def test_incomplete_model_settings_say_what_is_missing() -> None:

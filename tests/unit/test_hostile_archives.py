@@ -293,6 +293,18 @@ def test_a_damaged_header_of_encryption_costs_one_member(tmp_path: Path, field: 
     assert found["2.png"] == (FRAME, "")
 
 
+def test_a_member_that_does_not_say_how_it_is_encrypted_is_left_out(tmp_path: Path) -> None:
+    data = bytearray(zipped({"a/x/1.png": FRAME, "a/x/2.png": FRAME}, PASSWORD))
+    at = data.index(b"\x01\x99\x07\x00", data.index(b"PK\x01\x02"))
+    data[at : at + 2] = b"\0\0"
+    (tmp_path / "password.txt").write_text(PASSWORD)
+    contents = listed(tmp_path, "1.zip", data)
+    assert contents.folders["a/x"] == {".png": 1}
+    (reason,) = contents.ignored
+    assert "nothing here can read (method 99)" in reason
+    assert read(tmp_path / "1.zip") == {"2.png": (FRAME, "")}
+
+
 def test_a_zip_file_of_a_zip_file_of_zeros_is_not_laid_to_disk(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "1.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("b/1.zip", "w") as member:

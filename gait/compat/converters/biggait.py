@@ -16,14 +16,14 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(backbone, "type", "ResNet9")
     expect(backbone, "block", "BasicBlock", absent="BasicBlock")
     expect(backbone, "maxpool", False, absent=True)
-    channels, bins = list(backbone.need("channels")), list(cfg.need("bin_num"))
+    channels, bins = backbone.wholes("channels"), cfg.wholes("bin_num")
     mask = cfg.section("Mask_Branch")
-    width = mask.need("source_dim")
+    width = mask.whole("source_dim")
     expect(mask, "target_dim", 2)
     expect(mask, "softmax", True)
     expect(mask, "Up", True)
     denoising, appearance = cfg.section("Denoising_Branch"), cfg.section("Appearance_Branch")
-    map_channels = denoising.need("target_dim")
+    map_channels = denoising.whole("target_dim")
     for branch, learnt in ((denoising, True), (appearance, False)):
         expect(branch, "source_dim", 4 * width)
         expect(branch, "target_dim", map_channels)
@@ -35,7 +35,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(fusion, "in_channels", channels[0])
     expect(fusion, "feat_len", 2)
     embedding_channels = part_linear(cfg.section("SeparateFCs"), channels[-1], sum(bins))
-    image, side = cfg.need("image_size"), cfg.need("sils_size")
+    image, side = cfg.whole("image_size"), cfg.whole("sils_size")
     return {
         "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, sum(bins)),
         "weights": cfg.take("pretrained_dinov2"),
@@ -47,8 +47,8 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
         "mask_dropout": mask.need("p"),
         "squeeze": fusion.need("squeeze_ratio"),
         "channels": channels,
-        "blocks": list(backbone.need("layers")),
-        "strides": list(backbone.need("strides")),
+        "blocks": backbone.wholes("layers"),
+        "strides": backbone.wholes("strides"),
         "embedding_channels": embedding_channels,
         "bins": bins,
     }

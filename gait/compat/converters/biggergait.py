@@ -13,15 +13,15 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(backbone, "type", "ResNet9")
     expect(backbone, "block", "BasicBlock", absent="BasicBlock")
     expect(backbone, "maxpool", False, absent=True)
-    map_channels = cfg.need("num_unknown")
+    map_channels = cfg.whole("num_unknown")
     expect(backbone, "in_channel", map_channels)
     mask = cfg.section("Mask_Branch")
     expect(mask, "source_dim", cfg.need("source_dim"))
     expect(mask, "target_dim", 2)
     expect(mask, "softmax", True)
-    channels, bins = list(backbone.need("channels")), list(cfg.need("bin_num"))
+    channels, bins = backbone.wholes("channels"), cfg.wholes("bin_num")
     embedding_channels = part_linear(cfg.section("SeparateFCs"), channels[-1], sum(bins))
-    image, side = cfg.need("image_size"), cfg.need("sils_size")
+    image, side = cfg.whole("image_size"), cfg.whole("sils_size")
     return {
         "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, sum(bins)),
         "weights": cfg.take("pretrained_lvm"),
@@ -36,8 +36,8 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
         "map_channels": map_channels,
         "heads": cfg.need("head_num"),
         "channels": channels,
-        "blocks": list(backbone.need("layers")),
-        "strides": list(backbone.need("strides")),
+        "blocks": backbone.wholes("layers"),
+        "strides": backbone.wholes("strides"),
         "embedding_channels": embedding_channels,
         "bins": bins,
     }

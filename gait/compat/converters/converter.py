@@ -106,7 +106,7 @@ def part_linear(section: Section, in_channels: int, parts: int) -> int:
     expect(section, "in_channels", in_channels)
     expect(section, "parts_num", parts)
     expect(section, "norm", False, absent=False)
-    return int(section.need("out_channels"))
+    return section.whole("out_channels")
 
 
 def bn_neck(section: Section, in_channels: int, parts: int) -> int:
@@ -115,7 +115,7 @@ def bn_neck(section: Section, in_channels: int, parts: int) -> int:
     expect(section, "parts_num", parts)
     expect(section, "norm", True, absent=True)
     expect(section, "parallel_BN1d", True, absent=True)
-    return int(section.need("class_num"))
+    return section.whole("class_num")
 
 
 def expect(section: Section, key: str, value: Any, *, absent: Any = None) -> None:

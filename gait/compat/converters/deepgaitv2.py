@@ -18,8 +18,8 @@ def trunk_settings(cfg: Section) -> dict[str, Any]:
     """Our settings of a foreign `Backbone` section."""
     settings = {
         "mode": cfg.need("mode"),
-        "channels": list(cfg.need("channels")),
-        "blocks": list(cfg.need("layers")),
+        "channels": cfg.wholes("channels"),
+        "blocks": cfg.wholes("layers"),
     }
     in_channels = cfg.need("in_channels")
     return settings if in_channels == 1 else settings | {"in_channels": in_channels}
@@ -98,7 +98,7 @@ def raise_kernels(tensors: Tensors) -> Tensors:
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     settings = trunk_settings(cfg.section("Backbone"))
-    settings["num_classes"] = cfg.section("SeparateBNNecks").need("class_num")
+    settings["num_classes"] = cfg.section("SeparateBNNecks").whole("class_num")
     if cfg.take("use_emb2", False):
         settings["after_neck"] = True
     return settings

@@ -14,13 +14,13 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(backbone, "block", "BasicBlock", absent="BasicBlock")
     expect(backbone, "maxpool", False, absent=True)
     expect(cfg, "test_da", False, absent=False)
-    channels, bins = list(backbone.need("channels")), list(cfg.need("bin_num"))
+    channels, bins = backbone.wholes("channels"), cfg.wholes("bin_num")
     embedding_channels = part_linear(cfg.section("SeparateFCs"), channels[-1], sum(bins))
     return {
         "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, sum(bins)),
         "channels": channels,
-        "blocks": list(backbone.need("layers")),
-        "strides": list(backbone.need("strides")),
+        "blocks": backbone.wholes("layers"),
+        "strides": backbone.wholes("strides"),
         "embedding_channels": embedding_channels,
         "bins": bins,
         "temporal_radius": cfg.need("r"),

@@ -29,7 +29,7 @@ def _encoder_settings(cfg: Section) -> dict[str, Any]:
     expect(backbone, "mode", "p3d")
     settings = trunk_settings(backbone)
     del settings["mode"]
-    bins = list(cfg.need("bin_num"))
+    bins = cfg.wholes("bin_num")
     expect(cfg, "parts_num", sum(bins))
     return settings | {"bins": bins}
 
@@ -37,7 +37,7 @@ def _encoder_settings(cfg: Section) -> dict[str, Any]:
 def _pretraining(cfg: Section, dataset: str | None) -> dict[str, Any]:
     # It belongs to the recipe.
     cfg.take("EMA_value")
-    return _encoder_settings(cfg) | {"crops": list(cfg.need("crop_list"))}
+    return _encoder_settings(cfg) | {"crops": cfg.listed("crop_list")}
 
 
 def _encoder_names(ours: str, theirs: str) -> Names:
@@ -73,7 +73,7 @@ def _started(cfg: Section) -> dict[str, Any]:
     for key in ("backbone_lr", "projector_lr"):
         # They belong to the recipe.
         cfg.take(key)
-    return _encoder_settings(cfg) | {"crops": list(cfg.need("crop_list"))}
+    return _encoder_settings(cfg) | {"crops": cfg.listed("crop_list")}
 
 
 def _teacher(cfg: Section) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _teacher(cfg: Section) -> dict[str, Any]:
 def _rates(cfg: Section) -> dict[str, Any]:
     """Learning rates layer by layer; those of 0 learn nothing."""
     model = cfg.section("model_cfg")
-    rates = model.need("backbone_lr")
+    rates = model.numbers("backbone_lr")
     if len(rates) != len(_STAGES):
         raise ConfigError(f"{model.at('backbone_lr')}: expected 5 learning rates, got {rates!r}")
     groups = [

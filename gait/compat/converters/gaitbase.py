@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gait.compat.converters.converter import Converter, bn_neck, expect, part_linear
-from gait.compat.foreign import Section
+from gait.compat.foreign import Section, shortened
 from gait.errors import ConfigError
 
 
@@ -18,7 +19,7 @@ def network_settings(
         more_parts: parts of the head beside those of the horizontal pooling.
     """
     backbone, width = backbone_settings(cfg.section("backbone_cfg"))
-    bins = list(cfg.need("bin_num"))
+    bins = cfg.wholes("bin_num")
     parts = sum(bins) + more_parts
     embedding_channels = part_linear(cfg.section("SeparateFCs"), width, parts)
     return {
@@ -36,26 +37,34 @@ def _diagnosis(cfg: Section, dataset: str | None) -> dict[str, Any]:
 
 def backbone_settings(cfg: Section) -> tuple[dict[str, Any], int]:
     """Our settings of a backbone, and its output channels."""
-    kind = cfg.need("type")
+    kind = cfg.text("type")
     if kind == "ResNet9":
         expect(cfg, "block", "BasicBlock", absent="BasicBlock")
         expect(cfg, "maxpool", False, absent=True)
-        channels = list(cfg.need("channels"))
+        channels = cfg.wholes("channels")
         settings = {
             "name": "ResNet9",
             "channels": channels,
-            "blocks": list(cfg.need("layers")),
-            "strides": list(cfg.need("strides")),
+            "blocks": cfg.wholes("layers"),
+            "strides": cfg.wholes("strides"),
         }
         in_channels = cfg.take("in_channel", 1)
-        width = [
-            each for each, blocks in zip(channels, settings["blocks"], strict=False) if blocks
-        ][-1]
+        used = [each for each, blocks in zip(channels, settings["blocks"], strict=False) if blocks]
+        if not used:
+            raise ConfigError(f"{cfg.at('layers')}: expected a block in one of the layers or more")
+        width = used[-1]
     elif kind == "Plain":
-        layers = list(cfg.need("layers_cfg"))
+        layers = cfg.texts("layers_cfg")
         settings = {"name": "Plain", "layers": layers}
         in_channels = cfg.take("in_channels", 1)
-        width = int([each for each in layers if each != "M"][-1].split("-")[1])
+        # Such as BC-64 or FC-128; M stands for pooling.
+        last = next((each for each in reversed(layers) if each != "M"), "")
+        found = re.fullmatch(r"[A-Z]+-([0-9]{1,6})(-.*)?", last)
+        if found is None:
+            raise ConfigError(
+                f"{cfg.at('layers_cfg')}: expected layers such as 'BC-64', got {shortened(layers)}"
+            )
+        width = int(found[1])
     else:
         raise ConfigError(f"{cfg.at('type')}: expected 'ResNet9' or 'Plain', got {kind!r}")
     if in_channels != 1:

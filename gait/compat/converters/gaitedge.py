@@ -31,7 +31,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
 def _recipe(cfg: Section) -> dict[str, Any]:
     model = cfg.section("model_cfg")
     groups = segmentation.frozen_half(model.section("Segmentation"), "segmenter")
-    groups.append({"match": ["segmenter.*"], "lr": float(model.need("seg_lr"))})
+    groups.append({"match": ["segmenter.*"], "lr": model.number("seg_lr")})
     return {"parameters": groups}
 
 

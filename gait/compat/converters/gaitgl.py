@@ -14,13 +14,13 @@ _PARTS = 64
 def settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     """Our arguments; the size is chosen by the dataset's name."""
     large = dataset in ("OUMVLP", "GREW")
-    channels = list(cfg.need("channels"))
+    channels = cfg.wholes("channels")
     if len(channels) != (4 if large else 3):
         raise ConfigError(
             f"{cfg.at('channels')}: expected {4 if large else 3} numbers for dataset "
             f"{dataset!r} (4 for OUMVLP and GREW, 3 otherwise), got {channels}"
         )
-    ours: dict[str, Any] = {"num_classes": int(cfg.need("class_num"))}
+    ours: dict[str, Any] = {"num_classes": cfg.whole("class_num")}
     if large:
         ours |= {"channels": channels, "blocks": 2, "halving": 1}
     else:

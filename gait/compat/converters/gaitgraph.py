@@ -21,7 +21,7 @@ def num_joints(cfg: Section) -> int:
     Raises:
         ConfigError: no such format.
     """
-    name = cfg.need("joint_format")
+    name = cfg.text("joint_format")
     if name not in _JOINTS:
         raise ConfigError(
             f"{cfg.at('joint_format')}: expected one of {', '.join(_JOINTS)}, got {name!r}"
@@ -33,8 +33,8 @@ def _settings(streams: int) -> Callable[[Section, str | None], dict[str, Any]]:
     def settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
         expect(cfg, "input_num", streams)
         expect(cfg, "block", "Bottleneck")
-        branch = list(cfg.need("input_branch"))
-        entry, *trunk = cfg.need("main_stream")
+        branch = cfg.wholes("input_branch")
+        entry, *trunk = cfg.wholes("main_stream")
         if entry != branch[-1]:
             raise ConfigError(
                 f"{cfg.at('main_stream')}: expected the {branch[-1]} channels that input_branch "

@@ -18,7 +18,7 @@ _BRANCHES = ("conv1d3x1", "conv1d3x3")
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     backbone, width = backbone_settings(cfg.section("backbone_cfg"))
-    bins = list(cfg.need("bin_num"))
+    bins = cfg.wholes("bin_num")
     return {
         "backbone": backbone,
         "embedding_channels": part_linear(cfg.section("SeparateFCs"), width, sum(bins)),

@@ -9,8 +9,8 @@ from gait.compat.foreign import Section
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    in_channels, *channels = cfg.need("in_channels")
-    bins = list(cfg.take("bin_num", [16, 8, 4, 2, 1]))
+    in_channels, *channels = cfg.wholes("in_channels", least=2)
+    bins = cfg.wholes("bin_num", [16, 8, 4, 2, 1])
     settings: dict[str, Any] = {
         "channels": channels,
         "embedding_channels": part_linear(cfg.section("SeparateFCs"), channels[-1], 2 * sum(bins)),

@@ -33,7 +33,7 @@ def interleaved(tensors: list[Tensor], training: bool) -> list[Tensor]:
 def _finetuning(cfg: Section) -> dict[str, Any]:
     """Learning rates layer by layer; the stem and layers with none keep their weights."""
     model, trainer = cfg.section("model_cfg"), cfg.section("trainer_cfg")
-    rates = model.need("backbone_lr")
+    rates = model.numbers("backbone_lr")
     if len(rates) != 4:
         raise ConfigError(f"{model.at('backbone_lr')}: expected 4 learning rates, got {rates!r}")
     frozen = ["encoder.backbone.0.*"]

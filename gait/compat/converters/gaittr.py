@@ -14,7 +14,7 @@ from gait.compat.foreign import Section
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     return {
         "num_joints": num_joints(cfg),
-        "channels": list(cfg.need("in_channels")),
+        "channels": cfg.wholes("in_channels"),
         "embedding_channels": cfg.need("num_class"),
     }
 

@@ -12,8 +12,8 @@ _BLOCK = ("encoder_bn", "dropout", "relu", "reduce_fc", "reduce_bn", "reduce_cls
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    in_channels, *channels = cfg.need("in_channels")
-    lateral = int(cfg.need("lateral_dim"))
+    in_channels, *channels = cfg.wholes("in_channels", least=2)
+    lateral = cfg.whole("lateral_dim")
     parts = 3 * sum(_BINS)
     settings: dict[str, Any] = {
         "channels": channels,
@@ -29,8 +29,8 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     if settings["compact"]:
         expect(cfg, "bin_num", _BINS)
         expect(cfg, "hidden_dim", settings["embedding_channels"])
-        settings["dropout"] = float(cfg.need("dropout"))
-        settings["num_classes"] = int(cfg.need("class_num"))
+        settings["dropout"] = cfg.number("dropout")
+        settings["num_classes"] = cfg.whole("class_num")
     return settings
 
 

@@ -12,15 +12,15 @@ _GROUPINGS = {"knn": "knn", "ball_query": "ball", "query_ball": "ball", "ball": 
 
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
-    pooling = cfg.need("pool")
-    bins = list(cfg.take("scale", [1, 2, 4, 8, 16]))
+    pooling = cfg.text("pool")
+    bins = cfg.wholes("scale", [1, 2, 4, 8, 16])
     if pooling == "VLAD":
         raise ConfigError(
             f"{cfg.at('pool')}: the tensors of 'VLAD' cannot be converted, as no published "
             "configuration uses it; give another"
         )
     parts = 1 if pooling == "GMaxP" else sum(bins)
-    grouping = cfg.take("sampling", "knn")
+    grouping = cfg.text("sampling", "knn")
     if grouping not in _GROUPINGS:
         raise ConfigError(
             f"{cfg.at('sampling')}: expected one of {sorted(_GROUPINGS)}, got {grouping!r}"
@@ -29,7 +29,7 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     return {
         "num_classes": bn_neck(cfg.section("SeparateBNNecks"), embedding_channels, parts),
         "channels": cfg.need("channel"),
-        "points": list(cfg.need("npoints")),
+        "points": cfg.wholes("npoints"),
         "neighbours": cfg.need("nsample"),
         "grouping": _GROUPINGS[grouping],
         "scale_aware": cfg.need("scale_aware"),

@@ -16,8 +16,8 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     expect(graph, "strategy", "gait_temporal")
     expect(cfg, "temporal_kernel_size", 9)
     return {
-        "num_classes": cfg.need("num_id"),
-        "channels": list(cfg.need("in_channels")),
+        "num_classes": cfg.whole("num_id"),
+        "channels": cfg.wholes("in_channels"),
         "embedding_channels": cfg.need("out_channels"),
     }
 

@@ -24,9 +24,9 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     # The constructor there reads it, the published configurations lack it, and nothing uses it.
     backbone.take("in_channels")
     return {
-        "num_classes": cfg.section("SeparateBNNecks").need("class_num"),
-        "part_channels": [backbone.need("part1_channel"), backbone.need("part2_channel")],
-        "blocks": list(backbone.need("blocks")),
+        "num_classes": cfg.section("SeparateBNNecks").whole("class_num"),
+        "part_channels": [backbone.whole("part1_channel"), backbone.whole("part2_channel")],
+        "blocks": backbone.wholes("blocks"),
     }
 
 

@@ -20,10 +20,10 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     backbone = cfg.section("Backbone")
     expect(backbone, "C", 2)
     settings = {
-        "num_classes": cfg.section("SeparateBNNecks").need("class_num"),
-        "blocks": list(backbone.need("blocks")),
+        "num_classes": cfg.section("SeparateBNNecks").whole("class_num"),
+        "blocks": backbone.wholes("blocks"),
     }
-    map_channels = backbone.need("in_channels") - 1
+    map_channels = backbone.whole("in_channels") - 1
     return settings if map_channels == 2 else settings | {"map_channels": map_channels}
 
 

@@ -19,13 +19,13 @@ _PATCHES = "transformer.patch_embed.proj.weight"
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     backbone, neck = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     expect(backbone, "mode", "p3d")
-    bins = list(cfg.need("bin_num"))
-    embedding_channels = neck.need("in_channels")
+    bins = cfg.wholes("bin_num")
+    embedding_channels = neck.whole("in_channels")
     expect(neck, "parts_num", sum(bins) + 1)
     settings = {
-        "num_classes": neck.need("class_num"),
-        "channels": [*backbone.need("channels"), 256, 512],
-        "blocks": list(backbone.need("layers")),
+        "num_classes": neck.whole("class_num"),
+        "channels": [*backbone.wholes("channels"), 256, 512],
+        "blocks": backbone.wholes("layers"),
         "embedding_channels": embedding_channels,
         "bins": bins,
     }

@@ -182,6 +182,9 @@ def _decrypted(
         (info,) = archive.infolist()
         info.compress_type = zipfile.ZIP_STORED
         if entry.method == AES:
+            if info.wz_aes_version is None:
+                # Taken for one of the old encryption, it would be compared with its check sum.
+                raise zipfile.BadZipFile("it does not say how it is encrypted")
             # The check sum is that of the content; what is decrypted has another check.
             del info.CRC
             left = info.compress_size

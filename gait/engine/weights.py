@@ -111,8 +111,9 @@ def _incomplete(data: dict[str, Any]) -> str:
     if not _is_named(sizes):
         return "expected what the weights come from under 'provenance'"
     for name, size in sizes.items():
-        if type(size) is not int or not 0 < size <= LIST_ITEMS.value:
-            return f"expected a number above 0 as {shown(name)}, got {shown(repr(size))}"
+        # What is not trained, such as a baseline, may know no subject.
+        if type(size) is not int or not 0 <= size <= LIST_ITEMS.value:
+            return f"expected a size as {shown(name)}, got {shown(repr(size))}"
     return ""
 
 

@@ -226,6 +226,12 @@ def _write(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def test_a_model_that_was_trained_on_nobody_is_whole(tmp_path: Path) -> None:
+    provenance = {"version": "1", "classes": [], "sizes": {"num_classes": 0}}
+    write_model(tmp_path / "model.pt", _model(), resolved(), provenance)
+    assert read_model(tmp_path / "model.pt").provenance == provenance
+
+
 def test_any_flipped_bit_of_a_model_is_an_error_with_the_command(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     whole = _write(path)

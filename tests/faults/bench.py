@@ -88,7 +88,7 @@ def _job_seconds(stages: list[Stage], finished: Workspace, root: Path) -> dict[s
     for stage in stages:
         copy = chain.copy_of(finished, root)
         chain.forget(root, [stage])
-        command = Command(copy, stage.target)
+        command = Command(copy, *stage.targets)
         command.wait_for_job(120)
         started = time.monotonic()
         command.end()

@@ -20,6 +20,8 @@ from tests.workflow.workspace import Workspace
 
 DATASET = "SynthGait"
 ADOPTED = "Adopted"
+_DATA, _RESULTS = f"data/{DATASET}", f"results/{DATASET}"
+SHARDS = ("1-of-2", "2-of-2")
 RESULT = f"results/{DATASET}/GaitSet/tiny"
 TARGETS = (
     f"results/{DATASET}/report.csv",
@@ -36,65 +38,67 @@ class Stage:
 
     Attributes:
         rule: the rule's name.
-        target: the file whose request runs it.
+        targets: the files whose request runs it.
         outputs: patterns below the workspace of all that goes when it is to run anew.
     """
 
     rule: str
-    target: str
+    targets: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
 STAGES = (
-    Stage("synthesize", f"data/{DATASET}/raw/population.csv", (f"data/{DATASET}/raw",)),
-    Stage("check", f"data/{DATASET}/check.csv", (f"data/{DATASET}/check.csv*",)),
+    Stage("synthesize", (f"{_DATA}/raw/population.csv",), (f"{_DATA}/raw",)),
+    Stage("check", (f"{_DATA}/check.csv",), (f"{_DATA}/check.csv*",)),
     Stage(
-        "rearrange", f"data/{DATASET}/shards/1-of-2.csv", (f"data/{DATASET}/shards/1-of-2.csv*",)
+        "rearrange",
+        (f"{_DATA}/shards/1-of-2.csv",),
+        (f"{_DATA}/shards/1-of-2.csv*",),
     ),
-    Stage("gather", f"data/{DATASET}/sequences.csv", (f"data/{DATASET}/sequences.csv*",)),
+    Stage("gather", (f"{_DATA}/sequences.csv",), (f"{_DATA}/sequences.csv*",)),
     Stage(
         "segment",
-        f"data/{DATASET}/shards/1-of-2.silhouettes.csv",
-        (f"data/{DATASET}/shards/1-of-2.silhouettes.csv*", f"data/{DATASET}/silhouettes"),
+        tuple(f"{_DATA}/shards/{each}.silhouettes.csv" for each in SHARDS),
+        (f"{_DATA}/shards/*-of-2.silhouettes.csv*", f"{_DATA}/silhouettes"),
     ),
     Stage(
         "pretreat",
-        f"data/{DATASET}/shards/1-of-2.pkl.csv",
-        (f"data/{DATASET}/shards/1-of-2.pkl.csv*", f"data/{DATASET}/journal"),
+        tuple(f"{_DATA}/shards/{each}.pkl.csv" for each in SHARDS),
+        (f"{_DATA}/shards/*-of-2.pkl.csv*", f"{_DATA}/journal"),
     ),
     Stage(
         "adopt",
-        f"data/{ADOPTED}/shards/adopted.pkl.csv",
+        (f"data/{ADOPTED}/shards/adopted.pkl.csv",),
         (f"data/{ADOPTED}/shards/adopted.pkl.csv*", f"data/{ADOPTED}/journal"),
     ),
     Stage(
         "pack",
-        f"data/{DATASET}/packed/index.csv",
-        (f"data/{DATASET}/manifest.csv*", f"data/{DATASET}/packed"),
+        (f"{_DATA}/packed/index.csv",),
+        (f"{_DATA}/manifest.csv*", f"{_DATA}/packed"),
     ),
-    Stage("resolve", f"{RESULT}/config.yaml", (f"{RESULT}/config.yaml*",)),
+    Stage("resolve", (f"{RESULT}/config.yaml",), (f"{RESULT}/config.yaml*",)),
     Stage(
         "train",
-        f"{RESULT}/model.pt",
+        (f"{RESULT}/model.pt",),
         (f"{RESULT}/model.pt*", f"{RESULT}/checkpoints", f"{RESULT}/history.jsonl"),
     ),
-    Stage("embed", f"{RESULT}/embeddings.npz", (f"{RESULT}/embeddings.npz*",)),
-    Stage("score", f"{RESULT}/metrics.json", (f"{RESULT}/metrics.json*",)),
+    Stage("embed", (f"{RESULT}/embeddings.npz",), (f"{RESULT}/embeddings.npz*",)),
+    Stage("score", (f"{RESULT}/metrics.json",), (f"{RESULT}/metrics.json*",)),
     Stage(
         "tabulate",
-        f"{RESULT}/report.csv",
+        (f"{RESULT}/report.csv",),
         (f"{RESULT}/report.csv*", f"{RESULT}/views.csv*", f"{RESULT}/figures"),
     ),
-    Stage("submit", f"{RESULT}/submission.csv", (f"{RESULT}/submission.csv*",)),
+    Stage("submit", (f"{RESULT}/submission.csv",), (f"{RESULT}/submission.csv*",)),
     Stage(
         "combine_experiments",
-        f"results/{DATASET}/GaitSet/report.csv",
-        (f"results/{DATASET}/GaitSet/report.csv*",),
+        (f"{_RESULTS}/GaitSet/report.csv",),
+        (f"{_RESULTS}/GaitSet/report.csv*",),
     ),
-    Stage("combine_models", f"results/{DATASET}/report.csv", (f"results/{DATASET}/report.csv*",)),
-    Stage("matrix", "results/matrix.csv", ("results/matrix.csv*",)),
-    Stage("quality", f"results/{DATASET}/quality.csv", (f"results/{DATASET}/quality.*",)),
-    Stage("page", "results/report.html", ("results/report.html",)),
+    Stage("combine_models", (f"{_RESULTS}/report.csv",), (f"{_RESULTS}/report.csv*",)),
+    Stage("matrix", ("results/matrix.csv",), ("results/matrix.csv*",)),
+    Stage("quality", (f"{_RESULTS}/quality.csv",), (f"{_RESULTS}/quality.*",)),
+    Stage("page", ("results/report.html",), ("results/report.html",)),
 )
 RULES = tuple(stage.rule for stage in STAGES)
 # Files that hold times, states of files or whole runs' logs; what they say is compared by others.

@@ -82,14 +82,14 @@ def strike(
     expected = chain.content(finished.root)
     copy = chain.copy_of(finished, root)
     chain.forget(root, [stage])
-    command = Command(copy, stage.target)
+    command = Command(copy, *stage.targets)
     if blow.in_job:
         command.wait_for_job(120)
     time.sleep(blow.delay_s)
     hit = command.hit(blow.victim, blow.number, generator)
     outcome = Outcome(f"{blow.number.name} to {hit}")
     _see_it_end(command, outcome)
-    _run_again(copy, stage.target, expected, outcome)
+    _run_again(copy, stage, expected, outcome)
     return outcome
 
 
@@ -112,12 +112,12 @@ def fill_disk(
             disk.leave(generator.randrange(0, max(disk.needed_bytes, 4096)))
         else:
             disk.lock()
-        command = Command(disk.workspace, stage.target)
+        command = Command(disk.workspace, *stage.targets)
         _see_it_end(command, outcome)
         if command.code and "gait: error:" not in command.output:
             outcome.faults.append("no sentence of ours says why")
         disk.unlock()
-        _run_again(disk.workspace, stage.target, expected, outcome)
+        _run_again(disk.workspace, stage, expected, outcome)
     return outcome
 
 
@@ -129,10 +129,10 @@ def _see_it_end(command: Command, outcome: Outcome) -> None:
 
 
 def _run_again(
-    workspace: Workspace, target: str, expected: dict[str, str], outcome: Outcome
+    workspace: Workspace, stage: Stage, expected: dict[str, str], outcome: Outcome
 ) -> None:
     """Run the same command and hold everything against the undisturbed workspace."""
-    again = Command(workspace, target)
+    again = Command(workspace, *stage.targets)
     _see_it_end(again, outcome)
     if again.code:
         outcome.faults.append(f"the same command fails with {again.code}")

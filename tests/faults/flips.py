@@ -105,6 +105,6 @@ def _maker(path: str) -> int:
             return number
     name = Path(path).name.removesuffix(".sha256")
     for number, stage in enumerate(chain.STAGES):
-        if Path(stage.target).name == name:
+        if any(Path(target).name == name for target in stage.targets):
             return number
     raise ValueError(f"no stage is known to make {path}")

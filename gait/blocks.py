@@ -129,3 +129,17 @@ class Blocks:
 
 def _digest(data: NDArray[np.uint8], start: int) -> int:
     return zlib.crc32(data[start : start + BLOCK_BYTES].data)
+
+
+def follow_each_other(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> bool:
+    """Whether sequences take up frames from the first on, in any order, without gap or overlap.
+
+    Args:
+        starts: position of each sequence's first frame, [n].
+        lengths: how many frames each has, [n].
+    """
+    if not len(starts) or lengths.min() < 1 or starts.min() < 0:
+        return False
+    order = np.argsort(starts)
+    ends = (starts + lengths)[order]
+    return bool(starts[order[0]] == 0 and np.all(ends[:-1] == starts[order[1:]]))

@@ -272,7 +272,11 @@ class Experiment(Strict):
     @field_validator("train_on", mode="before")
     @classmethod
     def _weighted(cls, value: Any) -> Any:
-        return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+        if not isinstance(value, list):
+            return value
+        if any(not isinstance(each, str) for each in value):
+            raise ValueError("expected names of datasets")
+        return dict.fromkeys(value, 1.0)
 
     @field_validator("inputs")
     @classmethod

@@ -54,7 +54,8 @@ def problems_of(
             what = "is missing"
         elif each["type"] == "string_type" and isinstance(each["input"], (int, float, type(None))):
             place = place_of(origins or {}, ".".join(path), Path())
-            text = place.text if isinstance(place, Origin) and place.text else str(each["input"])
+            written = place.text if isinstance(place, Origin) else ""
+            text = written or _short(each["input"])
             what = f"expected text, got {text}, which is read as none; put it in quotes: '{text}'"
         else:
             message = each["msg"].removeprefix("Value error, ")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gait.blocks import Blocks, Digests, read_digests
+from gait.blocks import Blocks, Digests, follow_each_other, read_digests
 from gait.errors import DataError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.ragged import Frames, Ragged
@@ -230,14 +230,11 @@ class PackedStore:
         """The sequences must follow each other: no gap, no overlap, none twice."""
         if not len(self):
             raise DataError(f"{index}: lists no sequence, expected at least one; {REMEDY}")
-        if self.lengths.min() < 1 or self._starts.min() < 0:
+        if not follow_each_other(self._starts, self.lengths):
             raise DataError(
-                f"{index}: has a negative start or a sequence without frames; {REMEDY}"
+                f"{index}: has sequences that overlap or leave gaps, begin before the first frame "
+                f"or are without frames; {REMEDY}"
             )
-        order = np.argsort(self._starts)
-        ends = (self._starts + self.lengths)[order]
-        if self._starts[order[0]] != 0 or np.any(ends[:-1] != self._starts[order[1:]]):
-            raise DataError(f"{index}: has sequences that overlap or leave gaps; {REMEDY}")
         shape = [len(names) for _, names in self.keys._columns]
         codes = np.ravel_multi_index([codes for codes, _ in self.keys._columns], shape)
         _, first, count = np.unique(codes, return_index=True, return_counts=True)

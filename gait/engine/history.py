@@ -156,6 +156,9 @@ def _line(line: bytes) -> dict[str, Any]:
     if not line.endswith(b"\n"):
         raise ValueError("it was being written when the process ended")
     read = read_line(line.decode("utf-8"))
+    # Without its checksum a line has no other, or it could not be written again.
+    if "crc32" in read:
+        raise ValueError("carries two checksums")
     run = read.get("run", {})
     if type(read.get("iteration")) is not int or not isinstance(run, dict):
         raise ValueError("expected an iteration")

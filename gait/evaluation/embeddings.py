@@ -64,6 +64,10 @@ def read_embeddings(path: Path) -> Embeddings:
         subject, condition, view = (each.astype(str) for each in key)
     except ValueError as error:
         raise DataError(f"{path}: holds names that are no text ({error}); {_AGAIN}") from None
+    for each in (subject, condition, view):
+        # Halves of a surrogate pair: an array can hold them, and no file.
+        if ((each.view(np.uint32) & 0xFFFFF800) == 0xD800).any():
+            raise DataError(f"{path}: holds names that are no text (surrogates); {_AGAIN}")
     check(embeddings, subject, condition, view, str(path))
     if frames is not None and len(frames) != len(embeddings):
         raise DataError(

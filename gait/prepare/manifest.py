@@ -29,6 +29,8 @@ COLUMNS = (
 # Manifests of former versions know silhouettes only, and no guesses.
 NEEDED = tuple(column for column in COLUMNS if column not in ("modality", "guessed"))
 AGAIN = "delete it and run again"
+# Of the 255 that a file system allows; files add a modality, an ending and a temporary name.
+_LONGEST_NAME_BYTES = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +195,29 @@ def check_key(key: SequenceKey) -> None:
     """Refuse a key of which a part cannot be the name of a folder.
 
     Raises:
-        DataError: a part is empty, says '.' or '..', or has a sign that names cannot have.
+        DataError: a part is empty, says '.' or '..', is too long, or has a sign that names cannot
+            have.
     """
     for part in key:
-        if part in ("", ".", "..") or any(sign in part for sign in "/\\\0"):
+        is_long = len(part.encode(errors="surrogatepass")) > _LONGEST_NAME_BYTES
+        if part in ("", ".", "..") or any(sign in part for sign in "/\\\0") or is_long:
             raise DataError(
-                f"sequence {key}: {part!r} cannot be the name of a folder; rename it in the raw "
-                "data"
+                f"sequence {str(key)[:200]}: {part[:200]!r} cannot be the name of a folder; "
+                "rename it in the raw data"
             )
+
+
+def check_once(keys: Iterable[SequenceKey], table: Path, remedy: str) -> None:
+    """Refuse a table in which a sequence stands twice, as one of the two would be lost.
+
+    Raises:
+        DataError: one does.
+    """
+    known: set[SequenceKey] = set()
+    for key in keys:
+        if key in known:
+            raise DataError(f"{table}: lists the sequence {key} more than once; {remedy}")
+        known.add(key)
 
 
 def pkl_name(key: SequenceKey, modality: str = SILHOUETTES) -> str:

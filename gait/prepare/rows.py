@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.prepare.archives import SEPARATOR
-from gait.prepare.manifest import check_key
+from gait.prepare.manifest import check_key, check_once
 from gait.tables import read_table, table_text
 from gait.types import CatalogueRow, SequenceKey
 
@@ -32,7 +32,7 @@ def read_rows(path: Path) -> list[CatalogueRow]:
     """The rows of a `sequences.csv` or of a shard of it.
 
     Raises:
-        DataError: the file is missing or damaged, or is no catalogue.
+        DataError: the file is missing or damaged, is no catalogue, or lists a sequence twice.
     """
     header, rows = read_table(path, _AGAIN)
     if tuple(header) not in _KNOWN_HEADERS:
@@ -46,6 +46,7 @@ def read_rows(path: Path) -> list[CatalogueRow]:
             check_key(row.key)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
+    check_once((row.key for row in found), path, _AGAIN)
     return found
 
 

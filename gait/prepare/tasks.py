@@ -11,7 +11,7 @@ from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import readers, skeleton_maps
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import state_of
-from gait.prepare.manifest import parse_drops, read_table
+from gait.prepare.manifest import check_once, parse_drops, read_table
 from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
@@ -88,7 +88,9 @@ def tasks_of(shard: Path, raw: Path, root: Path, settings: str) -> list[Task]:
     if "silhouettes" not in header[0]:
         return [_image_task(row, settings, shard) for row in read_rows(shard)]
     lines = read_table(shard, _MASK_COLUMNS)
-    return [_mask_task(line, raw, root, settings, shard) for line in lines]
+    tasks = [_mask_task(line, raw, root, settings, shard) for line in lines]
+    check_once((task.key for task in tasks), shard, "delete it and run again")
+    return tasks
 
 
 def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,10 @@ import numpy as np
 from gait.config.protocol import WATCHED
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.limits import HEADER_BYTES
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
 from gait.report.tables import MEAN, Row
+from gait.seal import read_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +27,12 @@ _COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _PANELS_ABREAST = 3
 _CELL_INCHES = 0.42
 _MARKED_POINTS = 50
+_LONGEST_LABEL = 100
 
-_LOSS = "loss"
+_LOSS, _LOSSES = "loss", "losses"
 
 # Values by iteration, by the name of their curve.
-_Points = dict[str, list[tuple[int, float]]]
+_Points = dict[str, list[tuple[float, float]]]
 
 
 def draw(metrics: Metrics, rows: list[Row], history: Path, folder: Path) -> None:
@@ -66,6 +68,8 @@ def own_style() -> Iterator[None]:
         # A reader's own matplotlibrc must not change what is committed or compared.
         rcdefaults()
         rcParams.update({"svg.hashsalt": "gait", "font.size": 9.0, "axes.titlesize": 9.0})
+        # Names are no formulas.
+        rcParams["text.parse_math"] = False
         yield
 
 
@@ -121,11 +125,11 @@ def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
             panel.legend(
                 loc="lower right", bbox_to_anchor=(1, 0.99), fontsize=8, frameon=False, borderpad=0
             )
-        panel.set_xticks(range(len(summaries)), list(summaries))
+        panel.set_xticks(range(len(summaries)), [*map(_label, summaries)])
         panel.set_ylim(0, 110)
         panel.set_yticks(range(0, 101, 20))
         panel.set_ylabel("rank-1 in percent")
-        panel.set_title(name)
+        panel.set_title(_label(name))
         _plain(panel)
     return figure
 
@@ -136,12 +140,12 @@ def _curves(retrievals: dict[str, Retrieval]) -> Figure:
         for number, (probe, each) in enumerate(protocol.probes.items()):
             ranks = range(1, len(each.cmc_pct) + 1)
             colour, dash = _COLOURS[number % len(_COLOURS)], "-:"[number // len(_COLOURS) % 2]
-            panel.plot(ranks, each.cmc_pct, dash, color=colour, label=probe, marker=".")
+            panel.plot(ranks, each.cmc_pct, dash, color=colour, label=_label(probe), marker=".")
         panel.set_xlabel("rank")
         panel.set_ylabel("identified up to that rank, percent")
         panel.set_ylim(0, 103)
         panel.set_xticks([1, 5, 10, 15, 20])
-        panel.set_title(name)
+        panel.set_title(_label(name))
         panel.legend(loc="lower right", fontsize=8)
         _plain(panel)
     return figure
@@ -199,7 +203,7 @@ def _numbers(values: list[float | None]) -> np.ndarray[Any, Any]:
 def _heat(
     panel: Axes, values: np.ndarray[Any, Any], down: list[str], across: list[str], title: str
 ) -> None:
-    panel.set_title(title)
+    panel.set_title(_label(title))
     panel.set_facecolor("#eeeeee")
     panel.pcolormesh(values, cmap="viridis", vmin=0, vmax=100, edgecolors="white", linewidth=0.5)
     for (line, column), value in np.ndenumerate(values):
@@ -208,8 +212,8 @@ def _heat(
             place = (column + 0.5, line + 0.5)
             text = "100" if value >= 99.95 else f"{value:.1f}"
             panel.annotate(text, place, color=colour, ha="center", va="center", fontsize=7.5)
-    panel.set_xticks(np.arange(len(across)) + 0.5, across)
-    panel.set_yticks(np.arange(len(down)) + 0.5, down)
+    panel.set_xticks(np.arange(len(across)) + 0.5, [*map(_label, across)])
+    panel.set_yticks(np.arange(len(down)) + 0.5, [*map(_label, down)])
     panel.tick_params(length=0)
     panel.invert_yaxis()
     panel.set_aspect("equal")
@@ -221,19 +225,54 @@ def _curves_of(history: Path) -> dict[str, _Points]:
     drawn: dict[str, _Points] = {title: {} for title in (_LOSS, *titles.values())}
     if not history.is_file():
         return {}
-    for number, line in enumerate(history.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            raise DataError(f"{history}:{number}: expected a line of JSON, got {line!r}") from None
-        measured = entry.get("losses", {})
+    for number, entry in enumerate(_entries(history), 1):
+        where = f"{history}:{number}"
+        iteration = _number(entry.get("iteration"), f"{where}: iteration")
+        measured = _values(entry, _LOSSES, where)
         if len(measured) > 1:
-            measured = measured | {"weighted sum": entry["loss"]}
-        scored = {title: entry.get(key, {}) for key, title in titles.items()}
+            total = _number(entry.get("loss"), f"{where}: loss")
+            measured = measured | {"weighted sum": total}
+        scored = {title: _values(entry, key, where) for key, title in titles.items()}
         for title, values in ({_LOSS: measured} | scored).items():
             for name, value in values.items():
-                drawn[title].setdefault(name, []).append((entry["iteration"], float(value)))
+                drawn[title].setdefault(name, []).append((iteration, value))
     return {title: curves for title, curves in drawn.items() if curves}
+
+
+def _entries(history: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with history.open("rb") as file:
+            number = 0
+            while line := file.readline(HEADER_BYTES.value):
+                number += 1
+                yield _entry(line, f"{history}:{number}")
+    except OSError as error:
+        raise DataError(f"{history}: cannot be read ({error.strerror}); remove it") from None
+
+
+def _entry(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        return read_line(line.decode("utf-8"))
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{where}: expected a line as gait train writes them ({reason}); remove that line, "
+            "and the curve goes on without it"
+        ) from None
+
+
+def _values(entry: dict[str, Any], key: str, where: str) -> dict[str, float]:
+    values = entry.get(key, {})
+    if not isinstance(values, dict):
+        raise DataError(f"{where}: expected numbers by name as {key}; remove that line")
+    return {name: _number(value, f"{where}: {key}.{name}") for name, value in values.items()}
+
+
+def _number(value: Any, where: str) -> float:
+    # Training may come to a loss that is not finite; a number too large for any is none.
+    if type(value) is float or (type(value) is int and abs(value) < 2**53):
+        return float(value)
+    raise DataError(f"{where}: expected a number, got {str(value)[:40]!r}; remove that line")
 
 
 def _training(drawn: dict[str, _Points], metrics: Metrics) -> Figure:
@@ -243,11 +282,11 @@ def _training(drawn: dict[str, _Points], metrics: Metrics) -> Figure:
             iterations, values = zip(*points, strict=True)
             colour = _COLOURS[number % len(_COLOURS)]
             mark = "." if len(points) < _MARKED_POINTS else ""
-            panel.plot(iterations, values, marker=mark, color=colour, label=name)
+            panel.plot(iterations, values, marker=mark, color=colour, label=_label(name))
         panel.set_xlabel("iteration")
         panel.set_ylabel(label)
         panel.set_ylim(bottom=0)
-        panel.set_title(f"training of {metrics.model}/{metrics.save_name}")
+        panel.set_title(_label(f"training of {metrics.model}/{metrics.save_name}"))
         panel.legend(fontsize=8)
         _plain(panel)
     return figure
@@ -270,6 +309,11 @@ def _size(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Width and height in inches of a heat map with its labels."""
     down, across = values.shape
     return max(3.0, across * _CELL_INCHES + 0.8), max(1.0, down * _CELL_INCHES) + 1.0
+
+
+def _label(text: str) -> str:
+    """A name as it is drawn; each letter of it costs time and a figure has little room."""
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 3]}..."
 
 
 def _plain(panel: Axes) -> None:

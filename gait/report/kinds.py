@@ -37,7 +37,7 @@ def interval(row: Row) -> str:
     """The 95 % interval of rank-1 or of the accuracy, with one decimal; empty without any."""
     low = row.rank1_ci_low_pct or row.accuracy_ci_low_pct
     high = row.rank1_ci_high_pct or row.accuracy_ci_high_pct
-    return f"{float(low):.1f}-{float(high):.1f}" if low else ""
+    return f"{float(low):.1f}-{float(high):.1f}" if low and high else ""
 
 
 _INTERVAL = Column("95 %", interval)

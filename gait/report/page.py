@@ -167,14 +167,15 @@ def _protocol(name: str, rows: list[Row]) -> _Protocol:
     lines = []
     for each in experiments:
         cells = [_cell(found.get((each, probe))) for probe in shown]
-        last = found[each, shown[-1]]
-        of_mean = [column.value(last) for column in kind.of_mean]
-        lines.append(_Line(each.partition("/")[2], cells, of_mean, last.iterations, last.seed))
+        mean = found.get((each, shown[-1]))
+        of_mean = ["" if mean is None else column.value(mean) for column in kind.of_mean]
+        some = next(row for row in rows if row.experiment == each)
+        lines.append(_Line(each.partition("/")[2], cells, of_mean, some.iterations, some.seed))
     first = next(iter(experiments))
     sizes = ", ".join(
         f"{found[first, probe].n_probe} {probe}" for probe in probes if (first, probe) in found
     )
-    gallery = found[first, shown[-1]].n_gallery
+    gallery = next(row.n_gallery for row in reversed(rows) if row.experiment == first)
     size = f"Probes: {sizes}; gallery: {gallery}." if gallery else f"Sequences: {sizes}."
     of_mean = [f"mean {column.label}" for column in kind.of_mean]
     return _Protocol(name, f"{size} {kind.meaning}", shown, of_mean, lines)

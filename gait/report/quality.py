@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gait.blocks import Blocks, read_digests
+from gait.blocks import Blocks, follow_each_other, read_digests
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.report.shapes import Shapes, shapes_of
@@ -24,6 +24,8 @@ LEAST_FRAMES = 5
 NO_FRAME = "no frame to begin with"
 
 _BLOCK_FRAMES = 8192
+# Of one sequence; the sum over all fits into 64 bits.
+_MOST_FRAMES = 10**12
 _AGAIN = "delete it and run the workflow again"
 _PACK_AGAIN = "delete index.csv beside it and run the workflow again"
 _MANIFEST = ("subject", "condition", "view", "pkl", "frames_read", "frames_kept", "dropped")
@@ -112,13 +114,21 @@ def measure(manifest: Path, packed: Path) -> Quality:
     keys = ["/".join(key) for key in zip(index.subject, index.condition, index.view, strict=True)]
     if not keys:
         raise DataError(f"{packed / 'index.csv'}: lists no sequence; delete it and run again")
+    if not follow_each_other(starts, lengths):
+        raise DataError(
+            f"{packed / 'index.csv'}: has sequences that overlap or leave gaps, begin before the "
+            f"first frame or are without frames; {_AGAIN}"
+        )
     frames = silhouettes(packed)
     if frames is not None and len(frames) != lengths.sum():
         raise DataError(
             f"{packed}: index.csv lists {lengths.sum()} frames and frames.npy holds "
             f"{len(frames)}; delete index.csv and run the workflow again"
         )
-    lines = list(_lines(table))
+    try:
+        lines = list(_lines(table))
+    except ValueError as error:
+        raise DataError(f"{manifest}: {error}; {_AGAIN}") from None
     if frames is None:
         return Quality(modality, lines, keys, starts, lengths)
     shapes = shapes_of(frames, starts, lengths)
@@ -162,6 +172,9 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _lines(table: pd.DataFrame) -> Iterator[Line]:
+    for name in ("frames_read", "frames_kept"):
+        if not table[name].between(0, _MOST_FRAMES).all():
+            raise ValueError(f"expected a number of frames as {name} of each sequence")
     kept = table[table["frames_kept"] > 0]
     yield Line("kept", "", len(kept), int(kept["frames_kept"].sum()))
     sequences: Counter[str] = Counter()
@@ -219,8 +232,14 @@ def _by_frames(what: str, sequences: Counter[str], frames: Counter[str]) -> Iter
 
 def _counts(text: str) -> dict[str, int]:
     """Frames by reason, from `reason:count;reason:count`."""
-    parts = [item.rpartition(":") for item in text.split(";") if item]
-    return {reason: int(count) for reason, _, count in parts}
+    counts = {}
+    for item in text.split(";"):
+        reason, colon, count = item.rpartition(":")
+        if item and not (colon and count.isascii() and count.isdecimal() and len(count) < 13):
+            raise ValueError(f"expected 'reason:count', got {item[:100]!r}")
+        if item:
+            counts[reason] = int(count)
+    return counts
 
 
 def _unsteadiness(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import get_args
 
 from gait.config.dataset import Published
 from gait.errors import DataError
@@ -21,6 +23,12 @@ from gait.tables import read_table, sheet_text
 
 _AGAIN = "make it again with gait tabulate or gait combine"
 MEAN = "mean"
+_KINDS = tuple(
+    str(get_args(each.model_fields["kind"].annotation)[0])
+    for each in (Retrieval, Verification, Classification, Submission, Segmentation)
+)
+# A percentage, a count, or nothing.
+_NUMBER = re.compile(r"(-?[0-9]{1,20}(\.[0-9]{1,20})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,13 @@ class Row:
     def experiment(self) -> str:
         """`<dataset>/<name>`: tells rows of different experiments apart."""
         return f"{self.dataset}/{self.name}"
+
+
+_NUMBERS = [
+    each.name
+    for each in fields(Row)
+    if each.name.endswith("_pct") or each.name in ("n_probe", "n_gallery", "iterations", "seed")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +197,8 @@ def read_report(path: Path) -> list[Row]:
     """The rows of a `report.csv`; columns that this version does not know are left out.
 
     Raises:
-        DataError: the file is missing or damaged, or lacks a column.
+        DataError: the file is missing or damaged, lacks a column, or has a cell that does not
+            belong there.
     """
     given, lines = read_table(path, _AGAIN)
     names = [field.name for field in fields(Row)]
@@ -192,7 +208,20 @@ def read_report(path: Path) -> list[Row]:
             f"{', '.join(missing)} are missing; {_AGAIN}"
         )
     places = [given.index(name) for name in names]
-    return [Row(*(line[place] for place in places)) for line in lines]
+    rows = [Row(*(line[place] for place in places)) for line in lines]
+    for number, row in enumerate(rows, start=2):
+        for name in _NUMBERS:
+            if not _NUMBER.fullmatch(getattr(row, name)):
+                raise DataError(
+                    f"{path}, line {number}: expected a number or nothing as {name}, got "
+                    f"{getattr(row, name)[:40]!r}; {_AGAIN}"
+                )
+        if row.kind not in _KINDS and (row.kind or row.protocol):
+            raise DataError(
+                f"{path}, line {number}: expected one of {', '.join(_KINDS)} as kind, got "
+                f"{row.kind[:40]!r}; {_AGAIN}"
+            )
+    return rows
 
 
 def write_table(path: Path, kind: type[Row | ViewRow], rows: Iterable[Row | ViewRow]) -> None:

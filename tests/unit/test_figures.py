@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +13,7 @@ from gait.report.experiment import report
 from gait.report.figures import draw
 from gait.report.metrics import Metrics
 from gait.report.tables import report_rows
+from gait.seal import sealed_line
 from tests.unit.scores import an_experiment, arrays, metrics, probe, sealed_npz
 
 
@@ -27,7 +27,7 @@ def drawn(folder: Path, history: str | None = None, **changes: Any) -> dict[str,
 
 
 HISTORY = "".join(
-    json.dumps(line) + "\n"
+    sealed_line(line)
     for line in (
         {"iteration": 0, "run": {"world": 1}},
         {"iteration": 10, "loss": 3.5, "losses": {"triplet": 0.5, "softmax": 3.0}, "lr": 0.1},
@@ -52,7 +52,7 @@ def test_every_figure_is_drawn_and_the_bytes_depend_on_the_numbers(tmp_path: Pat
 
 def test_whatever_was_scored_while_training_has_its_panel(tmp_path: Path) -> None:
     scored = {"eer_pct": {"pairs/NM": 4.5}, "accuracy_pct": {"diagnosis": 80.0}}
-    history = HISTORY + json.dumps({"iteration": 20, **scored}) + "\n"
+    history = HISTORY + sealed_line({"iteration": 20, **scored})
     labelled = drawn(tmp_path, history)["training.svg"].decode()
     for title in ("loss", "rank-1", "equal error rate", "accuracy"):
         assert f"<!-- {title}" in labelled, title
@@ -72,8 +72,41 @@ def test_empty_rows_are_drawn_as_such(tmp_path: Path) -> None:
 
 
 def test_a_torn_history_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"history\.jsonl:2: expected a line of JSON"):
-        drawn(tmp_path, '{"iteration": 1, "lr": 1.0}\n{"iter')
+    whole = sealed_line({"iteration": 1, "lr": 1.0})
+    with pytest.raises(DataError, match=r"history\.jsonl:2: expected a line .*remove that line"):
+        drawn(tmp_path, whole + '{"iter')
+    with pytest.raises(DataError, match=r"history\.jsonl:2: .*differs from its checksum"):
+        drawn(tmp_path, whole + whole.replace("1.0", "1.1"))
+
+
+def test_names_are_drawn_as_they_are_and_not_without_end(tmp_path: Path) -> None:
+    probes = {"$\\frac$": probe(50.0), "x" * 10**5: probe(50.0)}
+    losses = {"$a$ $\\b$": 0.5, "y" * 10**5: 0.5}
+    history = sealed_line({"iteration": 1, "loss": 1.0, "losses": losses})
+    for content in drawn(tmp_path, history, probes=probes).values():
+        assert len(content) < 10**6
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"iteration": [1]},
+        {"iteration": None, "losses": {"triplet": 0.5}},
+        {"iteration": 1, "losses": [0.5]},
+        {"iteration": 1, "losses": {"triplet": [0.5]}},
+        {"iteration": 1, "losses": {"triplet": "0.5"}},
+        {"iteration": 1, "losses": {"triplet": 10**400}},
+        {"iteration": 1, "losses": {"triplet": 0.5, "softmax": 0.5}},
+        {"iteration": 1, "rank1_pct": 5},
+        {"rank1_pct": {}},
+    ],
+    ids=str,
+)
+def test_a_line_that_is_none_of_a_history_is_named(
+    tmp_path: Path, entry: dict[str, object]
+) -> None:
+    with pytest.raises(DataError, match=r"history\.jsonl:1: .*; remove that line$"):
+        drawn(tmp_path, sealed_line(entry))
 
 
 def test_a_reader_s_own_style_changes_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def _iterations(path: Path) -> list[int]:
     return [each["iteration"] for each in read_history(path)]
 
 
+def _with_two_checksums(line: str) -> str:
+    text = line.removesuffix("}\n")
+    return f'{text}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -36,6 +42,7 @@ def _iterations(path: Path) -> list[int]:
         lambda line: '{"iteration": 3, "loss": 1.5}\n',
         lambda line: sealed_line({"iteration": "3"}),
         lambda line: sealed_line({"iteration": 3, "run": 7}),
+        _with_two_checksums,
     ],
 )
 def test_a_damaged_line_is_left_out_and_the_run_goes_on(damage, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from gait.config.dataset import Population, named_subjects
+from gait.config.experiment import Experiment
 from gait.config.load import load_dataset, load_experiment, model_names, validated
 from gait.config.partition import read_partition
 from gait.config.schema import mistaken_booleans
@@ -171,6 +172,12 @@ def test_a_name_that_is_read_as_something_else_is_shown_as_it_stands(
         f"{folder}/dataset.yaml:{10 if written != '7' else 8}: partition.test.1: expected text, "
         f"got {shown}, which is read as none; put it in quotes: '{shown}'"
     )
+
+
+def test_datasets_to_train_on_are_names() -> None:
+    for given in (["CASIA-B", ["OUMVLP"]], [{"CASIA-B": 1.0}], [7]):
+        with pytest.raises(ConfigError, match="train_on: expected names of datasets"):
+            validated(Experiment, {"train_on": given}, "x.yaml")
 
 
 def test_a_boolean_is_no_number() -> None:

@@ -115,7 +115,7 @@ def test_a_pkl_tree_may_be_a_link_but_lead_nowhere_else(tmp_path: Path) -> None:
         pkl_path(tmp_path / "root", "pkl/out/a.pkl", table)
 
 
-@pytest.mark.parametrize("part", ["", ".", "..", "a/b", "a\\b"])
+@pytest.mark.parametrize("part", ["", ".", "..", "a/b", "a\\b", "a" * 181, "走" * 61])
 def test_a_key_is_no_path(part: str) -> None:
     with pytest.raises(DataError, match="cannot be the name of a folder"):
         pkl_name(SequenceKey("001", part, "090"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import csv
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from gait.report import combine, page
-from gait.report.tables import Row, write_table
+from gait.report import combine, page, show
+from gait.report.tables import Row, read_report, write_table
 from tests.unit.scores import probe, table
 
 
@@ -90,6 +91,16 @@ def test_a_model_trained_elsewhere_is_named_as_such_and_keeps_its_figures(tmp_pa
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "GaitSet/one, trained on Far" in " ".join(read.words)
     assert len([each for each in read.references if each.startswith("data:")]) == 2
+
+
+def test_tables_that_lack_rows_leave_cells_empty(tmp_path: Path) -> None:
+    rows = read_report(table(tmp_path / "whole.csv", "whole"))
+    cut = [replace(row, save_name="cut", rank1_ci_high_pct="") for row in rows[:1]]
+    for name, some in (("last", [*cut, *rows]), ("first", [*rows, *cut])):
+        write_table(tmp_path / f"{name}.csv", Row, some)
+        page([tmp_path / f"{name}.csv"], tmp_path / "page.html")
+        Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+        show(tmp_path / f"{name}.csv")
 
 
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:

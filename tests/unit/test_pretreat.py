@@ -152,6 +152,22 @@ def test_every_frame_is_accounted_for(shard: Shard) -> None:
     assert str(summary).endswith("frames/s")
 
 
+@pytest.mark.parametrize("table", ["images", "masks"])
+def test_a_sequence_that_is_listed_twice_is_refused(shard: Shard, table: str) -> None:
+    shard.run()
+    if table == "masks":
+        shard.table.write_text(
+            "subject,condition,view,silhouettes,frames_read,dropped,fingerprint\n"
+            + 2 * "001,nm-01,000,,3,,f\n"
+        )
+    else:
+        lines = shard.table.read_text().splitlines(keepends=True)
+        shard.table.write_text("".join([*lines, lines[1]]))
+    shard.table.with_name(f"{shard.table.name}.sha256").unlink(missing_ok=True)
+    with pytest.raises(DataError, match=r"1-of-1.csv: lists the sequence 001/\S+ more than once"):
+        shard.run()
+
+
 def test_the_pkl_tree_holds_nothing_but_pkl_files(shard: Shard) -> None:
     shard.run()
     assert list(shard.pkl_files()) == [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from gait.errors import DataError
@@ -146,6 +147,37 @@ def test_a_store_that_does_not_belong_to_its_index(data: Path) -> None:
     seal_packed(data / "packed")
     with pytest.raises(DataError, match=r"lists 188 frames and frames.npy holds 7"):
         written(data)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("dropped", "unreadable"),
+        ("dropped", "unreadable:-1"),
+        ("dropped", "unreadable:1.5"),
+        ("frames_kept", "-1"),
+        ("frames_read", str(2**62)),
+    ],
+)
+def test_a_cell_of_the_manifest_that_does_not_belong_there(
+    data: Path, column: str, cell: str
+) -> None:
+    table = pd.read_csv(data / "manifest.csv", dtype=str, na_filter=False)
+    table.loc[0, column] = cell
+    table.to_csv(data / "manifest.csv", index=False)
+    with pytest.raises(DataError, match=r"manifest\.csv: expected .* run the workflow again"):
+        measure(data / "manifest.csv", data / "packed")
+
+
+@pytest.mark.parametrize(
+    ("column", "number"), [("start", 2**32 - 1), ("start", -1), ("frames", 0)]
+)
+def test_an_index_that_leaves_the_store(data: Path, column: str, number: int) -> None:
+    table = pd.read_csv(data / "packed/index.csv", dtype={"subject": str, "view": str})
+    table.loc[2, column] = number
+    table.to_csv(data / "packed/index.csv", index=False)
+    with pytest.raises(DataError, match=r"index\.csv: has sequences that overlap"):
+        measure(data / "manifest.csv", data / "packed")
 
 
 @pytest.mark.parametrize("name", ["manifest.csv", "packed/index.csv"])

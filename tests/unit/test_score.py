@@ -157,6 +157,7 @@ def test_an_interval_holds_the_middle_of_the_replicates() -> None:
         ({"embeddings": np.zeros((3, 2), np.float32)}, r"got float32 \(3, 2\)"),
         ({"embeddings": np.zeros((72, 5, 2))}, r"got float64 \(72, 5, 2\)"),
         ({"embeddings": np.zeros((0, 5, 2), np.float32)}, r"got float32 \(0, 5, 2\)"),
+        ({"view": np.array(["\ud800"] * 72)}, "names that are no text .*surrogates"),
         ({"subject": np.array(["000"])}, "for each of the 72 embeddings, got 1, 72, 72"),
     ],
 )

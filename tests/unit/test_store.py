@@ -101,7 +101,7 @@ def edit_index(packed: Path, old: str, new: str) -> None:
         ("090,7,5", "090,7,4", r"lists 11 frames, but .*frames.npy holds 12"),
         ("000,4,3", "000,3,3", r"overlap or leave gaps"),
         ("000,4,3", "000,4,0", r"without frames"),
-        ("000,4,3", "000,-4,3", r"negative start"),
+        ("000,4,3", "000,-4,3", r"begin before the first frame"),
         ("000,4,3", "000,four,3", r"index.csv: cannot be used \(.*four"),
         ("subject,", "person,", r"index.csv: cannot be used \(.*subject"),
         ("bg-01", "nm-01", r"lists 010/nm-01/090 more than once"),

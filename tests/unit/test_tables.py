@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import csv
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from gait.errors import DataError
 from gait.report import combine, show
 from gait.report.metrics import Metrics, read_metrics
 from gait.report.tables import Row, ViewRow, read_report, report_rows, view_rows, write_table
+from gait.seal import sealed_json
 from tests.unit.scores import metrics, probe, table
 
 COLUMNS = (
@@ -139,12 +141,36 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("rank1_pct", "1_000"),
+        ("rank1_ci_low_pct", "x"),
+        ("n_probe", "nan"),
+        ("n_gallery", "\ud800"),
+        ("kind", "retrieva"),
+        ("kind", ""),
+    ],
+)
+def test_a_cell_that_does_not_belong_there_is_named(
+    tmp_path: Path, column: str, cell: str
+) -> None:
+    row = replace(read_report(table(tmp_path / "report.csv"))[1], **{column: cell})
+    with (tmp_path / "report.csv").open("w", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerows([[each.name for each in fields(Row)], list(asdict(row).values())])
+    (tmp_path / "report.csv.sha256").unlink()
+    with pytest.raises(DataError, match=f"report.csv, line 2: expected .* as {column}, got"):
+        read_report(tmp_path / "report.csv")
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("{", "run gait score again"),
-        ("{}", "is missing"),
-        (json.dumps(metrics() | {"format": "gait-metrics-9"}), "format"),
-        (json.dumps(metrics() | {"more": 1}), "unknown key"),
+        ("{}", "carries no digest"),
+        (sealed_json({}), "is missing"),
+        (sealed_json(metrics() | {"format": "gait-metrics-9"}), "format"),
+        (sealed_json(metrics() | {"more": 1}), "unknown key"),
     ],
 )
 def test_metrics_that_are_none_are_refused(tmp_path: Path, text: str, sentence: str) -> None:

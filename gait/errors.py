@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -34,9 +35,9 @@ class GaitError(Exception):
 
     def _sentences(self, text: str) -> list[str]:
         # A loader raises again what one of its processes has raised, with a traceback as its text.
-        mark = f"\n{type(self).__module__}.{type(self).__qualname__}: "
-        if text.startswith("Caught ") and mark in text:
-            return text.rpartition(mark)[2].rstrip().split("\n")
+        inside = re.search(r"\nOriginal Traceback.*\n[\w.]*Error: (.*)", text, re.DOTALL)
+        if text.startswith("Caught ") and inside:
+            return inside[1].rstrip().split("\n")
         return [text]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -296,9 +295,7 @@ def explained(error: BaseException) -> str | None:
     """What a failure means and what to change, or None for one that nobody has foreseen."""
     text = str(error)
     if isinstance(error, GaitError):
-        # From a loader's process, torch passes an error on inside its own text.
-        inside = re.search(r"Original Traceback.*\n\S*Error: (.*)", text, re.DOTALL)
-        return inside[1].strip() if inside else text
+        return text
     if isinstance(error, torch.OutOfMemoryError):
         return (
             f"the GPU's memory does not suffice ({_first_line(error)}); lower frames.count or "

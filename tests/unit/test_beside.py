@@ -24,6 +24,7 @@ from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps
 from gait.ragged import Ragged
+from gait.seal import sidecar
 from gait.types import CatalogueRow, SequenceKey
 
 # As Gait3D comes, with the contents of its folder of silhouettes right below the raw folder.
@@ -264,6 +265,7 @@ def test_a_catalogue_keeps_what_lies_beside(raw: Path) -> None:
     former = [line.rpartition(",")[0] for line in ("a,b,c,images,s,,f,,", "a,b,d,images,t,,f,,")]
     header = "subject,condition,view,kind,source,background,fingerprint,pose"
     shard.write_text("\n".join([header, *former]) + "\n")
+    sidecar(shard).unlink()
     assert [row.beside for row in read_rows(shard)] == ["", ""]
 
 

@@ -111,7 +111,7 @@ def test_no_table_makes_a_folder_elsewhere(tmp_path: Path) -> None:
     for key in (SequenceKey("..", "..", "x"), SequenceKey("/tmp", "a", "b")):
         row = CatalogueRow(key, "images", "001/nm-01/090", "", "0")
         (tmp_path / "t.csv").write_text(rows_text([row]), encoding="utf-8")
-        with pytest.raises(DataError, match="expected names of folders"):
+        with pytest.raises(DataError, match="cannot be the name of a folder"):
             materialise(tmp_path / "t.csv", tmp_path / "raw", tmp_path / "tree", "copy")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from gait.errors import ConfigError, DataError
 from gait.flow import MATRIX, Flow
 from gait.report import page, show, tabulate_matrix
 from gait.report.matrix import MatrixCell, is_matrix, read_matrix
+from gait.seal import sealed_json
 from tests.unit.scores import metrics, summary, table
 from tests.unit.test_flow import adopt, edit, experiment
 from tests.unit.test_page import Page
@@ -140,7 +140,7 @@ def run(folder: Path, rank1: float | None, seed: int = 0, **changes: Any) -> Pat
     record = metrics("paper" if seed == 0 else f"paper@{seed}", seed=seed) | changes
     record["protocols"]["single_view"]["mean"] = summary(rank1)
     path = folder / f"{len(list(folder.glob('*.json')))}.json"
-    path.write_text(json.dumps(record), encoding="utf-8")
+    path.write_text(sealed_json(record), encoding="utf-8")
     return path
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from gait import registry
 from gait.config.experiment import MovingAverage, ParameterGroup
 from gait.engine.embed import embed
+from gait.engine.files import save_torch
 from gait.engine.groups import freeze, parameter_groups
 from gait.engine.moving_average import Follower
 from gait.engine.trainer import train
@@ -201,7 +202,7 @@ def test_a_part_becomes_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path = Path("results/A/B/c/model.pt")
     path.parent.mkdir(parents=True)
     state = {"old.weight": torch.ones(1, 2), "old.bias": torch.ones(1), "more": torch.ones(1)}
-    torch.save({"format": "gait-model-1", "model": state}, path)
+    save_torch({"format": "gait-model-1", "model": state}, path)
     model = network()
 
     def started(**init: Any) -> list[str]:
@@ -212,7 +213,7 @@ def test_a_part_becomes_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(CheckpointError, match=r"none of its tensors below old fits.*below head"):
         started(part="old", into="head")
     state["rest.weight"] = torch.zeros(1, 2)
-    torch.save({"format": "gait-model-1", "model": state}, path)
+    save_torch({"format": "gait-model-1", "model": state}, path)
     (said,) = started()
     assert said.endswith("not used: old.weight, old.bias, more")
     assert not model.get_parameter("rest.weight").any()

@@ -15,7 +15,7 @@ from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
 from gait.prepare import npz
 from gait.prepare.foreign import LONGEST_MESSAGE, told
-from gait.prepare.pickled_arrays import Builder, Kind
+from gait.prepare.pickled_arrays import Arrays, Kind
 from gait.types import SequenceKey
 
 OTHER_LENGTH = "pose of another length than the video"
@@ -53,7 +53,7 @@ def load_pose(path: Path) -> NDArray[np.float32]:
         with path.open("rb") as file:
             member = npz.read_member(file, POSE, path, FILE_BYTES.value)
         content = member.content
-        pose = Builder(content.nbytes).array(
+        pose = Arrays(content.nbytes, path).array(
             Kind((member.code,)), member.shape, content, member.order
         )
     except FileNotFoundError:

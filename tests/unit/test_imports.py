@@ -29,7 +29,7 @@ ALLOWED = {
     "tables": {"errors", "seal"},
     "arrays": {"errors", "limits"},
     "blocks": {"arrays", "errors", "seal"},
-    "formats": {"errors", "limits", "seal"},
+    "formats": {"arrays", "errors", "limits", "seal"},
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

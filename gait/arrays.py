@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.limits import FILE_BYTES, HEADER_BYTES
+from gait.screen import shown
 
 # What a file that is no array or archive of arrays, or is damaged, can cause.
 BROKEN = (
@@ -139,8 +140,8 @@ def refusing(path: Path, what: str, remedy: str) -> Iterator[None]:
     except DataError:
         raise
     except (*BROKEN, MemoryError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join((reason or type(error).__name__).split())[:200]
+        reason = (error.strerror if isinstance(error, OSError) else None) or shown(error)
+        reason = reason or type(error).__name__
         raise DataError(
             f"{path}: expected {what}, which cannot be read ({reason}); {remedy}"
         ) from None

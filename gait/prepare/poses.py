@@ -14,7 +14,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
-from gait.prepare.foreign import LONGEST_MESSAGE, told
+from gait.screen import LONGEST_MESSAGE, shown
 from gait.types import SequenceKey
 
 OTHER_LENGTH = "pose of another length than the video"
@@ -61,7 +61,7 @@ def load_pose(path: Path) -> NDArray[np.float32]:
     except arrays.BROKEN as error:
         raise DataError(
             f"{path}: expected {_EXPECTED}, got a file that cannot be read as such "
-            f"({told(error)}); mend it or remove it"
+            f"({shown(error)}); mend it or remove it"
         ) from None
     if not MODALITIES[POSE].fits(pose.dtype.name, pose.shape):
         raise DataError(
@@ -93,7 +93,7 @@ def pose_of_frames(
     try:
         pose = load_pose(path)
     except DataError as error:
-        print(f"{key}: {told(error, LONGEST_MESSAGE)}", file=sys.stderr)
+        print(f"{key}: {shown(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return None, BROKEN
     if len(pose) != frames_read or numbers.max() >= len(pose):
         print(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gait.arrays import BROKEN, opened, read_header, read_member
 from gait.errors import DataError
-from gait.prepare.foreign import numbers_of, told
+from gait.prepare.foreign import numbers_of
 from gait.prepare.unpickle import unpickled
+from gait.screen import shown
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.
 PARTS = {"cam": 3, "poses": 72, "betas": 10}
@@ -50,7 +51,7 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
     except BROKEN as error:
         raise DataError(
             f"{name}: expected {_EXPECTED}, got a file that cannot be read as such "
-            f"({type(error).__name__}: {told(error)}); copy it again or remove it"
+            f"({type(error).__name__}: {shown(error)}); copy it again or remove it"
         ) from None
     for (part, size), numbers in zip(PARTS.items(), parts, strict=True):
         is_real = numbers.dtype.kind == "f" and len(numbers) == size

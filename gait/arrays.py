@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import io
-import lzma
 import math
 import os
+import re
 import struct
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.limits import FILE_BYTES
+from gait.limits import FILE_BYTES, HEADER_BYTES
+from gait.screen import shown
 
-# What reading a header, an archive or an array of either can end in, besides what is no file.
-_FOREIGN = (
-    *(ValueError, TypeError, KeyError, OverflowError, EOFError, SyntaxError, RecursionError),
-    *(NotImplementedError, RuntimeError, MemoryError, struct.error, zlib.error, lzma.LZMAError),
-    *(zipfile.BadZipFile, tokenize.TokenError, OSError),
+# What a file that is no array or archive of arrays, or is damaged, can cause.
+BROKEN = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError),
 )
+# All that NumPy writes.
+_FORMS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Magic, version and the length of the text that follows, which is a literal of Python.
+_START = re.compile(rb"\x93NUMPY(?:\x01\x00(?P<short>..)|[\x02\x03]\x00(?P<long>....))", re.DOTALL)
+# Truth values, numbers, texts and objects; not records, nor times.
+_TYPE = re.compile(r"'descr': *'([<>=|]?(?:[biufc][0-9]{1,2}|[SU][0-9]{1,6}|O8?))'")
+_ORDER = re.compile(r"'fortran_order': *(True|False)")
+# Python 2 wrote an L after a number. Nothing is tried twice: some digits would take for ever.
+_SHAPE = re.compile(
+    r"'shape': *+\( *+((?:[0-9]{1,19}+L?+ *+, *+){0,31}+(?:[0-9]{1,19}+L?+ *+)?+)\)"
+)
+_START_BYTES, _LONGEST_HEADER = 12, 4096
 _LOCAL_HEADER_BYTES = 30
+_ZIP_END, _ZIP_END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16
+_ZIP64_END, _ZIP64_END_BYTES, _ZIP64_LOCATOR = b"PK\x06\x06", 56, b"PK\x06\x07"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class Header:
     """What an array is said to be.
 
     Attributes:
-        dtype: type of the numbers or texts, no objects.
+        dtype: type of the numbers or texts; objects, which are pickled, have another size.
         shape: number of values along each axis.
         is_fortran: whether the first axis changes fastest.
         size: bytes of the header itself.
@@ -53,27 +65,26 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: BinaryIO) -> Header:
-    """The header of an array in NumPy's format, which a file or an archive's member begins with.
+def read_header(data: NDArray[np.uint8]) -> Header:
+    """The header of an array in NumPy's format, which bytes begin with.
 
     Raises:
-        ValueError: there is no such header, or one of objects or of another version's format.
+        ValueError: there is no such header, or one of records.
     """
-    start = file.tell()
+    head = data[: _START_BYTES + _LONGEST_HEADER].tobytes()
+    if not (start := _START.match(head)):
+        raise ValueError("no array of NumPy")
+    length = int.from_bytes(start["short"] or start["long"], "little")
+    text = head[start.end() : start.end() + min(length, _LONGEST_HEADER)].decode("latin-1")
+    code, order, shape = (each.search(text) for each in (_TYPE, _ORDER, _SHAPE))
+    if not (code and order and shape):
+        raise ValueError("no array of one type of numbers or texts")
     try:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"format {version}")
-        read: Any = np.lib.format
-        parse = read.read_array_header_1_0 if version == (1, 0) else read.read_array_header_2_0
-        shape, is_fortran, dtype = parse(file)
-    except OSError:
-        raise
-    except _FOREIGN as error:
-        raise ValueError(f"no header of an array ({error})") from None
-    if dtype.hasobject or min(shape, default=1) < 0:
-        raise ValueError(f"an array of {dtype} {shape}")
-    return Header(dtype, shape, is_fortran, file.tell() - start)
+        dtype = np.dtype(code[1])
+    except TypeError:
+        raise ValueError("no array of one type of numbers or texts") from None
+    axes = tuple(int(axis) for axis in re.findall("[0-9]+", shape[1]))
+    return Header(dtype, axes, order[1] == "True", start.end() + length)
 
 
 def view(data: NDArray[np.uint8], start: int = 0, size: int | None = None) -> NDArray[Any]:
@@ -85,11 +96,13 @@ def view(data: NDArray[np.uint8], start: int = 0, size: int | None = None) -> ND
         size: bytes of header and values; all from `start` by default.
 
     Raises:
-        ValueError: there is no header, or as many values as it claims are not there.
+        ValueError: there is no header, or one of objects, or as many values as it claims are not
+            there.
     """
     end = len(data) if size is None else start + size
-    head = io.BytesIO(data[start : min(end, start + (1 << 16))].tobytes())
-    header = read_header(cast(BinaryIO, head))
+    header = read_header(data[start:end])
+    if header.dtype.hasobject:
+        raise ValueError("an array of objects")
     if header.size + header.nbytes != end - start or end > len(data):
         raise ValueError(
             f"a header that claims {header.dtype} of shape {list(header.shape)}, for which "
@@ -126,12 +139,72 @@ def refusing(path: Path, what: str, remedy: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except _FOREIGN as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join((reason or type(error).__name__).split())[:200]
+    except (*BROKEN, MemoryError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or shown(error)
+        reason = reason or type(error).__name__
         raise DataError(
             f"{path}: expected {what}, which cannot be read ({reason}); {remedy}"
         ) from None
+
+
+def opened(file: BinaryIO, source: Path | str) -> zipfile.ZipFile:
+    """An `.npz` file, whose list of arrays is short.
+
+    Args:
+        file: the file.
+        source: what to call it in messages.
+
+    Raises:
+        DataError: the list is longer than `gait.limits` has it.
+        BROKEN: it is no such file, or is damaged.
+    """
+    HEADER_BYTES.check(directory_bytes(file), source, "a list of arrays")
+    return zipfile.ZipFile(file)
+
+
+def directory_bytes(file: BinaryIO) -> int:
+    """Length of the list of members that a zip archive ends with, which is read as a whole.
+
+    Raises:
+        BadZipFile: there is none, or it claims more bytes than the file has.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LONGEST_COMMENT - 100))
+    tail = file.read()
+    end = tail.rfind(_ZIP_END)
+    if end < 0 or len(tail) < end + _ZIP_END_BYTES:
+        raise zipfile.BadZipFile("its archive is cut short")
+    (length,) = struct.unpack_from("<I", tail, end + 12)
+    locator = tail[max(0, end - 20) : end]
+    if locator.startswith(_ZIP64_LOCATOR):
+        (place,) = struct.unpack_from("<Q", locator, 8)
+        file.seek(min(place, size))
+        record = file.read(_ZIP64_END_BYTES)
+        if not record.startswith(_ZIP64_END) or len(record) < _ZIP64_END_BYTES:
+            raise zipfile.BadZipFile("its archive is damaged")
+        (length,) = struct.unpack_from("<Q", record, 40)
+    if length > size:
+        raise zipfile.BadZipFile("its archive is damaged")
+    return int(length)
+
+
+def read_member(archive: zipfile.ZipFile, name: str, most_bytes: int) -> NDArray[np.uint8]:
+    """The bytes of one array, header and values, unpacked in memory.
+
+    Args:
+        archive: the `.npz` file, see `opened`.
+        name: the array's, without `.npy`.
+        most_bytes: how many its values may take.
+
+    Raises:
+        BROKEN: it is damaged, larger, or there is no such array.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.file_size > most_bytes + _LONGEST_HEADER:
+        raise ValueError(f"{name} has {entry.file_size} bytes, expected at most {most_bytes}")
+    if entry.compress_type not in _FORMS:
+        raise ValueError(f"{name} is compressed in another way than NumPy does")
+    return np.frombuffer(archive.read(entry), np.uint8)
 
 
 def read_members(path: Path, what: str, remedy: str) -> dict[str, NDArray[Any]]:
@@ -144,15 +217,15 @@ def read_members(path: Path, what: str, remedy: str) -> dict[str, NDArray[Any]]:
         DataError: the file is missing or no such archive, or an array is not what it claims.
     """
     arrays = {}
-    with refusing(path, what, remedy), zipfile.ZipFile(path) as archive:
+    with refusing(path, what, remedy), path.open("rb") as file, opened(file, path) as archive:
         data = mapped(path)
         for entry in archive.infolist():
+            name = entry.filename.removesuffix(".npy")
             if entry.compress_type == zipfile.ZIP_STORED:
-                array = _stored(data, entry)
+                arrays[name] = _stored(data, entry)
             else:
                 FILE_BYTES.check(entry.file_size, path, f"an array {entry.filename}")
-                array = view(np.frombuffer(archive.read(entry), np.uint8))
-            arrays[entry.filename.removesuffix(".npy")] = array
+                arrays[name] = view(read_member(archive, name, entry.file_size))
     return arrays
 
 

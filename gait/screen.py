@@ -12,11 +12,29 @@ _ACTIVE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 _ACTIVE_IN_LINES = re.compile(rf"(?![\n\t]){_ACTIVE.pattern}")
+_LONGEST_NAME, _LONGEST_REASON = 120, 300
+# Of a whole message, with the path of a file in it.
+LONGEST_MESSAGE = 5000
 
 
 def printable(text: str) -> str:
     r"""The text on one line, as `\x1b` or so where a character would act on the terminal."""
     return _ACTIVE.sub(_escaped, text)
+
+
+def shown(given: object, longest: int | None = None) -> str:
+    """What was given as a message shows it: printable, on one line, and not too long.
+
+    Args:
+        given: a name or a text, or an error, whose lines become one.
+        longest: characters after which the rest is left out; by default 120, of an error 300.
+    """
+    text = str(given)
+    if isinstance(given, Exception):
+        text = " ".join(line.strip() for line in text.splitlines())
+    most = longest or (_LONGEST_REASON if isinstance(given, Exception) else _LONGEST_NAME)
+    escaped = printable(text[: most + 1])
+    return escaped if len(escaped) <= most else f"{escaped[:most]}..."
 
 
 class Escaping:

@@ -15,6 +15,7 @@ from gait.blocks import Blocks, Digests, follow_each_other, read_digests
 from gait.errors import DataError, nearest
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.ragged import Frames, Ragged
+from gait.screen import shown
 from gait.seal import read_sealed_table
 from gait.types import SequenceKey
 
@@ -286,8 +287,7 @@ def _read_index(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(data, usecols=list(kinds), dtype=kinds, na_filter=False)
     except (ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: cannot be used ({reason}); {REMEDY}") from None
+        raise DataError(f"{path}: cannot be used ({shown(error)}); {REMEDY}") from None
 
 
 def _encoded(column: pd.Series[Any]) -> tuple[npt.NDArray[np.int32], list[str]]:

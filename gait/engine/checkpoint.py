@@ -22,7 +22,8 @@ from gait.config.resolved import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError
-from gait.formats.fit import shown, some
+from gait.formats.fit import some
+from gait.screen import shown
 
 _FOLDER_DIGITS = 12
 _HEAD = {"iteration": int, "fingerprint": str, "version": str}

@@ -10,9 +10,9 @@ import torch
 
 from gait.errors import CheckpointError, DataError
 from gait.files import atomic_path
-from gait.formats.fit import shown
 from gait.formats.foreign_weights import refuse_other_files
 from gait.formats.torch_file import opened
+from gait.screen import shown
 from gait.seal import check_zip_seal, seal_zip
 
 REMEDY = "make it again, or take a copy of it"
@@ -59,7 +59,7 @@ def load_torch(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     except DataError as error:
         raise CheckpointError(str(error)) from None
     except ValueError as error:
-        raise CheckpointError(f"{path}: cannot be used ({shown(error, 300)}); {remedy}") from None
+        raise CheckpointError(f"{path}: cannot be used ({shown(error)}); {remedy}") from None
     if not isinstance(data, dict):
         raise CheckpointError(
             f"{path}: expected a mapping of weights, got {type(data).__name__}; {remedy}"

@@ -36,7 +36,7 @@ from gait.engine.validate import figures
 from gait.engine.waiting import in_time
 from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import CheckpointError, TrainingError
-from gait.formats.fit import shown
+from gait.screen import shown
 from gait.types import Batch
 
 # What a checkpoint holds of a run.
@@ -201,7 +201,7 @@ class Loop:
         # Each of torch's classes complains of what it misses in its own way.
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise CheckpointError(
-                f"{file}: its training state does not fit the experiment ({shown(error, 300)}); "
+                f"{file}: its training state does not fit the experiment ({shown(error)}); "
                 "remove it, and training goes on from the one before, or anew"
             ) from error
         self._iteration = self._saved = self._kept = state["iteration"]

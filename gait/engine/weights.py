@@ -15,8 +15,9 @@ from gait.config.experiment import Experiment, Init, InitFrom
 from gait.config.resolved import Resolved
 from gait.engine.files import REMEDY, load_torch, save_torch
 from gait.errors import CheckpointError, ConfigError
-from gait.formats.fit import misfit, misfits, shown, some
+from gait.formats.fit import misfit, misfits, some
 from gait.limits import LIST_ITEMS
+from gait.screen import shown
 
 MODEL_FORMAT = "gait-model-1"
 CHECKPOINT_FORMAT = "gait-checkpoint-1"

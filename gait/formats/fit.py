@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from gait.screen import shown
+
 _SHOWN = 3
-_LONGEST_NAME = 120
 _WHOLE = frozenset({torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8})
 
 
@@ -49,13 +50,6 @@ def some(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def shown(name: object, longest: int = _LONGEST_NAME) -> str:
-    """A name or text from a file as a message shows it: printable, and not too long."""
-    text = " ".join(str(name).split()) if isinstance(name, Exception) else str(name)
-    text = text if len(text) <= longest else f"{text[:longest]}..."
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _shape_misfit(own: Tensor, given: object) -> str:

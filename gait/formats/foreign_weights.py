@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from gait.errors import CheckpointError, DataError
-from gait.formats.fit import shown, some
+from gait.formats.fit import some
 from gait.formats.records import Opaque, StoredTensor
 from gait.formats.torch_file import TorchFile, opened
 from gait.limits import WEIGHTS_INDEX_BYTES
+from gait.screen import shown
 from gait.seal import check_zip_seal
 
 # Under which key of a training state the weights lie, the likeliest first.
@@ -56,7 +57,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(str(error)) from None
     except ValueError as error:
         raise CheckpointError(
-            f"{path}: cannot be read as weights ({shown(error, 300)}); expected a file of "
+            f"{path}: cannot be read as weights ({shown(error)}); expected a file of "
             "torch.save or safetensors with tensors by name; fetch it again where it comes from"
         ) from None
 
@@ -166,5 +167,5 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, KeyError) as error:
-        raise ValueError(shown(error, 300)) from None
+        raise ValueError(shown(error)) from None
     return unwrapped(tensors)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gait.formats.pickle_machine import Malformed
+
 _MAX_AXES = 32
 _MAX_ARGUMENTS = 8
 _NAME_LENGTH = 60
@@ -58,17 +60,21 @@ class StoredTensor:
     dtype: str = ""
 
 
-def set_items(target: object, items: list[Any]) -> None:
+def set_items(target: object, entries: list[Any]) -> None:
     """Give a mapping keys and values in turn; others are opaque, and stay so."""
-    if len(items) % 2:
-        raise IndexError
     if isinstance(target, dict):
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            # The hash of a tuple can take for ever, and no key of weights is one.
-            if key is None or isinstance(key, (str, int, float)):
+        for key, value in zip(entries[::2], entries[1::2], strict=True):
+            if _is_key(key):
                 target[key] = value
     elif not isinstance(target, Opaque):
-        raise IndexError
+        raise Malformed("items for something that has none")
+
+
+def _is_key(key: object) -> bool:
+    """Whether it can be looked up at once: tuples cannot, nor can many numbers of one hash."""
+    if isinstance(key, int):
+        return -(2**63) <= key < 2**64
+    return key is None or isinstance(key, (str, float))
 
 
 def called(function: object, arguments: object, copying: Callable[[int], None]) -> object:
@@ -78,11 +84,11 @@ def called(function: object, arguments: object, copying: Callable[[int], None]) 
         copying: is told how many items are about to be copied, and may refuse.
 
     Raises:
-        IndexError: the arguments are not those of the function.
+        Malformed, IndexError: the arguments are not those of the function.
         ValueError: a tensor that cannot be.
     """
     if not isinstance(arguments, tuple):
-        raise IndexError
+        raise Malformed("arguments of another function")
     if len(arguments) > _MAX_ARGUMENTS:
         return Opaque(kind_of(function))
     match function:
@@ -127,7 +133,7 @@ def called(function: object, arguments: object, copying: Callable[[int], None]) 
 
 def _pair(given: object) -> tuple[Any, Any]:
     if not (isinstance(given, (list, tuple)) and len(given) == 2):
-        raise IndexError
+        raise Malformed("arguments of another function")
     return given[0], given[1]
 
 
@@ -138,7 +144,7 @@ def _tensor(arguments: tuple[Any, ...], dtype: str = "") -> StoredTensor | Opaqu
     if not (
         isinstance(storage, Storage) and isinstance(size, tuple) and isinstance(stride, tuple)
     ):
-        raise IndexError
+        raise Malformed("arguments of another function")
     if len(size) != len(stride) or len(size) > _MAX_AXES:
         raise ValueError(f"it has a tensor of {len(size)} axes and {len(stride)} strides")
     if not all(type(each) is int and 0 <= each < 1 << 62 for each in (offset, *size, *stride)):
@@ -154,4 +160,4 @@ def kind_of(given: object) -> str:
     if isinstance(given, Global):
         # Cut short: the same long name again and again would be a bomb.
         return f"{given.module[:_NAME_LENGTH]}.{given.name[:_NAME_LENGTH]}"
-    return type(given).__name__
+    return given.__name__ if isinstance(given, type) else type(given).__name__

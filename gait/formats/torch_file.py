@@ -20,15 +20,13 @@ from typing import Any, BinaryIO, Protocol
 import torch
 from torch import Tensor
 
+from gait.arrays import directory_bytes
 from gait.errors import CheckpointError, GaitError
 from gait.formats.pickled import Pickle, read_pickle
 from gait.formats.records import Opaque, Storage, StoredTensor
 from gait.limits import LIST_ITEMS, WEIGHTS_INDEX_BYTES
 
 _ZIP = b"PK\x03\x04"
-_ZIP_END = b"PK\x05\x06"
-_ZIP64_END, _ZIP64_LOCATOR = b"PK\x06\x06", b"PK\x06\x07"
-_LONGEST_COMMENT = 1 << 16
 _STREAM_MAGIC = 0x1950A86A20F9469CFC6C
 _STREAM_PROTOCOL = 1001
 _STREAM_PICKLES = 5
@@ -191,7 +189,11 @@ def _read(file: BinaryIO, path: Path) -> TorchFile:
 
 def _read_archive(file: BinaryIO, path: Path) -> TorchFile:
     size = os.fstat(file.fileno()).st_size
-    WEIGHTS_INDEX_BYTES.check(_directory_bytes(file, size), path, "a list of members")
+    try:
+        listed = directory_bytes(file)
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from None
+    WEIGHTS_INDEX_BYTES.check(listed, path, "a list of members")
     archive = zipfile.ZipFile(file)
     members = archive.infolist()
     names = {each.filename for each in members}
@@ -210,28 +212,6 @@ def _read_archive(file: BinaryIO, path: Path) -> TorchFile:
     WEIGHTS_INDEX_BYTES.check(archive.getinfo(pickles[0]).file_size, path, "a pickle")
     pickle = read_pickle(archive.read(pickles[0]))
     return TorchFile(pickle.content, _Archive(archive, folder))
-
-
-def _directory_bytes(file: BinaryIO, size: int) -> int:
-    """Length of the list of members, which the library reads as a whole."""
-    start = max(0, size - _LONGEST_COMMENT - 100)
-    file.seek(start)
-    tail = file.read()
-    end = tail.rfind(_ZIP_END)
-    if end < 0 or len(tail) < end + 22:
-        raise ValueError("its archive is cut short")
-    (length,) = struct.unpack_from("<I", tail, end + 12)
-    locator = tail[max(0, end - 20) : end]
-    if locator.startswith(_ZIP64_LOCATOR):
-        (place,) = struct.unpack_from("<Q", locator, 8)
-        if place >= size:
-            raise ValueError("its archive is damaged")
-        file.seek(place)
-        record = file.read(56)
-        if not record.startswith(_ZIP64_END) or len(record) < 56:
-            raise ValueError("its archive is damaged")
-        (length,) = struct.unpack_from("<Q", record, 40)
-    return int(length)
 
 
 class _Archive:

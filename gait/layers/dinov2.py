@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gait.errors import CheckpointError, MissingExtraError
-from gait.formats.fit import misfits, shown
+from gait.formats.fit import misfits
 from gait.formats.foreign_weights import read_weights
+from gait.screen import shown
 
 Tensors = dict[str, Tensor]
 
@@ -92,7 +93,7 @@ class DINOv2(nn.Module):
         # A damaged folder fails in any of the library's layers, each with its own kind of error.
         except Exception as error:
             raise CheckpointError(
-                f"model.weights: {self.weights} cannot be loaded ({shown(error, 300)}); give a "
+                f"model.weights: {self.weights} cannot be loaded ({shown(error)}); give a "
                 "folder, a name of the Hugging Face hub or a file of DINOv2"
             ) from error
         # What is missing there, the library draws at random.

@@ -13,8 +13,6 @@ from gait.modalities import POSE, RGB
 _CHANNELS = 3
 # Those of colour frames, and one more.
 _MOST_AXES = 5
-# Of a whole message, with the path of a file in it.
-LONGEST_MESSAGE = 5000
 
 
 def as_here(content: object, modality: str) -> object:
@@ -40,18 +38,6 @@ def as_here(content: object, modality: str) -> object:
         with np.errstate(divide="ignore", invalid="ignore"):
             return content[:, 1] / content[:, 0].astype(np.float64)
     return content
-
-
-def told(error: Exception, longest: int = 300) -> str:
-    """What is wrong with a file, as a message shows it: on one line, printable, not too long.
-
-    Args:
-        error: what was raised for it.
-        longest: characters after which the rest is left out.
-    """
-    text = str(error)
-    text = text if text.isprintable() else ascii(text[:longest])[1:-1]
-    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def numbers_of(content: object) -> NDArray[Any]:

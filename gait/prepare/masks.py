@@ -14,9 +14,7 @@ that an hour of video takes no more memory than a second. The arrays of the file
 
 from __future__ import annotations
 
-import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,31 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait import limits
+from gait.arrays import BROKEN, opened, read_member, view
 from gait.errors import DataError
 from gait.files import atomic_path
 from gait.seal import check_zip_seal, seal_zip
 
-# What a damaged archive, or one that somebody made by hand, can raise.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    KeyError,
-    ValueError,
-    OverflowError,
-    # An encrypted member, and a way of compression that is unknown.
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 # Packed masks that are compressed, and read, together.
 _PART_BYTES = 2**20
 _REASONS = 1000
 _TEXT_BYTES = 2**16
-_HEADER = re.compile(
-    rb"\{'descr': '(<i4|\|u1|<U\d{1,4})', 'fortran_order': False, "
-    rb"'shape': \(((?:\d{1,12}, ?)*(?:\d{1,12})?)\), \} *\n"
-)
-_MAGIC = b"\x93NUMPY\x01\x00"
 REMEDY = "make it again with 'gait segment'"
 
 
@@ -231,9 +213,9 @@ def read_masks(path: Path, block_bytes: int, remedy: str = REMEDY) -> Iterator[M
     """
     check_zip_seal(path, remedy)
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield from _blocks(_Members(archive), block_bytes)
-    except _UNREADABLE as error:
+        with path.open("rb") as file, opened(file, path) as archive:
+            yield from _blocks(archive, block_bytes)
+    except BROKEN as error:
         raise DataError(
             f"{path}: expected bit-packed masks, got a file that cannot be read as such "
             f"({error}); {remedy}"
@@ -244,61 +226,40 @@ def read_record(path: Path) -> MaskRecord | None:
     """What a mask file says about its sequence; None for no file or one that cannot be read."""
     try:
         check_zip_seal(path, REMEDY)
-        with zipfile.ZipFile(path) as archive:
-            members = _Members(archive)
-            counts = members.array("counts", "<i4", 1, 4 * _REASONS)
-            reasons = members.array("reasons", "<U", 1, _TEXT_BYTES)
+        with path.open("rb") as file, opened(file, path) as archive:
+            counts = _array(archive, "counts", "<i4", 1, 4 * _REASONS)
+            reasons = _array(archive, "reasons", "<U", 1, _TEXT_BYTES)
             return MaskRecord(
-                str(members.array("fingerprint", "<U", 0, _TEXT_BYTES)),
-                int(members.array("frames_read", "<i4", 0, 4)),
-                len(members.array("frames", "<i4", 1, 4 * limits.VIDEO_FRAMES.value)),
+                str(_array(archive, "fingerprint", "<U", 0, _TEXT_BYTES)),
+                int(_array(archive, "frames_read", "<i4", 0, 4)),
+                len(_array(archive, "frames", "<i4", 1, 4 * limits.VIDEO_FRAMES.value)),
                 dict(zip(reasons.tolist(), counts.tolist(), strict=True)),
             )
-    except (DataError, *_UNREADABLE):
+    except (DataError, *BROKEN):
         return None
 
 
-class _Members:
-    """The arrays of a file, none of which is larger than it may be, whatever it claims."""
+def _array(
+    archive: zipfile.ZipFile, name: str, type_: str, ndim: int, most_bytes: int
+) -> NDArray[Any]:
+    """An array, if it is of that type and of at most so many bytes.
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def array(self, name: str, type_: str, ndim: int, most_bytes: int) -> NDArray[Any]:
-        """An array, if it is of that type and of at most so many bytes.
-
-        Raises:
-            ValueError: it is not; or anything in `_UNREADABLE`.
-        """
-        member = self._archive.getinfo(f"{name}.npy")
-        if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise ValueError(f"{name} is compressed in another way")
-        with self._archive.open(member) as file:
-            start = file.read(len(_MAGIC) + 2)
-            length = int.from_bytes(start[-2:], "little")
-            header = _HEADER.fullmatch(file.read(length))
-            if start[:-2] != _MAGIC or header is None:
-                raise ValueError(f"{name} has no such header")
-            dtype = np.dtype(header[1].decode())
-            shape = tuple(int(each) for each in header[2].replace(b" ", b"").split(b",") if each)
-            size = dtype.itemsize
-            for length in shape:
-                size *= length
-            if not header[1].decode().startswith(type_) or len(shape) != ndim:
-                raise ValueError(f"{name} is {dtype} {list(shape)}")
-            if size > most_bytes:
-                raise ValueError(f"{name} claims {size:,} bytes of at most {most_bytes:,}")
-            data = file.read(size + 1)
-        if len(data) != size:
-            raise ValueError(f"{name} is not as long as it says")
-        return np.frombuffer(data, dtype).reshape(shape)
+    Raises:
+        ValueError: it is not; or anything in `BROKEN`.
+    """
+    array = view(read_member(archive, name, most_bytes))
+    if not array.dtype.str.startswith(type_) or array.ndim != ndim:
+        raise ValueError(f"{name} is {array.dtype} {list(array.shape)}")
+    if array.nbytes > most_bytes:
+        raise ValueError(f"{name} has {array.nbytes:,} bytes, expected at most {most_bytes:,}")
+    return array
 
 
-def _blocks(members: _Members, block_bytes: int) -> Iterator[Masks]:
+def _blocks(archive: zipfile.ZipFile, block_bytes: int) -> Iterator[Masks]:
     most = limits.VIDEO_FRAMES.value
-    boxes = members.array("boxes", "<i4", 2, 16 * most)
-    frames = members.array("frames", "<i4", 1, 4 * most)
-    height, width = members.array("size", "<i4", 1, 8).tolist()
+    boxes = _array(archive, "boxes", "<i4", 2, 16 * most)
+    frames = _array(archive, "frames", "<i4", 1, 4 * most)
+    height, width = _array(archive, "size", "<i4", 1, 8).tolist()
     ends = boxes[:, :2].astype(np.int64) + boxes[:, 2:]
     if (
         boxes.shape[1] != 4
@@ -308,7 +269,7 @@ def _blocks(members: _Members, block_bytes: int) -> Iterator[Masks]:
         or (ends > (width, height)).any()
     ):
         raise ValueError("boxes that do not fit the frames")
-    packed = _packed(members, boxes, height * -(-width // 8))
+    packed = _packed(archive, boxes, height * -(-width // 8))
     at_once = max(1, block_bytes // max(height * width, 1)) if block_bytes else len(boxes)
     for first in range(0, len(boxes), max(at_once, 1)):
         last = min(first + at_once, len(boxes))
@@ -322,7 +283,7 @@ def _blocks(members: _Members, block_bytes: int) -> Iterator[Masks]:
 
 
 def _packed(
-    members: _Members, boxes: NDArray[np.int32], largest: int
+    archive: zipfile.ZipFile, boxes: NDArray[np.int32], largest: int
 ) -> Iterator[NDArray[np.uint8]]:
     """The bits of each box, uint8 [h, w / 8 rounded up]."""
     part = np.zeros(0, np.uint8)
@@ -330,7 +291,7 @@ def _packed(
     for _, _, width, height in boxes.tolist():
         across = -(-width // 8)
         if start == len(part) and across * height:
-            part = members.array(f"bits{number}", "|u1", 1, _PART_BYTES + largest)
+            part = _array(archive, f"bits{number}", "|u1", 1, _PART_BYTES + largest)
             number, start = number + 1, 0
         end = start + across * height
         if end > len(part):

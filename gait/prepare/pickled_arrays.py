@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gait.errors import DataError
+from gait.formats.pickle_machine import Builder, Malformed
+from gait.formats.pickle_opcodes import steps
 
 # Truth values, whole, real and complex numbers, and Python's own values.
 _CODE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|O8?)", re.ASCII)
@@ -22,6 +27,13 @@ SCALARS = frozenset(np.dtype(code).type for code in _CODES)
 _AXES = 32
 # More than any file holds, and less than whatever overflows.
 _MOST_ITEMS = 2**44
+_SHOWN = 60
+
+# What benign writers of arrays use, and nothing else.
+STEPS = steps(
+    b"\x80\x95(N\x88\x89ILJKM\x8a\x8bFGSTUV\x8cX\x8dCB\x8e\x96"
+    b"]lae)t\x85\x86\x87}dsupqr\x94ghjc\x93Rb"
+)
 
 
 class Name(Enum):
@@ -100,11 +112,49 @@ class Array:
         self.content: NDArray[Any] | Objects | None = content
 
 
-class Builder:
-    """Makes arrays as long as they do not take more bytes than allowed, all together."""
+class Table:
+    """A dict: its keys and values in turn, which are not looked at."""
 
-    def __init__(self, allowed_bytes: int) -> None:
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: list[Any]) -> None:
+        self.entries = entries
+
+
+class Arrays(Builder):
+    """Makes arrays as long as they do not take more bytes than allowed, all together.
+
+    Args:
+        allowed_bytes: how many.
+        source: what to call the pickle in messages.
+    """
+
+    def __init__(self, allowed_bytes: int, source: Path | str) -> None:
         self._left = allowed_bytes
+        self._source = source
+
+    def refusal(self, code: int, place: int) -> str:
+        return f"byte {place} is no part of a pickle of arrays"
+
+    def name(self, module: str, name: str) -> Name:
+        """One of `NAMES`; DataError for anything else."""
+        meant = NAMES.get((module, name))
+        if meant is None:
+            asked = ".".join(ascii(each[:_SHOWN])[1:-1] for each in (module, name))
+            raise DataError(
+                f"{self._source}: expected a pickled NumPy array and nothing else, but the file "
+                f"asks for {asked}, which was not run; if you trust whoever wrote it, let them "
+                "write it anew as arrays of numbers, otherwise do not use this file"
+            )
+        return meant
+
+    def mapping(self) -> Table:
+        return Table([])
+
+    def update(self, target: object, entries: list[Any]) -> None:
+        if type(target) is not Table:
+            raise Malformed("items for something that has none")
+        target.entries.extend(entries)
 
     def call(self, name: object, arguments: object) -> object:
         """What stands for the result of a call; ValueError for one that NumPy does not write."""

@@ -17,10 +17,11 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
-from gait.prepare.foreign import as_here, told
+from gait.prepare.foreign import as_here
 from gait.prepare.pickling import PROTOCOL, with_old_name, write_pickled
 from gait.prepare.unpickle import unpickled
 from gait.ragged import Frames, Ragged
+from gait.screen import shown
 
 # A packed store has no larger ones.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -152,8 +153,8 @@ def _unpickled(data: bytes, source: Path, modality: str) -> object:
     except ValueError as error:
         raise DataError(
             f"{source}: expected a pickled array of {modality}, got {len(data)} bytes that are "
-            f"cut short or no pickle ({told(error)}); restore the file, or delete it where it was "
-            "made from raw files, to have it made again"
+            f"cut short or no pickle ({shown(error)}); restore the file, or delete it where it "
+            "was made from raw files, to have it made again"
         ) from None
 
 

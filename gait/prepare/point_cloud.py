@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.limits import FILE_BYTES
-from gait.prepare.foreign import told
+from gait.screen import shown
 
 _AXES = ["x", "y", "z"]
 # NumPy's letter for a header's, and the sizes in bytes that there are.
@@ -59,7 +59,7 @@ def read_point_cloud(data: bytes, name: str) -> NDArray[np.float32]:
             raise ValueError(f"its data are {form}, so write it anew as ascii or binary")
     except (KeyError, IndexError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{name}: expected {_EXPECTED}, got one that cannot be read ({told(error)}); copy it "
+            f"{name}: expected {_EXPECTED}, got one that cannot be read ({shown(error)}); copy it "
             "again or remove it"
         ) from None
     # Numbers that have no room, or are none, are no places.

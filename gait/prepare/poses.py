@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gait import arrays
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
-from gait.prepare import npz
-from gait.prepare.foreign import LONGEST_MESSAGE, told
-from gait.prepare.pickled_arrays import Builder, Kind
+from gait.screen import LONGEST_MESSAGE, shown
 from gait.types import SequenceKey
 
 OTHER_LENGTH = "pose of another length than the video"
@@ -50,12 +49,8 @@ def load_pose(path: Path) -> NDArray[np.float32]:
         DataError: the file is missing, is not such a file, or holds what is not finite.
     """
     try:
-        with path.open("rb") as file:
-            member = npz.read_member(file, POSE, path, FILE_BYTES.value)
-        content = member.content
-        pose = Builder(content.nbytes).array(
-            Kind((member.code,)), member.shape, content, member.order
-        )
+        with path.open("rb") as file, arrays.opened(file, path) as archive:
+            pose = arrays.view(arrays.read_member(archive, POSE, FILE_BYTES.value))
     except FileNotFoundError:
         raise DataError(
             f"{path}: is in the catalogue and not on disk any more; put it back, or run gait "
@@ -63,19 +58,19 @@ def load_pose(path: Path) -> NDArray[np.float32]:
         ) from None
     except DataError:
         raise
-    except npz.BROKEN as error:
+    except arrays.BROKEN as error:
         raise DataError(
             f"{path}: expected {_EXPECTED}, got a file that cannot be read as such "
-            f"({told(error)}); mend it or remove it"
+            f"({shown(error)}); mend it or remove it"
         ) from None
-    if not MODALITIES[POSE].fits(str(pose.dtype), pose.shape):
+    if not MODALITIES[POSE].fits(pose.dtype.name, pose.shape):
         raise DataError(
-            f"{path}: expected {_EXPECTED}, got {pose.dtype} {list(pose.shape)}; mend it or "
+            f"{path}: expected {_EXPECTED}, got {pose.dtype.name} {list(pose.shape)}; mend it or "
             "remove it"
         )
     # What does not fit is told as not finite.
     with np.errstate(over="ignore"):
-        joints: NDArray[np.float32] = pose.astype(np.float32)
+        joints: NDArray[np.float32] = pose.astype(np.float32, order="C")
     if not np.isfinite(joints).all():
         raise DataError(
             f"{path}: expected finite numbers, got some that are not; give joints that were not "
@@ -98,7 +93,7 @@ def pose_of_frames(
     try:
         pose = load_pose(path)
     except DataError as error:
-        print(f"{key}: {told(error, LONGEST_MESSAGE)}", file=sys.stderr)
+        print(f"{key}: {shown(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return None, BROKEN
     if len(pose) != frames_read or numbers.max() >= len(pose):
         print(

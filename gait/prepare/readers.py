@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
-from gait.prepare.foreign import LONGEST_MESSAGE, told
 from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
 from gait.prepare.images import Bounds, ImageError, decode
 from gait.prepare.pkl import frames_of
@@ -28,6 +27,7 @@ from gait.prepare.tracks import ALGORITHM as JOINING
 from gait.prepare.tracks import Track
 from gait.prepare.video import VideoError, read_video
 from gait.ragged import Frames, Ragged
+from gait.screen import LONGEST_MESSAGE, shown
 
 # Changes when the same files would give other frames than before.
 ALGORITHM = f"{crops.ALGORITHM} {depth.ALGORITHM} {pose_files.ALGORITHM} {JOINING}"
@@ -344,7 +344,7 @@ def _readable(
             found.append(read(data, name))
         except DataError as error:
             if not problems:
-                print(told(error, LONGEST_MESSAGE), file=sys.stderr)
+                print(shown(error, LONGEST_MESSAGE), file=sys.stderr)
             problems[key] = reason
         else:
             keys.append(key)

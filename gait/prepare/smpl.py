@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.arrays import BROKEN, opened, read_header, read_member
 from gait.errors import DataError
-from gait.prepare import npz
-from gait.prepare.foreign import numbers_of, told
+from gait.prepare.foreign import numbers_of
 from gait.prepare.unpickle import unpickled
+from gait.screen import shown
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.
 PARTS = {"cam": 3, "poses": 72, "betas": 10}
@@ -47,10 +48,10 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
         parts = [numbers_of(person[part]).ravel() for part in PARTS]
     except DataError:
         raise
-    except npz.BROKEN as error:
+    except BROKEN as error:
         raise DataError(
             f"{name}: expected {_EXPECTED}, got a file that cannot be read as such "
-            f"({type(error).__name__}: {told(error)}); copy it again or remove it"
+            f"({type(error).__name__}: {shown(error)}); copy it again or remove it"
         ) from None
     for (part, size), numbers in zip(PARTS.items(), parts, strict=True):
         is_real = numbers.dtype.kind == "f" and len(numbers) == size
@@ -64,7 +65,9 @@ def read_smpl(data: bytes, name: str) -> NDArray[np.floating]:
 
 def _results(data: bytes, name: str) -> Any:
     """What is named 'results', of Python's objects."""
-    member = npz.read_member(io.BytesIO(data), _MEMBER, name, _LARGEST_BYTES)
-    if member.code.lstrip("|") not in ("O", "O8"):
-        raise ValueError(f"results are {member.code}")
-    return unpickled(bytes(member.content), name)
+    with opened(io.BytesIO(data), name) as archive:
+        content = read_member(archive, _MEMBER, _LARGEST_BYTES)
+    header = read_header(content)
+    if not header.dtype.hasobject:
+        raise ValueError(f"results are {header.dtype.str}")
+    return unpickled(content[header.size :].tobytes(), name)

@@ -3,7 +3,7 @@
 A pickle is a program for a small machine. Python's own machine calls what it is told to, and
 NumPy's way to rebuild arrays trusts the pickle: a forged one makes it take bytes for objects, or
 look at memory that was freed, which is as good as running the file. So neither takes part here.
-The opcodes that arrays are written with are carried out by `gait.prepare.pickle_opcodes`, the
+The opcodes that arrays are written with are carried out by `gait.formats.pickle_opcodes`, the
 arrays made by `gait.prepare.pickled_arrays`, and the result is looked at before anybody gets it.
 """
 
@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gait.limits import FILE_BYTES
-from gait.prepare.pickle_machine import Machine, Table
-from gait.prepare.pickle_opcodes import STEPS
-from gait.prepare.pickled_arrays import SCALARS, Array, Builder, Objects
+from gait.formats.pickle_machine import Machine, TooManySteps
+from gait.limits import FILE_BYTES, PICKLE_STEPS
+from gait.prepare.pickled_arrays import SCALARS, STEPS, Array, Arrays, Objects, Table
 
 # What a pickle may stand for, as parts of it may come several times: so much of each, and what a
 # pickle of its size may hold anyway.
@@ -55,7 +54,14 @@ def unpickled(data: bytes, source: Path | str) -> object:
     """
     FILE_BYTES.check(len(data), source, "a pickle")
     values, size = (2 * len(data) + shared for shared in (_SHARED_VALUES, _SHARED_BYTES))
-    made = Machine(data, source, Builder(size)).run(STEPS)
+    machine = Machine(data, Arrays(size, source))
+    try:
+        made = machine.run(STEPS, PICKLE_STEPS.value)
+    except TooManySteps:
+        PICKLE_STEPS.check(len(data), source, "a pickle of lists")
+        raise
+    if machine.at != len(data):
+        raise ValueError(f"{len(data) - machine.at} bytes come after its end")
     return _Finish(values, size).of(made)
 
 

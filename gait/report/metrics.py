@@ -11,6 +11,7 @@ from gait.config.protocol import kind_of
 from gait.config.resolved import identity
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
+from gait.screen import shown
 from gait.seal import read_sealed_json
 
 _AGAIN = "run gait score again, or delete it and run the workflow again"
@@ -215,5 +216,6 @@ def read_metrics(path: Path) -> Metrics:
     except ValidationError as error:
         where, what = problems_of(error, Metrics)[0]
     raise DataError(
-        f"{path}: expected metrics as gait score writes them ({where} {what}); {_AGAIN}"
+        f"{path}: expected metrics as gait score writes them ({shown(f'{where} {what}', 300)}); "
+        f"{_AGAIN}"
     )

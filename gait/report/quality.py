@@ -17,6 +17,7 @@ from gait.blocks import Blocks, follow_each_other, read_digests
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.report.shapes import Shapes, shapes_of
+from gait.screen import shown
 from gait.seal import read_sealed_table
 
 # Of shorter sequences it means little how steady they are.
@@ -164,8 +165,9 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_csv(data, dtype=kinds | _ADDED, na_filter=False)
     except (ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: expected a table of sequences ({reason}); {_AGAIN}") from None
+        raise DataError(
+            f"{path}: expected a table of sequences ({shown(error)}); {_AGAIN}"
+        ) from None
     if missing := [name for name in columns if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}; {_AGAIN}")
     return table

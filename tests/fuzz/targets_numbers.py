@@ -246,7 +246,7 @@ _ARRAYS = [
     ),
     Target(
         "pose-npz",
-        ("prepare.npz", "prepare.poses"),
+        ("arrays", "prepare.poses"),
         lambda: [npz_of(pose=np.ones((3, 17, 3), np.float32))],
         mutate_npz,
         load_pose,

@@ -59,6 +59,7 @@ HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 17, 3), }\n"
     [
         npz(HEADER.replace("4, ", "10000000000000, ").encode(), POSE.tobytes()),
         npz(HEADER.replace("4, ", "9" * 400 + ", ").encode(), POSE.tobytes()),
+        npz(HEADER.replace("4, ", "9" * 60 + "x, ").encode(), POSE.tobytes()),
         npz(HEADER.replace("4, ", "2, " * 60).encode(), POSE.tobytes()),
         npz(HEADER.replace("4, ", "-4, ").encode(), POSE.tobytes()),
         npz(HEADER.replace("4, ", "0, 4611686018427387904, ").encode()),

@@ -12,7 +12,7 @@ import pytest
 
 from gait.errors import ConfigError, DataError, GaitError, MissingExtraError
 from gait.prepare.check.findings import Finding, Report, Severity
-from gait.screen import Escaping, printable
+from gait.screen import Escaping, printable, shown
 
 HOSTILE = "a\x1b[31mb\nc\rd\x00\x9b2Je\u202ef\u2028g\udcffh\x7f"
 SHOWN = r"a\x1b[31mb\nc\rd\x00\x9b2Je\u202ef\u2028g\udcffh\x7f"
@@ -22,6 +22,13 @@ def test_what_acts_on_a_terminal_is_escaped_once() -> None:
     assert printable(HOSTILE) == SHOWN
     assert printable(SHOWN) == SHOWN
     assert printable("Größe 名前 [red] \\n") == "Größe 名前 [red] \\n"
+
+
+def test_what_a_message_quotes_is_cut_and_the_lines_of_an_error_become_one() -> None:
+    assert shown("a" * 120) == "a" * 120
+    assert shown("a" * 121) == "a" * 120 + "..."
+    assert len(shown("\u202e" * 10**6)) == 123
+    assert shown(RuntimeError("two  blanks\n\tsize\x1b[2J\n")) == r"two  blanks size\x1b[2J"
 
 
 @pytest.mark.parametrize("kind", [GaitError, ConfigError, DataError])

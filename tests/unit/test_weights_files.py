@@ -194,12 +194,27 @@ def test_sparse_and_quantised_tensors_are_refused_by_name(tmp_path: Path) -> Non
         + b"uq\x01"
         + b"h\x00h\x01\x85R" * 9000
         + b".",
+        b"\x80\x02}("
+        + b"".join(
+            b"\x8a\x0c" + (number * (2**61 - 1)).to_bytes(12, "little") + b"N"
+            for number in range(60_000)
+        )
+        + b"u.",
         b"\x80\x02\x8b\xff\xff\xff\x7f.",
         b"\x80\x02\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.",
         b"\x80\x02Kr\xff\xff\xff\x7f.",
         b"\x80\x02" + b"(" * 50_000,
     ],
-    ids=["doubling", "deep keys", "copies", "integer", "bytes", "memo", "marks"],
+    ids=[
+        "doubling",
+        "deep keys",
+        "copies",
+        "keys of one hash",
+        "integer",
+        "bytes",
+        "memo",
+        "marks",
+    ],
 )
 def test_games_of_pickles_end_soon(pickle: bytes) -> None:
     try:

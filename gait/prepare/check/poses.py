@@ -16,13 +16,13 @@ from gait.prepare.archives import SEPARATOR
 from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
-from gait.prepare.foreign import told
 from gait.prepare.joints import COCO, OPENPOSE
 from gait.prepare.pose_files import NOBODY, UNREADABLE
 from gait.prepare.readers import read_tracks
 from gait.prepare.sources import read_material
 from gait.prepare.tracks import join
 from gait.prepare.tree import WITHOUT_SILHOUETTES
+from gait.screen import shown
 from gait.types import CatalogueRow
 
 # Sequences to look at, and archives that are read for that.
@@ -59,7 +59,7 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
             track = read_tracks(material.beside, 1, {})[POSE]
             join({POSE: track})
         except DataError as error:
-            unusable[row.source] = told(error)
+            unusable[row.source] = shown(error)
             continue
         looked_at += len(track.keys) + len(track.problems)
         if number := list(track.problems.values()).count(UNREADABLE):

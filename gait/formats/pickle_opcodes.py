@@ -1,8 +1,8 @@
-"""Carries out the opcodes of a pickle that benign writers of arrays use, and no others.
+"""Carries out the opcodes of pickles, of any protocol, as far as data is written with them.
 
-What they make is Python's None, numbers, text and tuples, `list`, `Table` for a dict, `memoryview`
-for bytes, and what `gait.prepare.pickled_arrays` makes. No value is compared, hashed or shown, so
-that none can be costly however it was woven; `gait.prepare.unpickle` looks at them afterwards.
+What they make is Python's None, numbers, text, tuples and lists; whatever else is made by the
+builder. No value is compared, hashed or shown here, so that none can be costly however it was
+woven; those who use pickles look at what came out.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from gait.errors import DataError
-from gait.prepare.pickle_machine import Machine, Step, Table
-from gait.prepare.pickled_arrays import NAMES
+from gait.formats.pickle_machine import Machine, Malformed, Step
 
 _HIGHEST_PROTOCOL = 5
-# Digits of a number as text, and bytes of one in binary: all whole numbers of 64 bits.
-_LONGEST_NUMBER, _LONGEST_INT = 40, 9
+# Digits of a number as text.
+_LONGEST_NUMBER = 40
 _LONGEST_NAME = 256
-_SHOWN = 60
 # What Python 2's own repr writes of bytes.
 _PLAIN = re.compile(rb"(?:[^\\]|\\(?:x[0-9a-fA-F]{2}|[\\'\"abfnrtv0]))*+", re.DOTALL)
 
@@ -32,7 +29,7 @@ def _byte(machine: Machine) -> None:
 
 def _proto(machine: Machine) -> None:
     if machine.take(1)[0] > _HIGHEST_PROTOCOL:
-        raise ValueError("a protocol that no Python writes")
+        raise Malformed("a protocol that no Python writes")
 
 
 def _frame(machine: Machine) -> None:
@@ -64,29 +61,33 @@ def _int_line(machine: Machine) -> None:
     line = machine.line(_LONGEST_NUMBER)
     # Truth values, which the protocols 0 and 1 do not know.
     truth = {b"00": False, b"01": True}.get(line)
-    machine.stack.append(_whole(line) if truth is None else truth)
+    machine.stack.append(_bounded(machine, int(line)) if truth is None else truth)
 
 
 def _long_line(machine: Machine) -> None:
-    machine.stack.append(_whole(machine.line(_LONGEST_NUMBER).removesuffix(b"L")))
+    line = machine.line(_LONGEST_NUMBER).removesuffix(b"L")
+    machine.stack.append(_bounded(machine, int(line)))
 
 
-def _whole(line: bytes) -> int:
-    return _small(int(line))
-
-
-def _small(number: int) -> int:
-    if not -(2**63) <= number < 2**64:
-        raise ValueError("a whole number of more than 64 bits")
+def _bounded(machine: Machine, number: int) -> int:
+    bits = machine.builder.longest_int
+    if not -(1 << (bits - 1)) <= number < 1 << bits:
+        raise Malformed(_too_long(machine))
     return number
+
+
+def _too_long(machine: Machine) -> str:
+    return f"a whole number of more than {machine.builder.longest_int} bits"
 
 
 def _long(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
         digits = machine.view(length_bytes)
-        if len(digits) > _LONGEST_INT:
-            raise ValueError("a whole number of more than 64 bits")
-        machine.stack.append(_small(int.from_bytes(digits, "little", signed=True)))
+        # One more for the sign, as numbers without one may take all the bits.
+        if len(digits) > machine.builder.longest_int // 8 + 1:
+            raise Malformed(_too_long(machine))
+        number = int.from_bytes(digits, "little", signed=True)
+        machine.stack.append(_bounded(machine, number))
 
     return push
 
@@ -104,7 +105,7 @@ def _string_line(machine: Machine) -> None:
         or line[0] not in b"'\""
         or not _PLAIN.fullmatch(quoted)
     ):
-        raise ValueError("a text that Python 2 does not write")
+        raise Malformed("a text that Python 2 does not write")
     machine.stack.append(codecs.escape_decode(quoted)[0].decode("latin-1"))
 
 
@@ -128,7 +129,7 @@ def _unicode(length_bytes: int) -> Step:
 
 def _binary(length_bytes: int) -> Step:
     def push(machine: Machine) -> None:
-        machine.stack.append(machine.view(length_bytes))
+        machine.stack.append(machine.builder.content(machine.view(length_bytes)))
 
     return push
 
@@ -143,12 +144,12 @@ def _list(machine: Machine) -> None:
 
 def _append(machine: Machine) -> None:
     value = machine.pop()
-    machine.last(list).append(value)
+    machine.builder.extend(machine.last(), [value])
 
 
 def _appends(machine: Machine) -> None:
     values = machine.since_mark()
-    machine.last(list).extend(values)
+    machine.builder.extend(machine.last(), values)
 
 
 def _tuple(machine: Machine) -> None:
@@ -159,41 +160,43 @@ def _tuple_of(size: int) -> Step:
     def push(machine: Machine) -> None:
         start = len(machine.stack) - size
         if start < (machine.marks[-1] if machine.marks else 0):
-            raise ValueError("a value that is not there")
+            raise Malformed("a value that is not there")
         machine.stack[start:] = [tuple(machine.stack[start:])]
 
     return push
 
 
 def _empty_dict(machine: Machine) -> None:
-    machine.stack.append(Table([]))
+    machine.stack.append(machine.builder.mapping())
 
 
 def _dict(machine: Machine) -> None:
-    machine.stack.append(Table(_in_pairs(machine.since_mark())))
+    entries = _in_pairs(machine.since_mark())
+    made = machine.builder.mapping()
+    machine.builder.update(made, entries)
+    machine.stack.append(made)
 
 
 def _set_item(machine: Machine) -> None:
     value, key = machine.pop(), machine.pop()
-    machine.last(Table).entries.extend((key, value))
+    machine.builder.update(machine.last(), [key, value])
 
 
 def _set_items(machine: Machine) -> None:
     entries = _in_pairs(machine.since_mark())
-    machine.last(Table).entries.extend(entries)
+    machine.builder.update(machine.last(), entries)
 
 
 def _in_pairs(entries: list[Any]) -> list[Any]:
     if len(entries) % 2:
-        raise ValueError("a key without a value")
+        raise Malformed("a key without a value")
     return entries
 
 
 def _put(place: Callable[[Machine], int]) -> Step:
     def remember(machine: Machine) -> None:
-        if len(machine.stack) <= (machine.marks[-1] if machine.marks else 0):
-            raise ValueError("a value that is not there")
-        machine.memo[place(machine)] = machine.stack[-1]
+        value = machine.last()
+        machine.memo[place(machine)] = value
 
     return remember
 
@@ -203,22 +206,22 @@ def _get(place: Callable[[Machine], int]) -> Step:
         try:
             machine.stack.append(machine.memo[place(machine)])
         except KeyError:
-            raise ValueError("it refers to a value that is not there") from None
+            raise Malformed("it refers to a value that is not there") from None
 
     return recall
 
 
 def _put_byte(machine: Machine) -> None:
-    # As `_put` does, in one step, as most opcodes of an array are of this kind.
+    # As `_put` does, in one step, as most opcodes of arrays and tensors are of this kind.
     stack = machine.stack
     if len(stack) <= (machine.marks[-1] if machine.marks else 0) or machine.at == machine.size:
-        raise ValueError("a value that is not there")
+        raise Malformed("a value that is not there")
     machine.memo[machine.data[machine.at]] = stack[-1]
     machine.at += 1
 
 
 def _place_line(machine: Machine) -> int:
-    return _whole(machine.line(_LONGEST_NUMBER))
+    return int(machine.line(_LONGEST_NUMBER))
 
 
 def _place(length_bytes: int) -> Callable[[Machine], int]:
@@ -236,16 +239,8 @@ def _global_on_stack(machine: Machine) -> None:
 
 def _global(machine: Machine, module: object, name: object) -> None:
     if type(module) is not str or type(name) is not str:
-        raise ValueError("a name that is no text")
-    meant = NAMES.get((module, name))
-    if meant is None:
-        asked = ".".join(ascii(each[:_SHOWN])[1:-1] for each in (module, name))
-        raise DataError(
-            f"{machine.source}: expected a pickled NumPy array and nothing else, but the file "
-            f"asks for {asked}, which was not run; if you trust whoever wrote it, let them "
-            "write it anew as arrays of numbers, otherwise do not use this file"
-        )
-    machine.stack.append(meant)
+        raise Malformed("a name that is no text")
+    machine.stack.append(machine.builder.name(module, name))
 
 
 def _reduce(machine: Machine) -> None:
@@ -260,7 +255,43 @@ def _build(machine: Machine) -> None:
     machine.stack.append(target)
 
 
-_ALLOWED: dict[bytes, Step] = {
+def _new(arguments: int) -> Step:
+    """An object made without a call, and with so many values that are passed over."""
+
+    def push(machine: Machine) -> None:
+        for _ in range(arguments):
+            machine.pop()
+        machine.stack.append(machine.builder.new(machine.pop()))
+
+    return push
+
+
+def _empty_set(machine: Machine) -> None:
+    machine.stack.append(machine.builder.new(set))
+
+
+def _frozen_set(machine: Machine) -> None:
+    machine.since_mark()
+    machine.stack.append(machine.builder.new(frozenset))
+
+
+def _persistent(machine: Machine) -> None:
+    machine.stack.append(machine.builder.persistent(machine.pop()))
+
+
+def _drop(machine: Machine) -> None:
+    machine.pop()
+
+
+def _drop_marked(machine: Machine) -> None:
+    machine.since_mark()
+
+
+def _again(machine: Machine) -> None:
+    machine.stack.append(machine.last())
+
+
+_STEPS: dict[bytes, Step] = {
     b"\x80": _proto,
     b"\x95": _frame,
     b"(": _mark,
@@ -311,6 +342,18 @@ _ALLOWED: dict[bytes, Step] = {
     b"\x93": _global_on_stack,
     b"R": _reduce,
     b"b": _build,
+    b"\x81": _new(1),
+    b"\x92": _new(2),
+    b"\x8f": _empty_set,
+    b"\x90": _appends,
+    b"\x91": _frozen_set,
+    b"Q": _persistent,
+    b"0": _drop,
+    b"1": _drop_marked,
+    b"2": _again,
 }
-# What each opcode does, by its code; None for one that is not allowed.
-STEPS = [_ALLOWED.get(bytes([code])) for code in range(256)]
+
+
+def steps(allowed: bytes) -> list[Step | None]:
+    """What each opcode does, by its code; None for one that is not among those allowed."""
+    return [_STEPS[bytes([code])] if code in allowed else None for code in range(256)]

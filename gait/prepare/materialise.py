@@ -59,6 +59,8 @@ def _link(source: Path, place: Path) -> None:
     if place.exists() and not place.is_symlink():
         raise DataError(f"{place}: expected a link to {source}, got something else; remove it")
     with atomic_path(place) as temporary:
+        # The name is taken by an empty file.
+        temporary.unlink()
         temporary.symlink_to(relative)
 
 

@@ -270,7 +270,7 @@ class _Reading:
         """A number, boolean or null."""
         text = node.value
         try:
-            value = self.loader.construct_object(node)  # type: ignore[no-untyped-call]
+            value = self.loader.construct_object(node)
         except (ValueError, OverflowError):
             self._refuse(node, path, f"expected a number of usual size, got {len(text):,} digits")
         # Of base 60, as 1:30, which is 90, few know either.

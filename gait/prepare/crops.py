@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import length_hint
 
 import cv2
 import numpy as np
@@ -19,6 +20,9 @@ BLACK = 15
 
 NOTHING_SEEN = "nothing but black"
 TOO_NARROW = "too narrow"
+
+# Room for these is made where it is not known how many there will be.
+_FIRST_FRAMES = 64
 
 Image = NDArray[np.uint8]
 
@@ -53,14 +57,14 @@ def squeezed(images: Sequence[Image], size_px: int) -> Crops:
     return _crops(images, (size_px, size_px), lambda image: (image, _scaled(image, size_px)))
 
 
-def unpadded(images: Sequence[Image], size_px: int) -> Crops:
+def unpadded(images: Iterable[Image], size_px: int) -> Crops:
     """Cut the black border off each image and scale the rest to a square, as in CCGR-MINI.
 
     What is left is the smallest box around all that is brighter than nearly black. An image
     without any such pixel is dropped.
 
     Args:
-        images: uint8 [h, w, 3], blue, green, red; sizes may differ.
+        images: uint8 [h, w, 3], blue, green, red; sizes may differ. One is held at a time.
         size_px: height and width of the result.
 
     Raises:
@@ -114,13 +118,13 @@ def _scaled(image: Image, size_px: int, interpolation: int = cv2.INTER_LINEAR) -
 
 
 def _crops(
-    images: Sequence[Image],
+    images: Iterable[Image],
     size: tuple[int, int],
     crop: Callable[[Image], tuple[Image, Image] | str],
 ) -> Crops:
     """What `crop` makes of each image: the part it shows and that part scaled, or a reason."""
-    frames = np.empty((len(images), 3, *size), np.uint8)
-    ratio = np.empty(len(images), np.float64)
+    frames = np.empty((length_hint(images, _FIRST_FRAMES), 3, *size), np.uint8)
+    ratio: list[float] = []
     kept: list[int] = []
     problems: dict[int, str] = {}
     for position, image in enumerate(images):
@@ -134,8 +138,10 @@ def _crops(
             problems[position] = made
             continue
         shown, scaled = made
+        if len(kept) == len(frames):
+            frames = np.concatenate([frames, np.empty_like(frames)])
         frames[len(kept)] = scaled[..., ::-1].transpose(2, 0, 1)
-        ratio[len(kept)] = shown.shape[1] / shown.shape[0]
+        ratio.append(shown.shape[1] / shown.shape[0])
         kept.append(position)
     count = len(kept)
-    return Crops(frames[:count], ratio[:count], np.array(kept, np.int64), problems)
+    return Crops(frames[:count], np.array(ratio), np.array(kept, np.int64), problems)

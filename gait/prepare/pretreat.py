@@ -24,6 +24,7 @@ from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl
+from gait.prepare.kept import Kept
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name
 from gait.prepare.masks import read_masks
 from gait.prepare.pkl import digest_of, write_pkl
@@ -245,7 +246,7 @@ def _pretreat(
     keys: list[str] = []
     notes: list[str] = []
     problems: dict[str, str] = {}
-    images: dict[str, NDArray[np.uint8]] = {}
+    images = Kept()
     frames_seen = 0
     for block in blocks:
         aligned = rules.align(block.frames, rules.size_px)
@@ -260,7 +261,8 @@ def _pretreat(
             lost = {block.keys[row]: reason for row, reason in aligned.problems.items()}
             problems |= block.lost | lost
         if "pose_json" in task.beside:
-            images |= zip(block.keys, block.frames, strict=True)
+            for key, image in zip(block.keys, block.frames, strict=True):
+                images.add(key, image)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
     found: dict[str, ragged.Frames] = {}
     guessed = dict(Counter(filter(None, notes)))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
+from gait.limits import FILE_BYTES
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
 from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
@@ -196,28 +197,34 @@ def _colours(
 def _video_unpadded(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     # As published, further videos of a sequence are not used.
     first = islice(files, 1)
-    videos, problems = _readable(first, _frames_of_video, "unusable video")[1:]
-    images = videos[0] if videos else []
-    keys = _places(len(images))
-    made = crops.unpadded(images, _SQUARE_PX)
+    videos, problems = _readable(first, _crops_of_video, "unusable video")[1:]
+    made = videos[0] if videos else crops.unpadded([], _SQUARE_PX)
+    keys = _places(len(made.kept) + len(made.problems))
     return {
         modality: replace(
             _track(keys, frames, made.kept, made.problems, problems),
-            length=_length(images, problems),
+            length=_length(keys, problems),
         )
         for modality, frames in ((RGB, made.frames), ("ratio", made.ratio))
     }
 
 
-def _frames_of_video(data: bytes, name: str) -> list[NDArray[np.uint8]]:
-    """The frames of a video, for decoders that read files only."""
+def _crops_of_video(data: bytes, name: str) -> crops.Crops:
+    """What is seen in the frames of a video, for decoders that read files only."""
     with NamedTemporaryFile(suffix=PurePath(name).suffix) as file:
         file.write(data)
         file.flush()
         try:
-            return list(read_video(Path(file.name)))
+            return crops.unpadded(_few_enough(read_video(Path(file.name)), name), _SQUARE_PX)
         except VideoError as error:
             raise DataError(str(error).replace(file.name, name)) from None
+
+
+def _few_enough(frames: Iterator[NDArray[np.uint8]], name: str) -> Iterator[NDArray[np.uint8]]:
+    """Frames whose crops fit into a file that can be read again."""
+    for number, frame in enumerate(frames, 1):
+        FILE_BYTES.check(number * 3 * _SQUARE_PX**2, name, "crops of a video")
+        yield frame
 
 
 def _array(modality: str) -> Reader:

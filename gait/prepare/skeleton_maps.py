@@ -34,6 +34,8 @@ _LEAST_LIMB_PX = 1.0
 _NEIGHBOURS = 4
 # Frames that are drawn at a time: larger blocks leave the processor's cache.
 _BLOCK = 16
+# So many are held at once, of those between all frames, which are the square of their number.
+_DISTANCES = 2**23
 
 # Gray levels as published: a level becomes a share of 1 and a level again, which takes one away
 # from those whose share is rounded down.
@@ -104,19 +106,31 @@ def _completed(points: Floats) -> Floats:
     known = values != 0.0
     if known.all() or not known.any(axis=0).all():
         return points
-    present = known.astype(np.float64)
-    # All sums are over what both frames know.
-    common = present @ present.T
-    apart = (values**2) @ present.T + present @ (values**2).T - 2.0 * values @ values.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance = np.sqrt(np.maximum(apart, 0.0) * (values.shape[1] / common))
     completed = values.copy()
-    for column in np.flatnonzero(~known.all(axis=0)):
-        donors, receivers = np.flatnonzero(known[:, column]), np.flatnonzero(~known[:, column])
-        completed[receivers, column] = _guessed(
-            distance[np.ix_(receivers, donors)], values[donors, column]
-        )
+    at_once = max(1, _DISTANCES // len(values))
+    for first in range(0, len(values), at_once):
+        block = slice(first, first + at_once)
+        if known[block].all():
+            continue
+        distance = _distances(values, known, block)
+        for column in np.flatnonzero(~known[block].all(axis=0)):
+            donors, rows = np.flatnonzero(known[:, column]), np.flatnonzero(~known[block, column])
+            completed[first + rows, column] = _guessed(
+                distance[np.ix_(rows, donors)], values[donors, column]
+            )
     return completed.reshape(points.shape)
+
+
+def _distances(values: Floats, known: NDArray[np.bool_], block: slice) -> Floats:
+    """How far some frames are from all, over what both know, [b, s]; not a number over nothing."""
+    present = known.astype(np.float64)
+    common = present[block] @ present.T
+    squares = values**2
+    apart = (
+        squares[block] @ present.T + present[block] @ squares.T - 2.0 * values[block] @ values.T
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(np.maximum(apart, 0.0) * (values.shape[1] / common)))
 
 
 def _guessed(distance: Floats, given: Floats) -> Floats:

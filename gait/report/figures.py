@@ -27,7 +27,7 @@ _COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _PANELS_ABREAST = 3
 _CELL_INCHES = 0.42
 _MARKED_POINTS = 50
-_LONGEST_LABEL = 100
+_LONGEST_LABEL = 60
 
 _LOSS, _LOSSES = "loss", "losses"
 

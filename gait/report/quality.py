@@ -174,9 +174,9 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _lines(table: pd.DataFrame) -> Iterator[Line]:
-    for name in ("frames_read", "frames_kept"):
-        if not table[name].between(0, _MOST_FRAMES).all():
-            raise ValueError(f"expected a number of frames as {name} of each sequence")
+    for column in ("frames_read", "frames_kept"):
+        if not table[column].between(0, _MOST_FRAMES).all():
+            raise ValueError(f"expected a number of frames as {column} of each sequence")
     kept = table[table["frames_kept"] > 0]
     yield Line("kept", "", len(kept), int(kept["frames_kept"].sum()))
     sequences: Counter[str] = Counter()

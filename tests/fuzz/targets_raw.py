@@ -258,7 +258,7 @@ _ARCHIVES = [
 _PICTURES = [
     Target(
         "image",
-        ("prepare.frames", "prepare.check.headers"),
+        ("prepare.images", "prepare.frames", "prepare.check.headers"),
         material.images,
         mutate_image,
         _images,

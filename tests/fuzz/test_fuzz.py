@@ -19,7 +19,7 @@ from tests.fuzz.targets import NOT_FROM_OUTSIDE, TARGETS, preload
 from tests.fuzz.worker import Outcome
 
 # Of targets with a share of 1; the whole stages take a tenth of a second a case.
-_CASES = 16
+_CASES = 12
 _LEAST = 2
 _SEED = 20260101
 

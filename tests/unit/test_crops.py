@@ -55,6 +55,14 @@ def test_what_no_column_is_left_of_is_dropped() -> None:
     assert len(crops.frames) == len(crops.ratio) == 1
 
 
+def test_images_may_come_one_by_one() -> None:
+    images = [np.full((9, 5 + each % 3, 3), 40 * (each % 5), np.uint8) for each in range(150)]
+    at_once, streamed = unpadded(images, 8), unpadded(iter(images), 8)
+    assert at_once.problems == streamed.problems and len(at_once.problems) == 30
+    for name in ("frames", "ratio", "kept"):
+        np.testing.assert_array_equal(getattr(at_once, name), getattr(streamed, name))
+
+
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_anything_but_colours_is_refused(image: NDArray[np.uint8]) -> None:
     with pytest.raises(DataError, match=r"image 1: expected colours uint8 \[h, w, 3\], got"):

@@ -105,6 +105,15 @@ def test_an_unknown_joint_comes_from_the_frames_most_like_it() -> None:
     assert np.isfinite(normalised(pose)).all()
 
 
+def test_many_frames_are_completed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(3)
+    pose = generator.uniform(1, 100, (40, 17, 3))
+    pose[generator.random((40, 17)) < 0.2] = 0
+    whole = normalised(pose)
+    monkeypatch.setattr("gait.prepare.skeleton_maps._DISTANCES", 40 * 7)
+    np.testing.assert_allclose(normalised(pose), whole, rtol=1e-9)
+
+
 def test_area_weights_share_out_each_pixel() -> None:
     weights = area_weights(97, 64)
     assert (weights.sum(axis=1) == 97).all() and (weights.sum(axis=0) == 64).all()

@@ -59,11 +59,7 @@ def _link(source: Path, place: Path) -> None:
     if place.exists() and not place.is_symlink():
         raise DataError(f"{place}: expected a link to {source}, got something else; remove it")
     with atomic_path(place) as temporary:
-<<<<<<< HEAD
         # A link cannot take the place of the file that is there to be written to.
-=======
-        # The name is taken by an empty file.
->>>>>>> mend
         temporary.unlink()
         temporary.symlink_to(relative)
 

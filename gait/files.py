@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from gait.errors import DataError
 
+_PARTIAL = ".partial"
 _REMEDY = {
     errno.ENOSPC: "free space on that disk, then run again",
     errno.EDQUOT: "free space within the quota, then run again",
@@ -29,20 +30,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The folder of `path` is made. The temporary name keeps the suffix, as some writers choose the
     format by it, and begins with a dot. When the block fails, the temporary file is removed and
-    whatever was at `path` stays; what a process that was killed has left of it is removed by the
-    next one that writes `path`.
+    whatever was at `path` stays. What a process that was killed has left is removed by the next
+    one that writes into the same folder.
 
     Raises:
         DataError: the file cannot be written, for instance on a full disk. Errors about other
             files that the block opens are passed on as they are.
     """
-    # Names as long as they may be leave no room for more.
-    stem = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
-    temporary = path.with_name(f"{stem}-{uuid.uuid4().hex[:12]}.partial{path.suffix}")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{_PARTIAL}{path.suffix}")
     try:
         _make(path.parent)
         with _claimed(temporary):
-            _discard_unclaimed(path.parent, f"{stem}-")
+            _discard_unclaimed(path.parent)
             yield temporary
             temporary.replace(path)
     except OSError as error:
@@ -136,10 +135,12 @@ def _claimed(temporary: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _discard_unclaimed(folder: Path, beginning: str) -> None:
-    """Remove temporary files that begin so and that no process has claimed any more."""
+# Folders of ten thousand files are written into ten thousand times.
+@lru_cache(maxsize=64)
+def _discard_unclaimed(folder: Path) -> None:
+    """Remove temporary files that no process has claimed any more."""
     with os.scandir(folder) as entries:
-        found = [Path(entry) for entry in entries if entry.name.startswith(beginning)]
+        found = [Path(each) for each in entries if each.name[:1] == "." and _PARTIAL in each.name]
     for path in found:
         with suppress(OSError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

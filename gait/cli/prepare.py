@@ -92,8 +92,10 @@ def check(
     if output is not None:
         write_sealed_table(output, report.table)
     print(report)
-    errors = [*map(str, report.errors), *verify_store(folder / "packed"), *damaged_tables(folder)]
-    if errors:
+    damaged = [*verify_store(folder / "packed"), *damaged_tables(folder)]
+    if not report.findings and not damaged:
+        print("nothing is amiss")
+    if errors := [*map(str, report.errors), *damaged]:
         raise DataError(errors)
 
 

@@ -34,6 +34,7 @@ from gait.modalities import SILHOUETTES
 
 # Names of datasets, protocols, models and experiments: file names everywhere, and never a path.
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+=-]*"
+UNFIT_NAME = "whose name begins with no letter or digit, or has others than A-Z a-z 0-9 _ . + = -"
 # A submission's protocol is called like its file, but for the suffix.
 SUBMISSION = r"submission(?:-[A-Za-z0-9_.+=-]+)?"
 

@@ -173,7 +173,8 @@ def pretreat_shard(
         has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
         journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
-        summary.frames_done += rows[0].frames_read - sum(task.dropped.values())
+        # What was dropped before is counted even of a video of which nothing could be read.
+        summary.frames_done += max(0, rows[0].frames_read - sum(task.dropped.values()))
         name = journal.name(task.key)
         unfinished[name] -= 1
         if not unfinished[name]:

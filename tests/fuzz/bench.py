@@ -221,6 +221,11 @@ class _Loop:
     def _add_ended(
         self, worker: Worker, case: int, number: int, where: str, is_hung: bool
     ) -> None:
+        if case not in worker.cases:
+            # Between two cases: one that was slow has ended after all, or none has begun.
+            if is_hung:
+                return
+            case = worker.cases[0]
         if is_hung:
             what = f"longer than {self._seconds_a_case:.0f} s"
             verdict = Verdict(case, Outcome.timeout, what, where)

@@ -80,8 +80,6 @@ class Report:
         ]
         if len(others) > _SHOWN:
             lines.append(f"and {len(others) - _SHOWN} more, see the table (--output)")
-        if not self.findings:
-            lines.append("nothing is amiss")
         return "\n".join(lines)
 
 

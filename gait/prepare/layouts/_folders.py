@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from gait.config.dataset import NAME
+from gait.config.dataset import NAME, UNFIT_NAME
 from gait.prepare.archives.passwords import is_password_file
 from gait.prepare.tree import (
     MISPLACED,
@@ -75,7 +75,7 @@ def scan_three_levels(raw: Path, kind: str) -> Scan:
                 reason = MISPLACED if is_frame(file.name) else not_looked_for(file.name)
                 ignored[reason] += 1
         elif not all(re.fullmatch(NAME, part) for part in folder.parts):
-            ignored["folder with a name of other characters than A-Z a-z 0-9 _ . + * = -"] += 1
+            ignored[f"folder {UNFIT_NAME}"] += 1
         elif row := folder_row(folder, SequenceKey(*folder.parts), ignored, kind):
             rows.append(row)
     return Scan(some_have_frames(rows, ignored), dict(ignored))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from gait.config.dataset import NAME
+from gait.config.dataset import NAME, UNFIT_NAME
 from gait.prepare.layouts._videos import scan_videos
 from gait.prepare.tree import VIDEOS, Scan, suffix_of
 from gait.types import SequenceKey
@@ -39,5 +39,5 @@ def _key_of(name: str) -> SequenceKey | str | None:
         return "video not named <subject>-<condition>-<view>"
     key = SequenceKey(subject, condition, view)
     if not all(re.fullmatch(NAME, part) for part in key):
-        return "video with a name of other characters than A-Z a-z 0-9 _ . + * = -"
+        return f"video {UNFIT_NAME}"
     return key

@@ -276,7 +276,7 @@ def test_names_that_cannot_be_used_are_to_be_changed(tmp_path: Path) -> None:
             (tmp_path / f"raw/{subject}/walk/000/{number}.png").write_bytes(png())
     mine = definition(layouts=["image_tree"], expected={}, partition={"train": ["*"], "test": []})
     [finding] = check(tmp_path, mine).findings
-    assert "other characters" in finding.kind and finding.count == 1
+    assert "begins with no letter" in finding.kind and finding.count == 1
     assert finding.fix.startswith("rename")
 
 

@@ -138,20 +138,19 @@ def _embed_share(
 ) -> None:
     """Write the embeddings of this process's batches [rows, c, p] to `part`, in their order."""
     model.eval()
-    file: np.memmap | None = None
     arriving: HostCopy | None = None
-    done = 0
+    # Written, not mapped: on a full disk a page of a mapped file that finds no room kills the
+    # process.
+    with atomic_path(part) as temporary, temporary.open("wb") as file, torch.inference_mode():
 
-    def store_rows(copy: HostCopy) -> None:
-        nonlocal file, done
-        values = copy.wait().numpy()
-        if file is None:
-            shape = (rows, *values.shape[1:])
-            file = np.lib.format.open_memmap(part, "w+", np.float32, shape)
-        file[done : done + len(values)] = values
-        done += len(values)
+        def store_rows(copy: HostCopy) -> None:
+            values = copy.wait().numpy()
+            if not file.tell():
+                shape = (rows, *values.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(values).data)
 
-    with torch.inference_mode():
         for batch in in_time(test_loader(test, workers, pin=world.device.type == "cuda")):
             with autocast(precision, world.device):
                 output = model(on_device(batch, test.inputs, world.device), batch.lengths)
@@ -161,8 +160,6 @@ def _embed_share(
             arriving = following
         if arriving is not None:
             store_rows(arriving)
-    if file is not None:
-        file.flush()
 
 
 def _merge(

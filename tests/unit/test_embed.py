@@ -1,0 +1,42 @@
+"""Embeddings are written whole, or it is said why not."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gait.engine.embed import embed
+from gait.engine.trainer import train
+from gait.errors import DataError
+from tests.engine_fixtures import resolved, write_store
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow larger, as on a disk that is full."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    packed, folder = tmp_path / "packed", tmp_path / "run"
+    write_store(packed)
+    experiment = resolved(iterations=0)
+    train(experiment, packed, folder, folder / "model.pt")
+    target = tmp_path / "embedded" / "embeddings.npz"
+    with files_of_at_most(4096), pytest.raises(DataError, match=r"cannot be written"):
+        embed(experiment, packed, folder / "model.pt", target)
+    assert not list(target.parent.iterdir())
+    embed(experiment, packed, folder / "model.pt", target)
+    assert [each.name for each in target.parent.iterdir()] == [target.name]

@@ -38,6 +38,8 @@ _AGREED = 0.75
 _TOLERANCE = 24
 _FEW_VALUES = 16
 _BRIGHT_MEAN = 230
+# What is white, and how much of an image's border is where the ground is white.
+_WHITE, _WHITE_BORDER = 128, 0.75
 # The border of an image of this share of non-zero pixels at most is not looked at.
 _SPARSE_SHARE = 0.4
 
@@ -230,11 +232,23 @@ def judged(frames: Iterator[Frame]) -> Iterator[Frame]:
             break
     convert = Converter(agreed(meanings) or USUAL)
     if convert.meaning.is_usual:
-        yield from waiting
-        yield from frames
+        for each in (waiting, frames):
+            yield from (_unless_inverted(frame) for frame in each)
         return
     for each in (waiting, frames):
         yield from (_converted(frame, convert) for frame in each)
+
+
+def _unless_inverted(frame: Frame) -> Frame:
+    """The frame, or none where it is black on white among others that are white on black."""
+    image = frame.image
+    if image is None or image[0, 0] < _WHITE or image[0, -1] < _WHITE:
+        return frame
+    # A walker may touch each border, and fills none of them up.
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    if (border >= _WHITE).mean() < _WHITE_BORDER or image.min() >= _WHITE:
+        return frame
+    return Frame(frame.name, None, OTHER_VALUES)
 
 
 def _converted(frame: Frame, convert: Converter) -> Frame:

@@ -17,7 +17,7 @@ from gait.prepare.manifest import read_manifest
 from gait.prepare.pkl import read_pkl
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.rows import rows_text
-from gait.prepare.values import Meaning, converted, judged, meaning_of_all
+from gait.prepare.values import OTHER_VALUES, Meaning, converted, judged, meaning_of_all
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.pngs import png
 
@@ -228,7 +228,6 @@ def test_frames_that_show_nothing_decide_nothing() -> None:
 def test_an_odd_frame_among_usual_ones_is_as_published() -> None:
     frames = [Frame("x", image, "") for image in WALK]
     frames[2] = Frame("x", WALK[2] // 255, "")
-    frames[3] = Frame("x", 255 - WALK[3], "")
     assert all(a is b for a, b in zip(frames, judged(iter(frames)), strict=True))
 
 
@@ -267,3 +266,21 @@ def test_pretreatment_says_how_often_it_had_to_convert(tmp_path: Path) -> None:
     assert found["ones"].sha256 == found["plain"].sha256 and found["plain"].guessed == {}
     assert found["labels"].pkl == ""
     np.testing.assert_array_equal(read_pkl(tmp_path / found["ones"].pkl), align(WALK, 64).frames)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_single_frames_that_are_black_on_white_are_dropped(first: bool) -> None:
+    usual = [Frame(f"{number}", walker(number), "") for number in range(9)]
+    inverted = [Frame(f"x{number}", 255 - walker(number), "") for number in range(2)]
+    frames = [*inverted, *usual] if first else [*usual, *inverted]
+    found = {frame.name: frame for frame in judged(iter(frames))}
+    assert all(found[frame.name] is frame for frame in usual)
+    assert {found[frame.name].problem for frame in inverted} == {OTHER_VALUES}
+
+
+def test_a_walker_may_touch_every_border() -> None:
+    image = np.zeros((64, 44), np.uint8)
+    image[:, 10:30] = image[20:40] = 255
+    image[0, 0] = image[0, -1] = 255
+    frames = [Frame(f"{number}", image, "") for number in range(10)]
+    assert all(a is b for a, b in zip(frames, judged(iter(frames)), strict=True))

@@ -83,6 +83,8 @@ def _an_archive(
     has_password: bool = False,
 ) -> Target:
     covers = ("prepare.archives", f"prepare.archives.{module}", "prepare.archives.walk")
+    if module == "sevens":
+        covers += ("prepare.archives.seven_file",)
     return Target(
         name,
         (*covers, "prepare.archives.passwords") if has_password else covers,

@@ -44,7 +44,11 @@ def test_tables_for_people_hold_no_formulas(tmp_path: Path) -> None:
     evil = '=HYPERLINK("http://evil","x")'
     report = Report("title", [Finding(Severity.note, evil, 1, evil, evil)])
     assert "'=HYPERLINK" in report.table
-    write_table(tmp_path / "report.csv", Row, [Row("d", "m", "s", protocol=evil, note=evil)])
+    write_table(
+        tmp_path / "report.csv",
+        Row,
+        [Row("d", "m", "s", protocol=evil, note=evil, kind="retrieval")],
+    )
     tabulate_matrix([], tmp_path / "matrix.csv", [f"d/m/s: {evil}"])
     for name, number in (("report.csv", 2), ("matrix.csv", 1)):
         text = (tmp_path / name).read_text()
@@ -71,7 +75,7 @@ def manifest(path: Path) -> Callable[[Path], object]:
 
 
 def report(path: Path) -> Callable[[Path], object]:
-    row = Row("d", "m", "s", "p", "NM", "95.00")
+    row = Row("d", "m", "s", "p", "NM", "95.00", kind="retrieval")
     write_table(path, Row, [row])
     assert read_report(path) == [row]
     return read_report

@@ -12,7 +12,7 @@ demo: $(READY)
 
 # One process a core; what torch computes in them has no core to spare.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not slurm and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not slurm and not gpu"
 
 test-all: $(READY)
 	$(BIN)/pytest -m "not slurm and not gpu"

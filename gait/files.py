@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -77,6 +77,28 @@ def write_if_changed(path: Path, content: str | bytes) -> bool:
     return True
 
 
+def check_writable(paths: Iterable[Path]) -> None:
+    """Refuse outputs whose folders take no files, before anything is computed for them.
+
+    Args:
+        paths: files that will be written; their folders need not be there yet.
+
+    Raises:
+        DataError: every existing folder that would be written into and cannot be, once.
+    """
+    folders = {next(each for each in path.absolute().parents if each.exists()) for path in paths}
+    problems = []
+    for folder in sorted(folders):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            is_locked = os.statvfs(folder).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_locked else errno.EACCES
+            problems.append(
+                f"{folder}: cannot be written ({os.strerror(number)}); {_REMEDY[number]}"
+            )
+    if problems:
+        raise DataError(problems)
+
+
 def confined(root: Path, relative: str, table: Path | None = None, folder: str = "") -> Path:
     """The path `relative` below `root`, as a table gives it; there need not be a file.
 
@@ -99,7 +121,8 @@ def confined(root: Path, relative: str, table: Path | None = None, folder: str =
     if not is_inside or not _stays(bound, parts[bool(folder) :]):
         raise DataError(
             f"{'' if table is None else f'{table}: '}{relative!r}: expected a path that stays "
-            f"below {bound}; correct that row of the table, or make the table again"
+            f"below {bound}; correct that row of {table or 'the table that has it'}, or make the "
+            "table again"
         )
     return root / relative
 

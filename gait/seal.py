@@ -320,8 +320,8 @@ def _damaged(path: Path, remedy: str) -> str:
 
 def _without(path: Path, remedy: str) -> str:
     return (
-        f"{path}: carries no digest where one of ours does: it is cut short, damaged or of a "
-        f"former version; {remedy}"
+        f"{path}: carries no digest where one of ours does: it is cut short, damaged, of a former "
+        f"version or saved by another program; {remedy}"
     )
 
 

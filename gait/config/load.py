@@ -62,7 +62,7 @@ def load_dataset(root: Path, name: str, partition: str | None = None) -> tuple[D
         ConfigError: unknown dataset or partition, or all problems of its files.
     """
     path = root / "datasets" / name / "dataset.yaml"
-    if not path.is_file():
+    if not path.exists():
         known = dataset_names(root)
         raise ConfigError(f"no dataset is named {name!r} ({path}); {nearest(name, known)}")
     data, origins = read_yaml(path)
@@ -98,7 +98,7 @@ def _partition_file(
     if is_json(partition):
         return folder / partition
     cut = folder / f"partition-{partition}.yaml"
-    if not cut.is_file():
+    if not cut.exists():
         there = [each.stem.removeprefix("partition-") for each in folder.glob("partition-*.yaml")]
         raise ConfigError(
             f"{folder.name} has no partition {partition!r} ({cut}); {nearest(partition, there)}"
@@ -119,7 +119,7 @@ def load_experiment(
     """
     base, at, seed = save_name.partition("@")
     path = root / "config" / "experiments" / dataset / model / f"{base}.yaml"
-    if not path.is_file():
+    if not path.exists():
         known = ["/".join(each) for each in experiment_names(root)]
         wanted = f"{dataset}/{model}/{base}"
         raise ConfigError(f"no experiment is named {wanted} ({path}); {nearest(wanted, known)}")
@@ -213,7 +213,7 @@ def load_recipe(root: Path, model: str) -> Experiment:
         ConfigError: all problems of the files involved, each with its place.
     """
     path = root / "config" / "models" / f"{model}.yaml"
-    if not path.is_file():
+    if not path.exists():
         known = model_names(root)
         raise ConfigError(f"no model is named {model!r} ({path}); {nearest(model, known)}")
     merged, origins = _laid(root / "config" / "defaults.yaml", path)

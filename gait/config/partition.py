@@ -34,7 +34,8 @@ def read_partition(path: Path) -> tuple[dict[str, Any], dict[str, Origin]]:
         return read_yaml(path)
     text = read_text(path, JSON_BYTES)
     try:
-        stated = json.loads(text, object_pairs_hook=_once)
+        # No number has a meaning here, however many digits it has.
+        stated = json.loads(text, object_pairs_hook=_once, parse_int=float)
     except RecursionError:
         raise ConfigError(f"{path}: is nested too deep for a partition") from None
     except ValueError as error:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gait.engine.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError
 from gait.formats.fit import some
 from gait.screen import shown
+from gait.seal import read_sealed_table
 
 _FOLDER_DIGITS = 12
 _HEAD = {"iteration": int, "fingerprint": str, "version": str}
@@ -178,9 +180,11 @@ def other_store(packed: Path, dataset: str) -> Path:
 def _data_digest(packed: Path, dataset: Dataset) -> str:
     index = packed / "index.csv"
     columns = ["subject", "condition", "view", "frames", "sha256"]
+    data = read_sealed_table(index, "run the pack step again")
     try:
-        table = pd.read_csv(index, dtype=str, keep_default_na=False, usecols=columns)[columns]
-    except (OSError, ValueError) as error:
+        table = pd.read_csv(BytesIO(data), dtype=str, keep_default_na=False, usecols=columns)
+        table = table[columns]
+    except ValueError as error:
         raise DataError(
             f"{index}: cannot be read ({str(error).splitlines()[0]}); run the pack step again"
         ) from error

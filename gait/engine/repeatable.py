@@ -18,24 +18,24 @@ def repeatable() -> Iterator[None]:
     """
     cudnn = torch.backends.cudnn
     before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.get_deterministic_debug_mode(),
         torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
         cudnn.deterministic,
         cudnn.benchmark,
     )
     # Read by CUDA's linear algebra when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same as use_deterministic_algorithms, which would import torch's compiler for seconds.
+    torch.set_deterministic_debug_mode("warn")
     # Filling fresh memory would cost time and hide nothing: every value is written before use.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cudnn.deterministic, cudnn.benchmark = True, False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = before[2]  # type: ignore[attr-defined]
-        cudnn.deterministic, cudnn.benchmark = before[3:]
+        torch.set_deterministic_debug_mode(before[0])
+        torch.utils.deterministic.fill_uninitialized_memory = before[1]  # type: ignore[attr-defined]
+        cudnn.deterministic, cudnn.benchmark = before[2:]
 
 
 def seed_iteration(seed: int, iteration: int, rank: int) -> None:

@@ -74,9 +74,7 @@ def main() -> int:
 
 def _finished(root: Path) -> Workspace:
     if root.exists():
-        workspace = object.__new__(Workspace)
-        workspace.root = root.absolute()
-        return workspace
+        return Workspace.at(root.absolute())
     root.mkdir(parents=True)
     return chain.finished(root.absolute())
 

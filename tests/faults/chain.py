@@ -142,9 +142,7 @@ def finished(root: Path) -> Workspace:
 def copy_of(workspace: Workspace, root: Path) -> Workspace:
     """A copy that a fault may be tried on, with all times of modification."""
     shutil.copytree(workspace.root, root, symlinks=True)
-    copy = object.__new__(Workspace)
-    copy.root = root
-    return copy
+    return Workspace.at(root)
 
 
 def forget(root: Path, stages: Iterable[Stage]) -> None:

@@ -26,6 +26,7 @@ class Shot:
         drift: share by which the light swells and falls.
         shadow: share of the light that the walker's shadow leaves.
         speck: whether a bright dot jumps about.
+        plain: whether the wall has no texture.
     """
 
     frames: int = 30
@@ -36,6 +37,7 @@ class Shot:
     drift: float = 0.0
     shadow: float = 1.0
     speck: bool = False
+    plain: bool = False
 
 
 def film(path: Path, shot: Shot, seed: int = 0) -> np.ndarray:
@@ -57,7 +59,7 @@ def write(path: Path, frames: Iterable[np.ndarray]) -> None:
 def rendered(shot: Shot, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The frames, uint8 [s, h, w, 3], and the walker's true masks, bool [s, h, w]."""
     rng = np.random.default_rng(seed)
-    wall = 140 + 12 * _texture(rng, 12) + 5 * _texture(rng, 1.5)
+    wall = 140 + (not shot.plain) * (12 * _texture(rng, 12) + 5 * _texture(rng, 1.5))
     rng = np.random.default_rng((seed, shot.frames, shot.walker))
     frames, truth = [], []
     for number in range(shot.frames):

@@ -57,6 +57,16 @@ def test_a_camera_that_moves_is_noticed(tmp_path: Path, move: str, with_backgrou
     assert unfit(seen) >= 15 and seen["mask"] <= 6, seen
 
 
+@pytest.mark.parametrize("noise", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_walker_before_a_still_wall_is_no_moving_camera(
+    tmp_path: Path, plain: bool, noise: float
+) -> None:
+    # Before a plain wall, nothing but the walker has any texture.
+    seen = reasons(tmp_path, [*rendered(Shot(plain=plain, noise=noise))[0]], False)
+    assert unfit(seen) == 0 and seen["mask"] >= 27, seen
+
+
 def test_a_scene_that_becomes_another_is_noticed(tmp_path: Path) -> None:
     frames = [*rendered(Shot())[0]]
     for number in range(15, 30):

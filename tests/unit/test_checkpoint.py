@@ -17,6 +17,7 @@ from gait.engine.checkpoint import Checkpoints, Fingerprint, fingerprint
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import check_same_model, read_model, start, write_model
 from gait.errors import CheckpointError, DataError
+from gait.seal import write_sealed_table
 from tests.engine_fixtures import resolved, write_store
 
 OURS = Fingerprint("d" * 64, "a" * 64)
@@ -141,6 +142,11 @@ def test_the_fingerprint_follows_what_weights_depend_on(tmp_path: Path) -> None:
     assert fingerprint(resolved(), packed) == base, "a test subject's sequence is of no account"
     index.write_text("\n".join([rows[0], rows[1][:-1] + "x", *rows[2:]]) + "\n")
     assert fingerprint(resolved(), packed).data != base.data
+    write_sealed_table(index, "\n".join(rows) + "\n")
+    assert fingerprint(resolved(), packed) == base
+    index.write_text("\n".join([rows[0], rows[1][:-1] + "x", *rows[2:]]) + "\n")
+    with pytest.raises(DataError, match=r"index\.csv: differs from its digest"):
+        fingerprint(resolved(), packed)
 
 
 def test_the_fingerprint_follows_the_weights_to_start_from(tmp_path: Path) -> None:

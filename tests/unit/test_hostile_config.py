@@ -11,7 +11,13 @@ from pydantic import BaseModel
 
 from gait.config.dataset import Population, named_subjects
 from gait.config.experiment import Experiment
-from gait.config.load import load_dataset, load_experiment, model_names, validated
+from gait.config.load import (
+    load_dataset,
+    load_experiment,
+    load_recipe,
+    model_names,
+    validated,
+)
 from gait.config.partition import read_partition
 from gait.config.schema import mistaken_booleans
 from gait.config.settings import check_settings
@@ -227,7 +233,8 @@ SETS = '"TRAIN_SET": ["1"], "TEST_SET": ["2"]'
         (f'{{{SETS}, "OTHER\\u005fSET": []}}', r"cut\.json: OTHER_SET is unknown"),
         ('{"TRAIN_SET": ["\\u001b"], "TEST_SET": []}', r"holds the character '\\x1b'"),
         ('{"TRAIN_SET": ["\\ud800"], "TEST_SET": []}', r"holds the character '\\ud800'"),
-        (f'{{{SETS}, "n": {"9" * 5000}}}', "is not valid JSON"),
+        (f'{{{SETS}, "n": {"9" * 5000}}}', "n is unknown"),
+        (f'{{"TRAIN_SET": [{"9" * 5000}], "TEST_SET": []}}', "expected a list of names"),
         ('{"TRAIN_SET": 1, "TEST_SET": []}', "expected a list of names"),
         ('{"TRAIN_SET": [1], "TEST_SET": []}', "expected a list of names"),
         ("[" * 200_000, "nested too deep"),
@@ -241,6 +248,23 @@ def test_a_partition_that_is_none(tmp_path: Path, text: str | bytes, message: st
     with pytest.raises(ConfigError, match=message) as raised:
         read_partition(partition_of(tmp_path, text))
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "path", ["datasets/A/dataset.yaml", "datasets/A/partition-b.yaml", "config/models/M.yaml"]
+)
+def test_a_folder_in_place_of_a_file_is_told_of(tmp_path: Path, path: str) -> None:
+    (tmp_path / "datasets/A").mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    for name in ("datasets/A/dataset.yaml", "config/defaults.yaml"):
+        (tmp_path / name).write_text("{}\n")
+    (tmp_path / path).unlink(missing_ok=True)
+    (tmp_path / path).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"yaml: cannot be read \(it is no file\)"):
+        if path.startswith("datasets"):
+            load_dataset(tmp_path, "A", "b")
+        else:
+            load_recipe(tmp_path, "M")
 
 
 def test_a_partition_as_other_programs_write_it(tmp_path: Path) -> None:

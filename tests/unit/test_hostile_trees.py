@@ -106,6 +106,14 @@ def test_images_of_a_format_that_is_not_read_are_the_likely_cause(tmp_path: Path
         scan(tmp_path / "other/raw", ["casia_b_silhouettes"])
 
 
+def test_an_archive_beside_unpacked_folders_may_hold_what_is_missing(tmp_path: Path) -> None:
+    folder(tmp_path)
+    lay(tmp_path / "raw", {"more.zip": zipped({"001/nm-01/090/0.png": b""})})
+    (line,) = [each for each in str(check(tmp_path, casia_b())).splitlines() if ".zip" in each]
+    assert line.startswith("warning: not used: other .zip file: 1; ")
+    assert "unpack them if they hold what is missing" in line
+
+
 def test_no_table_makes_a_folder_elsewhere(tmp_path: Path) -> None:
     folder(tmp_path)
     for key in (SequenceKey("..", "..", "x"), SequenceKey("/tmp", "a", "b")):

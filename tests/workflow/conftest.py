@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,21 @@ TABLE = "results/SynthGait/GaitSet/report.csv"
 
 
 @pytest.fixture(scope="session")
-def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def finished_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
     """The tiny population, from rendering to its table; not to be changed."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    workspace.made(TABLE)
-    return workspace
+    own = tmp_path_factory.getbasetemp()
+    # Whichever of pytest-xdist's processes comes first makes it for all of them.
+    root = (own if worker_id == "master" else own.parent) / "finished"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if root.exists():
+            return Workspace.at(root)
+        making = root.with_suffix(".making")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+        Workspace(making).made(TABLE)
+        making.rename(root)
+    return Workspace.at(root)
 
 
 @pytest.fixture
@@ -26,9 +37,7 @@ def finished(finished_once: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the finished workspace that a test may change."""
     root = tmp_path / "workspace"
     shutil.copytree(finished_once.root, root, symlinks=True)
-    workspace = object.__new__(Workspace)
-    workspace.root = root
-    return workspace
+    return Workspace.at(root)
 
 
 @pytest.fixture

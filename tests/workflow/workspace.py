@@ -104,6 +104,13 @@ class Workspace:
         self.write("datasets/SynthGait/partition.yaml", PARTITION)
         self.experiment("SynthGait/GaitSet/tiny")
 
+    @classmethod
+    def at(cls, root: Path) -> Workspace:
+        """A workspace that is there already, or a copy of one."""
+        workspace = object.__new__(cls)
+        workspace.root = root
+        return workspace
+
     def experiment(self, name: str, **changes: Any) -> None:
         """Write the tiny experiment, with changes, under `name`."""
         self.write(f"config/experiments/{name}.yaml", EXPERIMENT | changes)

@@ -7,6 +7,7 @@ from gait.config.dataset import SUBMISSION
 from gait.config.settings import check_settings
 from gait import matrix as matrices
 from gait.errors import GaitError
+from gait.files import check_writable
 from gait.flow import MATRIX, Flow, find_programs
 from gait.flow.lock import take_over
 from gait.flow.targets import check_targets
@@ -70,6 +71,11 @@ wildcard_constraints:
     on=r"(?:/on-[^/]+)?",
     shard=r"\d+-of-\d+",
     submission=SUBMISSION,
+
+
+def outputs_to_make():
+    """The files of every job that has to run."""
+    return [file for job in workflow.dag.needrun_jobs() for file in job.output]
 
 
 def get_root(wildcards):

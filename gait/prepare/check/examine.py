@@ -8,6 +8,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import BESIDE
+from gait.prepare.archives.part import READ
 from gait.prepare.beside import patterns_of
 from gait.prepare.catalogue import Sequences, scan
 from gait.prepare.check import pkl_tree, poses, protocols, raw
@@ -17,6 +18,8 @@ from gait.prepare.offer import modalities_of_raw
 from gait.prepare.unread import unread_format
 from gait.types import CatalogueRow, SequenceKey
 
+# How a layout counts archives that it does not open.
+_UNOPENED = frozenset(f"other {suffix} file" for suffix in (*READ, ".gz"))
 # How reasons begin by which a layout counts what lies beside the data by habit.
 _JUNK = ("other ", "system file")
 
@@ -119,6 +122,10 @@ def _unused(sequences: Sequences, is_incomplete: bool) -> Iterator[Finding]:
             fix = f"they look like {what} of a format that is not read: {remedy}"
             if is_incomplete:
                 fix += "; what is missing is likely in them"
+            severity = Severity.warning if is_incomplete else Severity.note
+            yield Finding(severity, f"not used: {reason}", number, "", fix)
+        elif reason in _UNOPENED:
+            fix = "such archives are not opened here; unpack them if they hold what is missing"
             severity = Severity.warning if is_incomplete else Severity.note
             yield Finding(severity, f"not used: {reason}", number, "", fix)
         elif reason.startswith("archive ") and "damaged" in reason:

@@ -14,17 +14,22 @@ from gait.prepare.segmenters._scene import Plane
 _BLOCKS = 8
 # Blocks that have to tell, which a plain wall's do not.
 _LEAST_BLOCKS = 8
+# Blocks that have to tell in the outer columns on either side. Before a plain wall the walker is
+# all that moves, and reaches one side at most; a camera moves both.
+_SIDES = slice(0, 2), slice(_BLOCKS - 2, _BLOCKS)
+_LEAST_OF_SIDE = 2
 # Squared levels a pixel, in the direction with less of them, from which a block's texture tells.
-_TEXTURE = 1.0
+_TEXTURE = 0.3
 # Pixels of the reduced image. A walk before a still camera stays below 0.05; an outline begins to
 # suffer from 0.2 on where the scene is known from a clip of it, and later where its model is made
 # of the same frames, and so tolerates what these do. Such a model may be so smeared that only the
 # frame before tells.
 MOVED = 0.25
 MOVED_WITHOUT_BACKGROUND = 0.75
-MOVED_SINCE_LAST = 0.4
-# Share of a block's change that its motion accounts for; of noise, next to nothing.
-_EXPLAINED = 0.25
+MOVED_SINCE_LAST = 0.25
+# Share of a block's change that its motion accounts for; of noise, next to nothing. Squared levels
+# that are added to the change, so that what rounding leaves explains nothing.
+_EXPLAINED, _ROUNDING = 0.25, 0.5
 # Share of the frame. A walk stays below 0.12, a stride before the camera below 0.3.
 _CHANGED = 0.5
 # Another part is another walker when it has this share of the largest part's area and of its
@@ -60,7 +65,7 @@ class Motion:
         determinant = self._xx * self._yy - self._xy * self._xy
         least = (trace - np.sqrt(np.maximum(trace * trace - 4 * determinant, 0))) / 2
         self._telling = least > _TEXTURE
-        self._determinant = np.maximum(determinant, _TEXTURE)
+        self._determinant = np.maximum(determinant, _TEXTURE**2)
         self._limit = limit
 
     def is_seen(self, image: Plane) -> bool:
@@ -71,9 +76,14 @@ class Motion:
         x, y = _means(self._across * change), _means(self._down * change)
         across = (self._yy * x - self._xy * y) / self._determinant
         down = (self._xx * y - self._xy * x) / self._determinant
-        if np.median(np.hypot(across, down)[self._telling]) < self._limit:
+        lengths = np.hypot(across, down)
+        if np.median(lengths[self._telling]) < self._limit:
             return False
-        explained = (across * x + down * y) / (_means(change * change) + 1)
+        for side in _SIDES:
+            telling = lengths[:, side][self._telling[:, side]]
+            if len(telling) < _LEAST_OF_SIDE or np.median(telling) < self._limit:
+                return False
+        explained = (across * x + down * y) / (_means(change * change) + _ROUNDING)
         return bool(np.median(explained[self._telling]) > _EXPLAINED)
 
 

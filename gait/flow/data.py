@@ -12,8 +12,10 @@ from typing import Any
 
 from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, load_dataset
+from gait.config.yaml import read_text
 from gait.errors import ConfigError, DataError
 from gait.flow.lack import Lack
+from gait.limits import YAML_BYTES
 from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.raw_state import RENDERER, altered_files
@@ -237,7 +239,11 @@ class DataFlow:
         return None if rows is None else [row.key for row in rows]
 
     def _is_rendered(self, dataset: str) -> bool:
+        path = self.root / "datasets" / dataset / "dataset.yaml"
         try:
+            # To parse all files would take half a second at each start of Snakemake.
+            if "population" not in read_text(path, YAML_BYTES):
+                return False
             return self.dataset(dataset).population is not None
         except ConfigError:
             # Another dataset's mistake is reported when that one is asked for.

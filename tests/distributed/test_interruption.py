@@ -113,7 +113,13 @@ def test_a_killed_rank_ends_the_others_with_a_sentence(
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT], ids=lambda each: each.name
+    "number",
+    [
+        signal.SIGTERM,
+        signal.SIGINT,
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
+    ids=lambda each: each.name,
 )
 def test_a_run_that_is_told_to_stop(
     number: signal.Signals,

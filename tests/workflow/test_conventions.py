@@ -78,6 +78,7 @@ def test_an_adopted_tree_is_checked_packed_and_summed_up(fresh: Callable[[], Wor
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_names_with_every_allowed_character(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     for name in ("a.b", "lr=0.1", "x+y", "v1-report.csv", "model.pt"):

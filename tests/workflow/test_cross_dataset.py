@@ -106,6 +106,7 @@ def test_what_cannot_be_is_one_sentence_before_anything_runs(
     assert not run.jobs
 
 
+@pytest.mark.slow
 def test_seeds_and_datasets_make_a_matrix(finished: Workspace) -> None:
     tree = adopted(finished, "Copy")
     for subject in ("002", "003"):

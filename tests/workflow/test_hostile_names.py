@@ -40,6 +40,7 @@ def test_every_value_in_every_command_is_quoted(file: Path) -> None:
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_the_workflow_runs_in_a_folder_and_with_a_data_root_of_any_name(tmp_path: Path) -> None:
     root = tmp_path / HOSTILE
     root.mkdir()

@@ -22,6 +22,7 @@ def rows_of(workspace: Workspace, table: str) -> dict[tuple[str, str], dict[str,
         return {(each["protocol"], each["probe"]): each for each in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     # Each of the four archives is unpacked for one shard.
@@ -90,6 +91,7 @@ def test_hid_2025_from_its_archives_to_the_file_of_a_phase(fresh: Callable[[], W
     assert workspace.planned(first, f"{tested}/report.csv") == set()
 
 
+@pytest.mark.slow
 def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
@@ -107,6 +109,7 @@ def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspa
     assert workspace.planned(table) == set()
 
 
+@pytest.mark.slow
 def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
@@ -128,6 +131,7 @@ def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace])
     }
 
 
+@pytest.mark.slow
 def test_oumvlp_pose_from_its_json_files_to_a_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
@@ -157,6 +161,7 @@ def test_oumvlp_pose_from_its_json_files_to_a_table(fresh: Callable[[], Workspac
     assert {job.split()[0] for job in workspace.planned(table)} >= {"pretreat", "pack"}
 
 
+@pytest.mark.slow
 def test_freegait_from_its_clouds_to_its_table(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)

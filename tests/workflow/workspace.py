@@ -139,7 +139,7 @@ class Workspace:
         """Snakemake's command line."""
         return [str(Path(sys.executable).with_name("snakemake")), "--cores", "2", *arguments]
 
-    def snakemake(self, *arguments: str, timeout_s: float = 600) -> Run:
+    def snakemake(self, *arguments: str, timeout_s: float = 1800) -> Run:
         """Run Snakemake to its end."""
         done = subprocess.run(
             self.command(*arguments),

@@ -175,8 +175,11 @@ class BigGait(nn.Module):
         self, tokens: Tensor, last: Tensor, valid: Tensor, lengths: list[int] | None = None
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Parts and appearance, [m, map_channels, h, w] and zero off the walker; losses."""
-        rows = self._enlarged(last).flatten(0, 2)
-        shares = self.mask_branch(rows).view(len(last), *self.map_size, 2).permute(0, 3, 1, 2)
+        # What lies off the box says nothing of the walker, nor of what is usual around him.
+        inside = valid.squeeze(1) > 0
+        rows = self._enlarged(last)[inside]
+        told = self.mask_branch(rows)
+        shares = _placed(told, inside)
         walker = foreground(shares.detach(), valid)
         chosen = torch.cat(
             [
@@ -191,7 +194,10 @@ class BigGait(nn.Module):
         views = [_placed(branch(chosen), walker) for branch in (self.denoising, self.appearance)]
         if lengths is None:
             return views, {}
-        return views, self._terms(rows, shares, valid, views[0], walker, lengths)
+        restored = self.mask_branch.restore(told)
+        errors = (restored.float() - rows.float()).square().mean(1, keepdim=True)
+        errors = _placed(errors, inside)
+        return views, self._terms(errors, shares, valid, views[0], walker, lengths)
 
     def _enlarged(self, tokens: Tensor) -> Tensor:
         """Maps [m, c, h, w] in the size of the gait network's, channels last."""
@@ -199,7 +205,7 @@ class BigGait(nn.Module):
 
     def _terms(
         self,
-        rows: Tensor,
+        errors: Tensor,
         shares: Tensor,
         valid: Tensor,
         parts: Tensor,
@@ -207,8 +213,6 @@ class BigGait(nn.Module):
         lengths: list[int],
     ) -> dict[str, Tensor]:
         """The losses that need no labels, one value a sequence."""
-        restored = self.mask_branch.restore(shares.permute(0, 2, 3, 1).flatten(0, 2))
-        errors = (restored.float() - rows.float()).square().mean(1).view(valid.shape)
         outline = steepness(shares[:, :1])
         # Every sequence by itself: then the losses do not depend on how a batch is cut.
         used = set_mean(parts.float().sum((2, 3)), lengths)
@@ -276,14 +280,15 @@ def foreground(shares: Tensor, valid: Tensor) -> Tensor:
     """Which pixels belong to the walker, bool [m, h, w], grown by one pixel inside the box.
 
     Args:
-        shares: two channels that add up to one, [m, 2, h, w]. The first is the walker, unless it
-            holds most of the outer rows.
+        shares: two channels that add up to one in the box and are zero off it, [m, 2, h, w]. The
+            first is the walker, unless it holds most of the outer rows, the parts of these that
+            lie off the box included.
         valid: where the box is, [m, 1, h, w].
     """
     rounded = shares.round()
     outer = torch.cat([rounded[:, 0, :_EDGE_ROWS], rounded[:, 0, -_EDGE_ROWS:]], 1)
     swapped = (outer.mean((1, 2)) > 0.5).view(-1, 1, 1, 1)
-    walker = torch.where(swapped, rounded[:, 1:], rounded[:, :1]) * valid
+    walker = torch.where(swapped, rounded[:, 1:], rounded[:, :1])
     return (F.max_pool2d(walker, 3, 1, 1) * valid).squeeze(1) > 0
 
 

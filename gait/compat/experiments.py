@@ -11,6 +11,7 @@ from gait.compat.converters import by_foreign_name
 from gait.compat.converters.converter import Converter
 from gait.compat.foreign import Note, Section
 from gait.compat.losses import loss_of, loss_sections
+from gait.compat.names import other_dataset_here
 from gait.compat.transforms import transforms_of
 from gait.config.experiment import Experiment
 from gait.config.load import validated
@@ -195,7 +196,7 @@ def _other_dataset(cfg: Any) -> tuple[str, float]:
     """A further dataset to train on, and by what its number of sequences counts."""
     name = Section(cfg, DEFAULTS["data_cfg"], "data_cfg").text("dataset_name")
     # Ten times larger than all others together, it would hardly leave them a turn.
-    return name, 0.1 if "gaitlu" in name.lower() else 1.0
+    return other_dataset_here(name), 0.1 if "gaitlu" in name.lower() else 1.0
 
 
 def _sampled_points(cfg: Section) -> list[dict[str, Any]]:

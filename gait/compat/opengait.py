@@ -15,6 +15,7 @@ from gait.compat.converters import by_foreign_name, by_model
 from gait.compat.experiments import Conversion, convert
 from gait.compat.foreign import ConversionWarning, Section
 from gait.compat.losses import loss_of, loss_sections
+from gait.compat.names import dataset_here, experiment_file, fit, model_here
 from gait.config.experiment import ParameterGroup
 from gait.config.yaml import read_yaml, write_yaml
 from gait.engine.batch_norm import prepare
@@ -189,18 +190,28 @@ def convert_config(cfg: dict[str, Any]) -> dict[str, Any]:
 
 
 def import_config(source: Path) -> str:
-    """An OpenGait YAML as the text of an experiment file; what is not carried stands on top."""
-    conversion = convert(read_yaml(source)[0])
+    """An OpenGait YAML as the text of an experiment file; where to put it stands on top.
+
+    What is not carried follows there.
+
+    Raises:
+        ConfigError: the file is no YAML, no experiment, or something in it is not supported.
+    """
+    cfg = read_yaml(source)[0]
+    conversion = _converted(cfg, source)
     _warn(conversion)
-    lines = [
-        f"Converted from OpenGait's {source.name}; for config/experiments/"
-        f"{conversion.dataset}/{conversion.model}/{conversion.save_name}.yaml"
-    ]
+    experiment = conversion.experiment
+    file = experiment_file(
+        dataset_here(conversion.dataset, experiment, cfg),
+        model_here(experiment),
+        fit(conversion.save_name),
+    )
+    lines = [f"Converted from OpenGait's {source.name}; put it into {file}"]
     for kind, title in (("ignored", "Without effect there"), ("elsewhere", "Elsewhere here")):
         notes = [f"  {note}" for note in conversion.notes if note.kind == kind]
         lines += [f"{title}:", *notes] if notes else []
     head = "".join(f"# {line}\n" for line in lines)
-    return head + write_yaml(conversion.experiment)
+    return head + write_yaml(experiment)
 
 
 def import_checkpoint(source: Path, config: Path, target: Path) -> None:
@@ -216,7 +227,7 @@ def import_checkpoint(source: Path, config: Path, target: Path) -> None:
         ConfigError: the configuration is not supported.
     """
     cfg = read_yaml(config)[0]
-    conversion = convert(cfg)
+    conversion = _converted(cfg, config)
     _warn(conversion)
     state = read_weights(source)
     model = build_model(cfg.get("model_cfg", {}), conversion.dataset)
@@ -237,6 +248,20 @@ def import_checkpoint(source: Path, config: Path, target: Path) -> None:
         },
     }
     save_torch(data, target)
+
+
+def _converted(cfg: dict[str, Any], source: Path) -> Conversion:
+    """A foreign file's configuration, or what is wrong with the file."""
+    model = cfg.get("model_cfg")
+    if model is None or (isinstance(model, dict) and model.keys() <= {"model"}):
+        raise ConfigError(
+            f"{source}: is no experiment, as it has no model_cfg with a model's settings; files "
+            "of defaults and of pretreatment have none: give one that a model is trained by"
+        )
+    try:
+        return convert(cfg)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {each}" for each in error.problems) from None
 
 
 def _warn(conversion: Conversion) -> None:

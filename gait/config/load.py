@@ -30,20 +30,34 @@ _RESOLVE_AGAIN = "delete it and run the workflow again, or write it again with g
 
 
 def experiment_names(root: Path) -> list[tuple[str, str, str]]:
-    """Every (dataset, model, save_name) that has a file under `config/experiments`, sorted."""
-    folder = root / "config" / "experiments"
-    files = sorted(path for path in folder.glob("*/*/*.yaml") if not path.name.startswith("."))
-    found = [(path.parts[-3], path.parts[-2], path.stem) for path in files]
-    problems = [
-        f"{path}: {name!r} cannot name an output; expected letters, digits and _ . + = - only, "
-        "a letter or digit first"
-        for path, names in zip(files, found, strict=True)
-        for name in names
-        if not re.fullmatch(NAME, name)
+    """Every (dataset, model, save_name) that has a file under `config/experiments`, sorted.
+
+    Those that `misnamed_experiments` tells of are left out.
+    """
+    return [_key(path) for path in _experiment_files(root) if not _unfit(path)]
+
+
+def misnamed_experiments(root: Path) -> list[str]:
+    """A sentence for each file under `config/experiments` whose name no output can have."""
+    return [
+        f"{path}: {_unfit(path)[0]!r} cannot name an output, so it is left out; expected letters, "
+        "digits and _ . + = - only, a letter or digit first"
+        for path in _experiment_files(root)
+        if _unfit(path)
     ]
-    if problems:
-        raise ConfigError(problems)
-    return found
+
+
+def _experiment_files(root: Path) -> list[Path]:
+    found = (root / "config" / "experiments").glob("*/*/*.yaml")
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _key(file: Path) -> tuple[str, str, str]:
+    return file.parts[-3], file.parts[-2], file.stem
+
+
+def _unfit(file: Path) -> list[str]:
+    return [name for name in _key(file) if not re.fullmatch(NAME, name)]
 
 
 def dataset_names(root: Path) -> list[str]:

@@ -18,6 +18,7 @@ from gait.compat import opengait
 from gait.compat.converters import converters
 from gait.compat.experiments import DEFAULTS
 from gait.compat.foreign import ConversionWarning
+from gait.compat.names import fit
 from gait.config.experiment import Experiment
 from gait.config.yaml import read_yaml
 from gait.errors import CheckpointError, ConfigError
@@ -376,11 +377,36 @@ def test_import_of_a_config_file(tmp_path: Path) -> None:
     source.write_text(yaml.safe_dump(GAITBASE))
     with pytest.warns(ConversionWarning):
         text = opengait.import_config(source)
-    assert "# Converted from OpenGait's gaitbase.yaml; for config/experiments/Gait3D/" in text
+    assert text.startswith("# Converted from OpenGait's gaitbase.yaml; put it into config/exper")
     assert "#   optimizer_cfg.fused: has no effect in OpenGait" in text
     assert "#   evaluator_cfg.eval_func: protocols are in" in text
     (tmp_path / "ours.yaml").write_text(text)
     assert read_yaml(tmp_path / "ours.yaml")[0] == converted(GAITBASE)[0]
+
+
+@pytest.mark.parametrize(
+    "cfg", [{}, {"model_cfg": {"model": "Baseline"}}, {**GAITBASE, "model_cfg": None}]
+)
+def test_a_file_of_defaults_is_no_experiment(tmp_path: Path, cfg: dict[str, Any]) -> None:
+    source = tmp_path / "default.yaml"
+    source.write_text(yaml.safe_dump(cfg))
+    with pytest.raises(ConfigError, match=r"default\.yaml: is no experiment"):
+        opengait.import_config(source)
+
+
+def test_what_cannot_be_converted_is_told_with_its_file(tmp_path: Path) -> None:
+    source = tmp_path / "wrong.yaml"
+    source.write_text(yaml.safe_dump(changed(GAITSET, "loss_cfg.type", "FocalLoss")))
+    with pytest.raises(ConfigError, match=r"wrong\.yaml: loss_cfg\.type: 'FocalLoss' is no loss"):
+        opengait.import_config(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a b", "a-b"), ("../x", "x"), ("_x", "x"), ("***", "imported"), ("a@1", "a-1")],
+)
+def test_names_that_no_output_can_have_become_such(name: str, expected: str) -> None:
+    assert fit(name) == expected
 
 
 def test_import_of_a_checkpoint_file(tmp_path: Path) -> None:

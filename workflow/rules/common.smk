@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from gait.config.dataset import SUBMISSION
+from gait.config.load import misnamed_experiments
 from gait.config.settings import check_settings
 from gait import matrix as matrices
 from gait.errors import GaitError
@@ -13,6 +14,7 @@ from gait.flow.lock import take_over
 from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
 from gait.processes import WORKFLOW
+from gait.screen import printable
 
 find_programs(Path(sys.executable).parent)
 
@@ -41,6 +43,9 @@ told(
 # --jobs counts a cluster's jobs; on one machine it is another name of --cores.
 flow = told(Flow, Path(), config, workflow.nodes is not None)
 told(check_targets, sys.argv[1:], flow)
+if workflow.is_main_process:
+    for sentence in misnamed_experiments(Path()):
+        print(f"gait: {printable(sentence)}", file=sys.stderr)
 
 DATA = str(flow.data_root)
 LAUNCH = str(Path(workflow.basedir) / "scripts/launch.sh")

@@ -7,6 +7,13 @@ from typing import Any
 from gait.compat.converters.converter import Converter, bn_neck, expect, part_linear
 from gait.compat.foreign import Section
 
+_OPTIONAL = {
+    "r": "temporal_radius",
+    "p": "suppressed",
+    "threshold": "threshold",
+    "eroded_kernel": "eroded_kernel",
+}
+
 
 def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
     backbone = cfg.section("backbone_cfg")
@@ -23,10 +30,8 @@ def _settings(cfg: Section, dataset: str | None) -> dict[str, Any]:
         "strides": backbone.wholes("strides"),
         "embedding_channels": embedding_channels,
         "bins": bins,
-        "temporal_radius": cfg.need("r"),
-        "suppressed": cfg.need("p"),
-        "threshold": cfg.need("threshold"),
-        "eroded_kernel": cfg.need("eroded_kernel"),
+        # Some published files leave one out; its default there is ours.
+        **{ours: cfg.take(theirs) for theirs, ours in _OPTIONAL.items() if theirs in cfg},
     }
 
 

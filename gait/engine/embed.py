@@ -20,8 +20,9 @@ from gait.data.loader import test_loader
 from gait.data.store import PackedStore
 from gait.engine.distributed import World, session
 from gait.engine.host import HostCopy
+from gait.engine.precision import autocast, paying, replaced
 from gait.engine.repeatable import repeatable
-from gait.engine.step import autocast, build_model, on_device
+from gait.engine.step import build_model, on_device
 from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
@@ -71,6 +72,8 @@ def embed(
         load_strictly(network, weights.model, model)
         settings = resolved.experiment.embedding
         network.to(world.device)
+        for sentence in replaced(settings.precision, world.device):
+            world.say(f"embedding.{sentence}")
         write_embeddings(network, test, store, embeddings, world, settings, workers)
         world.say(f"{embeddings}: embedded the sequences of {len(test.class_names)} subjects")
 
@@ -138,6 +141,7 @@ def _embed_share(
 ) -> None:
     """Write the embeddings of this process's batches [rows, c, p] to `part`, in their order."""
     model.eval()
+    computed_in = paying(precision, world.device)
     arriving: HostCopy | None = None
     # Written, not mapped: on a full disk a page of a mapped file that finds no room kills the
     # process.
@@ -152,7 +156,7 @@ def _embed_share(
             file.write(np.ascontiguousarray(values).data)
 
         for batch in in_time(test_loader(test, workers, pin=world.device.type == "cuda")):
-            with autocast(precision, world.device):
+            with autocast(computed_in, world.device):
                 output = model(on_device(batch, test.inputs, world.device), batch.lengths)
             following = HostCopy(output.embeddings.float())
             if arriving is not None:

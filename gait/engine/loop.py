@@ -30,6 +30,7 @@ from gait.engine.history import History, Window, duration
 from gait.engine.host import HostCopy
 from gait.engine.moving_average import Follower
 from gait.engine.not_finite import Step, not_finite
+from gait.engine.precision import paying, replaced
 from gait.engine.repeatable import seed_iteration
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import figures
@@ -83,7 +84,8 @@ class Loop:
         keep = settings.logging.keep_checkpoints
         self._checkpoints = Checkpoints(output / "checkpoints", mark, keep)
         counts = world.counts(len(training.slots))
-        self._step = TrainingStep(network, settings.losses, world, counts, settings.precision)
+        precision = paying(settings.precision, world.device)
+        self._step = TrainingStep(network, settings.losses, world, counts, precision)
         self._step.to(world.device)
         self._learning = self._step.learning
         optimizer = settings.optimizer.settings
@@ -99,8 +101,7 @@ class Loop:
         self._follower: Follower | None = None
         if settings.ema is not None:
             self._follower = Follower(network, settings.ema, settings.iterations)
-        fp16 = settings.precision == "fp16"
-        self._scaler = torch.amp.GradScaler(world.device.type, enabled=fp16)
+        self._scaler = torch.amp.GradScaler(world.device.type, enabled=precision == "fp16")
         self._window = Window()
         self._arriving: deque[Step] = deque()
         self._iteration = 0
@@ -172,7 +173,7 @@ class Loop:
             if "scheduler" in state:
                 self._scheduler.load_state_dict(state["scheduler"])
             self._iteration = self._saved = state.get("iteration", 0)
-        for sentence in said:
+        for sentence in [*said, *replaced(self._settings.precision, world.device)]:
             world.say(sentence)
         iterations = world.counts(self._iteration)
         if len(set(iterations)) > 1:
@@ -195,7 +196,9 @@ class Loop:
         try:
             self._optimizer.load_state_dict(state["optimizer"])
             self._scheduler.load_state_dict(state["scheduler"])
-            self._scaler.load_state_dict(state["scaler"])
+            # Empty where no scaler was at work, as on a device that computes in fp32.
+            if state["scaler"]:
+                self._scaler.load_state_dict(state["scaler"])
             if self._world.is_first:
                 self._window.load_state_dict(state["window"])
         # Each of torch's classes complains of what it misses in its own way.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,9 @@ from gait import registry
 from gait.config.experiment import Experiment, Loss, Precision
 from gait.data.inputs import ModelInput
 from gait.engine.distributed import World
+from gait.engine.precision import autocast
 from gait.errors import ConfigError
 from gait.types import Batch, ModelOutput
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TrainingStep(nn.Module):
@@ -32,6 +31,7 @@ class TrainingStep(nn.Module):
     Args:
         losses: by the name they have in the experiment.
         counts: sequences in each process's slice of the global batch.
+        precision: what the model computes in, see `gait.engine.precision.paying`.
     """
 
     def __init__(
@@ -134,9 +134,3 @@ def on_device(batch: Batch, inputs: Sequence[ModelInput], device: torch.device) 
     return [
         each.on_device(values, device) for each, values in zip(inputs, batch.inputs, strict=True)
     ]
-
-
-def autocast(precision: Precision, device: torch.device) -> Any:
-    """The context in which a model computes in `precision`."""
-    dtype = _DTYPES.get(precision)
-    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)

@@ -15,6 +15,7 @@ from gait.errors import DataError
 from gait.evaluation import ProtocolScore, score_embeddings
 from gait.evaluation import distance as distance_module
 from gait.evaluation.distance import part_distance
+from gait.evaluation.results import Cells, Summary
 
 Records = list[tuple[str, str, str]]
 
@@ -62,9 +63,13 @@ def slow(rows: Records, embeddings: np.ndarray, chosen: Retrieval, probe: str) -
         "pooled": [(None, None)],
     }[chosen.cells]
     lines: dict[Any, list[list[float]]] = {}
+    cells: dict[Any, dict[str, Any]] = {}
     met: dict[int, bool] = {}
     for probe_view, gallery_view in pairs:
+        if probe_view not in {None, *(rows[i][2] for i in probes)}:
+            continue
         cell = []
+        compared = matched = 0
         for i in probes:
             if probe_view not in (None, rows[i][2]):
                 continue
@@ -83,17 +88,27 @@ def slow(rows: Records, embeddings: np.ndarray, chosen: Retrieval, probe: str) -
             order = sorted(shown, key=lambda j, i=i: (distance[i, j], j))
             places = [p for p, j in enumerate(order, 1) if rows[j][0] == rows[i][0]]
             met[i] = met.get(i, False) or bool(places)
+            compared, matched = compared + 1, matched + bool(places)
             if places:
                 precision = np.mean([n / p for n, p in enumerate(places, 1)])
                 cell.append([places[0] <= 1, places[0] <= 5, precision, len(places) / places[-1]])
             elif chosen.unmatched == "miss":
                 cell.append([0, 0, np.nan, np.nan])
+        cells[probe_view, gallery_view] = {
+            "n_probe": compared,
+            "n_unmatched": compared - matched,
+            "n_gallery": sum(gallery_view in (None, rows[j][2]) for j in gallery),
+            "values": [None] * 3,
+        }
         if cell:
             kept = [column[~np.isnan(column)] for column in np.array(cell, float).T]
             values = np.array([column.mean() if len(column) else np.nan for column in kept])
             if chosen.round_cells is not None:
                 values = np.round(values * 100, chosen.round_cells) / 100
             lines.setdefault(probe_view, []).append(list(values))
+            cells[probe_view, gallery_view]["values"] = [
+                None if np.isnan(values[column]) else 100 * values[column] for column in (0, 2, 3)
+            ]
 
     def mean(column: int) -> float:
         kept = [
@@ -103,7 +118,11 @@ def slow(rows: Records, embeddings: np.ndarray, chosen: Retrieval, probe: str) -
         return float(np.mean([np.mean(line) for line in kept if line])) * 100
 
     means = dict(zip(["rank1", "rank5", "map", "minp"], map(mean, range(4)), strict=True))
-    return means | {"n_unmatched": list(met.values()).count(False)}
+    counts = {
+        "n_unmatched": list(met.values()).count(False),
+        "n_not_compared": len(probes) - len(met),
+    }
+    return {**means, **counts, "cells": cells}
 
 
 CELLS = ["view_pair", "probe_view", "pooled"]
@@ -126,20 +145,84 @@ def test_equals_a_slow_walk(
         row for row in rows if not (row[0] == "003" and row[1][:2] == "nm" and row[2] != "045")
     ]
     rows = [row for row in rows if not (row[1] == "bg-01" and row[2] == "090")]
+    # And galleries of three sizes.
+    rows.remove(("004", "nm-01", "090"))
     embeddings = embed(rows)
     chosen = protocol(cells=cells, exclude=exclude, unmatched=unmatched, round_cells=round_cells)
     result = scored(rows, embeddings, chosen)
-    for probe in ("NM", "BG"):
-        summary = result.probes[probe].summary
-        got = {
-            "rank1": summary.rank_pct[1],
-            "rank5": summary.rank_pct[5],
-            "map": summary.map_pct,
-            "minp": summary.minp_pct,
-            "n_unmatched": summary.n_unmatched,
+    references = {probe: slow(rows, embeddings, chosen, probe) for probe in ("NM", "BG")}
+    for probe, reference in references.items():
+        cells = reference.pop("cells")
+        assert reference["n_unmatched"], "the case needs unmatched probes"
+        assert figures(result.probes[probe].summary) == pytest.approx(reference, abs=1e-9)
+        found = cells_of(result.probes[probe].cells)
+        if chosen.cells == "view_pair":
+            assert found.keys() == cells.keys()
+        for key, cell in zip(cells, found.values(), strict=True):
+            assert cell.pop("values") == pytest.approx(cells[key].pop("values"), abs=1e-9)
+            assert cell == cells[key]
+    # Means over rows of figures, sums over rows of probes, as none of these is in both.
+    both = list(references.values())
+    expected = {name: sum(each[name] for each in both) for name in both[0]}
+    for name in ("rank1", "rank5", "map", "minp"):
+        expected[name] /= 2
+    assert figures(result.mean) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_probes_that_nothing_is_compared_with_are_counted(cells: str) -> None:
+    rows = [row for row in records() if row[1] not in ("nm-01", "nm-02") or row[2] == "000"]
+    result = scored(rows, embed(rows), protocol(cells=cells))
+    # Their own view is all that the gallery has; six subjects of the normal row and of the bag's.
+    assert [each.summary.n_not_compared for each in result.probes.values()] == [6, 6]
+    assert (result.mean.n_not_compared, result.mean.n_unmatched) == (12, 0)
+    assert (result.mean.n_probe, result.mean.n_gallery) == (36, 12)
+
+
+def figures(summary: Summary) -> dict[str, Any]:
+    return {
+        "rank1": summary.rank_pct[1],
+        "rank5": summary.rank_pct[5],
+        "map": summary.map_pct,
+        "minp": summary.minp_pct,
+        "n_unmatched": summary.n_unmatched,
+        "n_not_compared": summary.n_not_compared,
+    }
+
+
+def cells_of(cells: Cells) -> dict[Any, dict[str, Any]]:
+    """What is told of each pair of views."""
+    return {
+        (probe_view, gallery_view): {
+            "values": list(values),
+            "n_probe": n_probe,
+            "n_gallery": n_gallery,
+            "n_unmatched": n_unmatched,
         }
-        assert got["n_unmatched"], "the case needs unmatched probes"
-        assert got == pytest.approx(slow(rows, embeddings, chosen, probe), abs=1e-9)
+        for probe_view, gallery_view, *values, n_probe, n_gallery, n_unmatched in zip(
+            cells.probe_view,
+            cells.gallery_view,
+            cells.rank1_pct,
+            cells.map_pct,
+            cells.minp_pct,
+            cells.n_probe,
+            cells.n_gallery,
+            cells.n_unmatched,
+            strict=True,
+        )
+    }
+
+
+def test_the_mean_s_interval_is_that_of_the_mean_of_its_rows() -> None:
+    rows = records()
+    # Without noise, a probe in normal clothing always meets its subject.
+    sure, unsure = embed(rows, noise=0.0), embed(rows, noise=2.0)
+    is_bag = np.array([row[1].startswith("bg") for row in rows])
+    embeddings = np.where(is_bag[:, None, None], unsure, sure)
+    result = scored(rows, embeddings, protocol(), bootstrap=200)
+    normal, bag = (result.probes[each].summary.rank1_ci_pct for each in ("NM", "BG"))
+    assert normal == (100.0, 100.0) and bag is not None and bag[0] < bag[1]
+    assert result.mean.rank1_ci_pct == pytest.approx([(100 + each) / 2 for each in bag])
 
 
 @pytest.mark.parametrize("cells", CELLS)

@@ -148,12 +148,21 @@ def test_embeddings_that_are_no_logits_are_refused() -> None:
         scored(np.zeros((2, 5)), [0, 1])
 
 
-def test_a_sequence_of_no_category_is_named() -> None:
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("condition", "found"), [("positive", "none of them"), ("neutral", "negative and neutral")]
+)
+def test_a_sequence_of_no_or_of_two_categories_is_named(
+    place: int, condition: str, found: str
+) -> None:
     protocol = Classification(
         kind="classification",
         title="what it is",
-        categories={name: {"condition": [name]} for name in NAMES[:2]},
+        categories={"negative": {"condition": ["n*"]}, "neutral": {"condition": ["neutral"]}},
     )
-    given = (np.zeros((1, 2, 1), np.float32), *map(np.array, (["007"], ["positive"], ["000"])))
-    with pytest.raises(DataError, match=r"007/positive/000.*negative, neutral, got none of them"):
-        score_embeddings(*given, {"it": protocol})
+    conditions = ["negative"] * 3
+    conditions[place] = condition
+    given = (["005", "006", "007"], conditions, ["000"] * 3)
+    expected = rf"{given[0][place]}/{condition}/000.*negative, neutral, got {found}"
+    with pytest.raises(DataError, match=expected):
+        score_embeddings(np.zeros((3, 2, 1), np.float32), *map(np.array, given), {"it": protocol})

@@ -949,3 +949,15 @@ def test_what_cannot_be_scored_is_refused_before_anything_runs(root: Path) -> No
         flow(root).check_scorable(*DEMO, "/on-CASIA-B")
     edit(root, "config/experiments/CASIA-B/GaitSet/mine.yaml", evaluation={"protocols": []})
     flow(root).check_scorable(*paper)
+
+
+@pytest.mark.parametrize("job", ["train", "embed", "prepare", "report"])
+def test_on_one_machine_jobs_that_compute_take_turns_and_on_a_cluster_none(
+    root: Path, job: str
+) -> None:
+    settings = read_yaml(root / "config/config.yaml")[0]
+    taking_turns = {"accelerator": 1} if job in ("train", "embed") else {}
+    for on_cluster, expected in ((False, taking_turns), (True, {})):
+        resources = Flow(root, settings, on_cluster).resources(job)
+        found = {key: value for key, value in resources.items() if key == "accelerator"}
+        assert found == expected

@@ -20,6 +20,7 @@ from gait.data.store import PackedStore
 from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_rotate import RandomRotate
 from gait.errors import ConfigError, DataError
+from gait.modalities import MODALITIES
 from tests.unit.packed import population, seal_packed, write_packed
 
 SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -90,21 +91,55 @@ def test_joined_maps_are_cut_to_the_narrower_and_moved_alike(store: PackedStore)
         ModelInput("silhouettes+rgb").read(store, 0, slice(2), np.random.default_rng(0))
 
 
-def test_values_are_put_in_range(store: PackedStore) -> None:
-    def given(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        values = torch.from_numpy(np.array(store.read(0, slice(2), name)))
-        return values, ModelInput(name).on_device(values, CPU)
+@pytest.mark.parametrize("sizes", [(64, 44), (44, 64), (64, 45), (44, 44)])
+def test_joined_maps_keep_their_middle_columns(sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    one = rng.integers(0, 256, (3, 2, 8, sizes[0]), np.uint8)
+    other = rng.integers(0, 256, (3, 8, sizes[1]), np.uint8)
+    maps = ModelInput("skeleton_maps+silhouettes").made_of([one, other], rng)
+    width = min(sizes)
+    lefts = [(size - width) // 2 for size in sizes]
+    assert maps.shape == (3, 3, 8, width)
+    for column in range(width):
+        np.testing.assert_array_equal(maps[:, :2, :, column], one[..., lefts[0] + column])
+        np.testing.assert_array_equal(maps[:, 2, :, column], other[..., lefts[1] + column])
 
-    for name in ("silhouettes", "skeleton_maps"):
-        values, found = given(name)
-        torch.testing.assert_close(found, values.float() / 255)
-    values, found = given("parsing")
+
+# By what 8-bit values are divided; classes of parsing maps by nothing. A new modality without an
+# entry fails.
+DIVISORS = {
+    "silhouettes": 255,
+    "masks": 255,
+    "parsing": 1,
+    "skeleton_maps": 255,
+    "depth": 255,
+    "flow": 255,
+    "rgb": 255,
+}
+
+
+BYTES = [name for name, each in MODALITIES.items() if each.dtypes[0] == "uint8"]
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_are_put_in_range(name: str) -> None:
+    channels = [size for size in MODALITIES[name].frame_shape if isinstance(size, int)]
+    shape = (2, 3, *channels, 4, 5)
+    values = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1))
+    values = values.to(torch.uint8)
+    expected = values.double() / DIVISORS[name]
+    if name == "rgb":
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+        expected = (expected - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    found = ModelInput(name).on_device(values, CPU)
+    torch.testing.assert_close(found, expected.float())
+
+
+@pytest.mark.parametrize("name", sorted(MODALITIES.keys() - set(BYTES)))
+def test_real_values_stay_as_they_are(name: str) -> None:
+    values = 300 * torch.rand(2, 3, 4, dtype=torch.float64) - 150
+    found = ModelInput(name).on_device(values, CPU)
     assert torch.equal(found, values.float())
-    values, found = given("rgb")
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    torch.testing.assert_close(found, (values.float() / 255 - mean) / std)
-    assert given("pose")[1].dtype == torch.float32
 
 
 def test_sizes_follow_from_the_frames(store: PackedStore) -> None:
@@ -157,6 +192,14 @@ def test_a_batch_comes_from_one_of_several_datasets(store: PackedStore, tmp_path
     chosen = [int(joint[iteration].labels.min()) >= 4 for iteration in range(300)]
     # 16 and 120 sequences: cube roots 2.52 and 4.93.
     assert np.mean(chosen) == pytest.approx(4.93 / 7.45, abs=0.08)
+    for weight in (1.0, 8.0, 0.1):
+        weighted = JointTrainingSet(
+            {"small": member(store), "large": member(large)}, {"small": weight, "large": 1.0}, 0
+        )
+        roots = [(16 * weight) ** (1 / 3), 120 ** (1 / 3)]
+        np.testing.assert_allclose(
+            weighted._probabilities, [each / sum(roots) for each in roots], rtol=1e-12
+        )
     halves = [
         JointTrainingSet(
             {"small": member(store, rank, 2), "large": member(large, rank, 2)}, weights, seed=0

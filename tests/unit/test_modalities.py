@@ -29,9 +29,16 @@ def test_arrays_are_told_by_type_and_shape(
 
 
 @pytest.mark.parametrize("name", MODALITIES)
-def test_each_is_named_as_it_is_found_and_admits_real_types(name: str) -> None:
-    assert MODALITIES[name].name == name
-    assert all(np.dtype(each).kind in "uf" for each in MODALITIES[name].dtypes)
+def test_arrays_of_each_type_fit_and_those_of_others_do_not(name: str) -> None:
+    modality = MODALITIES[name]
+    shape = (7, *(size if isinstance(size, int) else 5 for size in modality.frame_shape))
+    fitting = {
+        each for each in np.sctypeDict.values() if modality.fits(np.dtype(each).name, shape)
+    }
+    reals = {np.float16, np.float32, np.float64}
+    assert fitting == ({np.uint8} if modality.dtypes == ("uint8",) else reals)
+    assert not modality.fits(modality.dtypes[0], shape[1:])
+    assert not modality.fits(modality.dtypes[0], (*shape, 2))
 
 
 def test_a_modality_says_what_it_expects() -> None:

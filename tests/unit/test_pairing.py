@@ -65,6 +65,14 @@ def test_a_cloud_goes_with_the_nearest_image_of_its_middle() -> None:
     assert paired.dropped == {"no points within 20 ms": 4, "no rgb within 20 ms": 2}
 
 
+@pytest.mark.parametrize("twice", ["points", "rgb"])
+def test_two_frames_of_one_time_are_refused(twice: str) -> None:
+    given = {"points": names([0.0, 100.0], "."), "rgb": names([0.0, 100.0], "")}
+    given[twice] += given[twice][:1]
+    with pytest.raises(DataError, match=f"{twice}: expected each frame once, got several named"):
+        pair_by_time(*given.items())
+
+
 def test_twenty_milliseconds_are_near_enough() -> None:
     paired = pair_by_time(("points", names([0.0], ".")), ("rgb", names([70.0], "")))
     assert paired.positions["rgb"].tolist() == [0]

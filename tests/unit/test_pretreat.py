@@ -24,7 +24,7 @@ from gait.errors import DataError
 from gait.prepare import pickling
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
-from gait.prepare.joints import JOINTS
+from gait.prepare.joints import JOINTS, to_coco
 from gait.prepare.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.prepare.masks import save_masks
 from gait.prepare.pkl import read_pkl, write_pkl
@@ -443,9 +443,11 @@ def table_of_masks(root: Path, **changes: dict[str, str]) -> Path:
     return path
 
 
-def run_masks(root: Path, table: Path) -> tuple[ShardSummary, dict[str, ManifestRow]]:
+def run_masks(
+    root: Path, table: Path, **settings: Any
+) -> tuple[ShardSummary, dict[str, ManifestRow]]:
     output = root / "shards" / "1-of-1.pkl.csv"
-    summary = pretreat_shard(table, root / "raw", root, output, 64)
+    summary = pretreat_shard(table, root / "raw", root, output, 64, **settings)
     rows = [row for row in read_manifest(output) if row.modality == "silhouettes"]
     return summary, {row.key.view: row for row in rows}
 
@@ -576,6 +578,19 @@ def test_only_another_pose_does_its_sequence_again(tmp_path: Path) -> None:
     after = modalities_of(tmp_path)
     assert after["silhouettes"] == before["silhouettes"]
     assert after["pose"].sha256 != before["pose"].sha256
+
+
+def test_other_joints_do_every_sequence_again(tmp_path: Path) -> None:
+    pose = np.concatenate([joints(9), joints(9)[:, :1] / 2], axis=1)
+    table = table_with_pose(tmp_path, pose)
+    run_masks(tmp_path, table)
+    before = modalities_of(tmp_path)["pose"].sha256
+    assert run_masks(tmp_path, table)[0].unchanged == 2
+    assert run_masks(tmp_path, table, joints="coco")[0].unchanged == 0
+    found = read_pkl(tmp_path / "pkl/001/nm-01/090/090-pose.pkl", "pose")
+    np.testing.assert_array_equal(found, to_coco(pose)[[3, 4, 6, 7]])
+    assert modalities_of(tmp_path)["pose"].sha256 != before
+    assert run_masks(tmp_path, table, joints="coco")[0].unchanged == 2
 
 
 def test_a_pose_that_is_gone_takes_its_pkl_files_along(tmp_path: Path) -> None:

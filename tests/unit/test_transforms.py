@@ -269,6 +269,23 @@ def test_erasing_gives_up_where_nothing_fits() -> None:
     np.testing.assert_array_equal(transform(frames, rng()), frames)
 
 
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_erasing_draws_again_until_a_rectangle_fits(per_frame: bool) -> None:
+    # Nearly half of the rectangles of that area are higher or wider than the frame.
+    transform = RandomErasing(1.0, 0.5, 0.8, 0.3, per_frame)
+    frames = np.full((4, 24, 24), 255, np.uint8)
+    for seed in range(60):
+        hidden = transform(frames, rng(seed)) == 0
+        for each in hidden:
+            rows, columns = np.flatnonzero(each.any(axis=1)), np.flatnonzero(each.any(axis=0))
+            assert each.sum() == len(rows) * len(columns)
+            assert 0.45 * 24 * 24 < each.sum() < 0.85 * 24 * 24
+
+
+def test_a_rotation_that_is_not_told_otherwise_is_of_ten_degrees_at_most() -> None:
+    assert RandomRotate().degrees == 10
+
+
 def test_the_registry_builds_each_by_name() -> None:
     assert {"CutSides", "RandomErasing", "RandomPartBlur"} <= set(registry.names("transform"))
     erasing = registry.build("transform", {"name": "RandomErasing", "probability": 0.3})
@@ -295,7 +312,9 @@ def test_dilating_a_band_changes_nothing_else_and_no_neighbour() -> None:
 
 
 def test_blurring_a_band_is_a_gaussian_and_a_threshold() -> None:
+    # The second one is grey, as resized silhouettes are; dark, so that the threshold is met.
     frames = np.where(noise(2, 64, 44) > 128, 255, 0).astype(np.uint8)
+    frames[1] = noise(1, 64, 44)[0] % 103
     transform = RandomPartBlur(1.0, top=(10, 10), bottom=(30, 30))
     blurred = transform(frames, rng())
     np.testing.assert_array_equal(blurred[:, :10], frames[:, :10])

@@ -105,6 +105,13 @@ def test_blocks_change_nothing_and_rare_false_acceptances_need_many_pairs(
     assert all(value is not None for value in summary.tar_pct.values())
     assert summary.tar_pct == pytest.approx(slow(given, of, "NM")["tar"], abs=1e-9)
     assert summary.eer_pct == pytest.approx(slow(given, of, "NM")["eer"], abs=1e-9)
+    views = {view: {"condition": ["nm-02"], "view": [view]} for view in ("000", "001")}
+    both = scored(given, pooled(probes=views))
+    one, other = (each.summary.tar_pct for each in both.probes.values())
+    for far in ("1e-2", "1e-3"):
+        assert one[far] != other[far]
+        assert both.mean.tar_pct[far] == pytest.approx((one[far] + other[far]) / 2)
+    assert both.mean.tar_pct["1e-2"] != both.mean.tar_pct["1e-3"]
     monkeypatch.setattr(verification, "_PAIRS_AT_ONCE", 500)
     assert scored(given, of) == whole
     few = {name: values[: 2 * 4 * 4] for name, values in given.items()}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import select
 import signal
+import sys
 import threading
 
 # Set by the workflow on one machine: the process that jobs must not outlive.
 WORKFLOW = "GAIT_WORKFLOW_PID"
+# Set by our launcher for the processes that it starts.
+LAUNCHER = "GAIT_LAUNCHER_PID"
+
+_PR_SET_PDEATHSIG = 1
 
 
 def follow_parent() -> None:
@@ -24,6 +30,22 @@ def follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def follow_launcher() -> None:
+    """Have Linux end this rank when its launcher goes, however and whenever that happens.
+
+    To be called before anything is imported that takes long: a rank whose launcher was killed
+    meanwhile would wait for others that never come.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    launcher = os.environ.get(LAUNCHER, "")
+    expected = int(launcher) if launcher.isdecimal() else parent
+    if os.getppid() != expected:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def follow_workflow() -> None:
     """Make a job of the workflow end, as on SIGTERM, when Snakemake itself was killed.
 
@@ -31,8 +53,10 @@ def follow_workflow() -> None:
     same files. Without the variable `WORKFLOW` nothing is followed.
     """
     given = os.environ.get(WORKFLOW, "")
-    # The ranks of a launcher end with it.
-    if not given.isdecimal() or "LOCAL_RANK" in os.environ:
+    if "LOCAL_RANK" in os.environ:
+        follow_launcher()
+        return
+    if not given.isdecimal():
         return
     try:
         handle = os.pidfd_open(int(given))

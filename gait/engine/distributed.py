@@ -5,7 +5,6 @@ A run of one process takes the same path as a run of many; it merely has no proc
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -25,13 +24,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 from gait.errors import GaitError, TrainingError
+from gait.processes import follow_launcher
 
 # Exit code of a run that was told to stop and saved its state; the same command resumes it.
 PREEMPTED = 75
 
 # The longest that a process may wait for the others: a step, a checkpoint, an evaluation.
 _TIMEOUT = timedelta(minutes=10)
-_PR_SET_PDEATHSIG = 1
 _STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 Taken = TypeVar("Taken")
 # Within this time torchrun has noticed a dead process and ends the others.
@@ -208,7 +207,7 @@ def session() -> Iterator[World]:
     inner = dist.is_initialized()
     if not inner:
         if under_torchrun():
-            die_with_parent()
+            follow_launcher()
         if use_cuda:
             torch.cuda.set_device(device)
         if size > 1:
@@ -329,16 +328,6 @@ def _report(message: str) -> None:
         extra = {"py_callstack": message, "timestamp": str(int(time.time()))}
         record = {"message": {"message": message, "extraInfo": extra}}
         Path(path).write_text(json.dumps(record), encoding="utf-8")
-
-
-def die_with_parent() -> None:
-    """Have Linux end this process when its parent goes, however that happens."""
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def is_lost_peer(error: BaseException) -> bool:

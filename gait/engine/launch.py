@@ -7,6 +7,7 @@ launcher gives way to the sentence of the first process that failed.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -15,7 +16,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from gait.engine.distributed import PREEMPTED
-from gait.processes import follow_workflow
+from gait.processes import LAUNCHER, follow_workflow
 
 _SIGNALS = "--signals-to-handle"
 
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
         The exit code: 0, `distributed.PREEMPTED`, or 1 with a sentence on standard error.
     """
     follow_workflow()
+    os.environ[LAUNCHER] = str(os.getpid())
     # Releases of torch before 2.8 do not know the option, and leave SIGUSR1 alone.
     if _SIGNALS in run.get_args_parser().format_help():
         arguments = [f"{_SIGNALS}=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1", *arguments]

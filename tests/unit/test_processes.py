@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from gait.processes import WORKFLOW
+from gait.processes import LAUNCHER, WORKFLOW
 
 JOB = """
 import time
@@ -51,6 +52,41 @@ def test_a_job_of_a_workflow_that_is_gone_does_not_begin(
     workflow.wait()
     with start(**{WORKFLOW: str(workflow.pid)}) as job:
         assert job.wait(10) == -signal.SIGTERM
+
+
+def test_a_rank_ends_with_its_launcher_and_does_not_begin_without(
+    workflow: subprocess.Popen[bytes],
+) -> None:
+    # This process stands for the launcher.
+    with start(LOCAL_RANK="0", **{LAUNCHER: str(os.getpid())}) as rank:
+        assert rank.stdout is not None
+        assert rank.stdout.readline() == "at work\n"
+        rank.kill()
+    # One that was killed before the rank looked for it, whose parent is another process then.
+    workflow.kill()
+    workflow.wait()
+    with start(LOCAL_RANK="0", **{LAUNCHER: str(workflow.pid)}) as rank:
+        assert rank.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_rank_ends_when_its_launcher_is_killed(number: signal.Signals) -> None:
+    code = f"""
+import os, subprocess, sys
+environment = os.environ | {{"LOCAL_RANK": "0", {LAUNCHER!r}: str(os.getpid())}}
+with subprocess.Popen([sys.executable, "-c", {JOB!r}], env=environment, stdout=1) as rank:
+    pass
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as launcher:
+        assert launcher.stdout is not None
+        assert launcher.stdout.readline() == "at work\n"
+        launcher.send_signal(number)
+        began = time.monotonic()
+        # The rank holds the other end of the pipe until it ends, by itself after a minute.
+        assert launcher.stdout.read() == ""
+        assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("variables", [{}, {WORKFLOW: ""}, {WORKFLOW: "none"}])

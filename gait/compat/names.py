@@ -53,7 +53,7 @@ def other_dataset_here(name: str) -> str:
 
 def model_here(experiment: Mapping[str, Any]) -> str:
     """The file of `config/models` that a converted configuration is of, without its suffix."""
-    model = experiment["model"]["name"]
+    model: str = experiment["model"]["name"]
     return _READING.get((model, experiment["inputs"][0]), _MODELS.get(model, model))
 
 

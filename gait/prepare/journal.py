@@ -29,7 +29,7 @@ from gait.prepare.manifest import (
     table_text,
     texts_of,
 )
-from gait.seal import write_sealed_table
+from gait.seal import sidecar, write_sealed_table
 from gait.types import SequenceKey
 
 
@@ -99,7 +99,10 @@ class Journal:
         write_sealed_table(self._path(name), text)
 
     def close(self) -> None:
-        """Remove what was made of sequences that are no more, and forget them."""
+        """Remove what was made of sequences that are no more, and forget them.
+
+        A journal whose digest is missing gets one.
+        """
         for name, entries in self._entries.items():
             stale = [key for key in entries if self._names.get(key) != name]
             for key in stale:
@@ -108,7 +111,9 @@ class Journal:
                     for row, state in zip(entry.rows, entry.pkl_states, strict=True):
                         if row.pkl:
                             remove_pkl(self._root, row.pkl, state)
-            if stale:
+            # A full disk leaves a journal that is written and its digest that is not.
+            lacks_digest = self._path(name).exists() and not sidecar(self._path(name)).exists()
+            if stale or lacks_digest:
                 self.save(name)
 
     def _path(self, name: str) -> Path:

@@ -100,6 +100,12 @@ STAGES = (
     Stage("quality", (f"{_RESULTS}/quality.csv",), (f"{_RESULTS}/quality.*",)),
     Stage("page", ("results/report.html",), ("results/report.html",)),
 )
+# What the other dataset's tree becomes, by rules that are tried on the first one.
+AFTER_ADOPTION = Stage(
+    "pack",
+    (),
+    (f"data/{ADOPTED}/manifest.csv*", f"data/{ADOPTED}/packed", f"results/{ADOPTED}"),
+)
 RULES = tuple(stage.rule for stage in STAGES)
 # Files that hold times, states of files or whole runs' logs; what they say is compared by others.
 VOLATILE = ("history.jsonl", "summary", "journal", "checkpoints")

@@ -61,6 +61,8 @@ def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     maker = _maker(path)
     chain.forget(root, [each for each in chain.STAGES[maker + 1 :] if each.rule != "adopt"])
+    if path.startswith(f"data/{chain.ADOPTED}/"):
+        chain.forget(root, [chain.AFTER_ADOPTION])
     command = Command(copy, *chain.TARGETS)
     outcome = Outcome("flip, mended by itself", detail=f"byte {position} of {path}\n")
     is_over = command.end(_LIMIT_S)

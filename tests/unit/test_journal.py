@@ -12,6 +12,7 @@ from gait.files import write_if_changed
 from gait.prepare.journal import Journal, remove_pkl, state_of
 from gait.prepare.manifest import COLUMNS, ManifestRow
 from gait.prepare.pkl import write_pkl
+from gait.seal import sidecar
 from gait.types import SequenceKey
 
 KEYS = [SequenceKey("001", "nm", view) for view in ("000", "090")]
@@ -147,6 +148,15 @@ def test_a_pkl_behind_a_link_out_of_the_tree_is_not_removed(tmp_path: Path) -> N
     with pytest.raises(DataError, match="stays below"):
         remove_pkl(root, PKL)
     assert (outside / "000.pkl").is_file()
+
+
+def test_a_journal_that_a_full_disk_left_without_its_digest_gets_one(tmp_path: Path) -> None:
+    shard(tmp_path, {KEYS[0]: ""})
+    digest = sidecar(tmp_path / "journal/pretreat/001.csv")
+    before = digest.read_bytes()
+    digest.unlink()
+    shard(tmp_path, {KEYS[0]: ""})
+    assert digest.read_bytes() == before
 
 
 def test_a_damaged_journal_is_ignored(tmp_path: Path) -> None:

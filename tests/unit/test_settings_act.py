@@ -67,9 +67,8 @@ def length(move: Weights) -> float:
 
 
 def close(one: Weights, other: Weights) -> None:
-    scale = max(float(each.abs().max()) for each in other.values())
-    for key in other:
-        torch.testing.assert_close(one[key], other[key], rtol=1e-3, atol=1e-5 * scale)
+    # As vectors: normalisation enlarges differences of rounding here and there.
+    assert length({key: one[key] - other[key] for key in other}) < 1e-3 * length(other)
 
 
 def lines(root: Path) -> list[dict[str, Any]]:

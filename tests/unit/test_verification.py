@@ -106,7 +106,7 @@ def test_blocks_change_nothing_and_rare_false_acceptances_need_many_pairs(
     assert summary.tar_pct == pytest.approx(slow(given, of, "NM")["tar"], abs=1e-9)
     assert summary.eer_pct == pytest.approx(slow(given, of, "NM")["eer"], abs=1e-9)
     views = {view: {"condition": ["nm-02"], "view": [view]} for view in ("000", "001")}
-    both = scored(given, pooled(probes=views))
+    both = scored(given, Retrieval.model_validate(pooled().model_dump() | {"probes": views}))
     one, other = (each.summary.tar_pct for each in both.probes.values())
     for far in ("1e-2", "1e-3"):
         assert one[far] != other[far]

@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/snakemake --cores all results/SynthGait/GaitSet/report.csv
 	@$(BIN)/gait show results/SynthGait/GaitSet/report.csv
 
-# One process a core; what torch computes in them has no core to spare.
+# One process per core; what torch computes in them has no core to spare.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not slurm and not gpu"
 

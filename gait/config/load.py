@@ -40,10 +40,10 @@ def experiment_names(root: Path) -> list[tuple[str, str, str]]:
 def misnamed_experiments(root: Path) -> list[str]:
     """A sentence for each file under `config/experiments` whose name no output can have."""
     return [
-        f"{path}: {_unfit(path)[0]!r} cannot name an output, so it is left out; expected letters, "
-        "digits and _ . + = - only, a letter or digit first"
+        f"{path}: {unfit[0]!r} cannot name an output, so it is left out; rename it: expected "
+        "letters, digits and _ . + = - only, a letter or digit first"
         for path in _experiment_files(root)
-        if _unfit(path)
+        if (unfit := _unfit(path))
     ]
 
 

@@ -191,7 +191,7 @@ def figures(summary: Summary) -> dict[str, Any]:
 
 
 def cells_of(cells: Cells) -> dict[Any, dict[str, Any]]:
-    """What is told of each pair of views."""
+    """The figures and counts of each pair of views."""
     return {
         (probe_view, gallery_view): {
             "values": list(values),

@@ -100,7 +100,6 @@ class Conversion:
     Attributes:
         experiment: our experiment, valid by itself.
         dataset: the dataset's name there.
-        model: the model's name here.
         save_name: the run's name there.
         sizes: what our model derives from the data, as that configuration states it.
         notes: keys that are not carried, in the order of the configuration.
@@ -108,7 +107,6 @@ class Conversion:
 
     experiment: dict[str, Any]
     dataset: str
-    model: str
     save_name: str
     sizes: dict[str, int]
     notes: list[Note]
@@ -185,7 +183,6 @@ def convert(cfg: dict[str, Any]) -> Conversion:
     return Conversion(
         experiment=experiment,
         dataset=dataset,
-        model=converter.model,
         save_name=save_name,
         sizes=sizes,
         notes=notes,

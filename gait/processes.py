@@ -50,11 +50,13 @@ def follow_workflow() -> None:
     """Make a job of the workflow end, as on SIGTERM, when Snakemake itself was killed.
 
     Otherwise the same command, started again, would meet the job of its predecessor at work on the
-    same files. Without the variable `WORKFLOW` nothing is followed.
+    same files. Without the variable `WORKFLOW` nothing is followed; a rank follows its launcher.
     """
     given = os.environ.get(WORKFLOW, "")
     if "LOCAL_RANK" in os.environ:
-        follow_launcher()
+        # Other launchers set it as well, for processes that need not end with their parent.
+        if LAUNCHER in os.environ:
+            follow_launcher()
         return
     if not given.isdecimal():
         return

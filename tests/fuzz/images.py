@@ -203,7 +203,7 @@ def mutate_video(random: Random, data: bytes) -> bytes:
             case 3:
                 data = data[:place] + random.choice(known) + data[place + 4 :]
             case 4:
-                data = data[: random.randrange(len(data))]
+                data = data[: random.randrange(len(data) + 1)]
             case _:
                 data = (
                     data[:place]

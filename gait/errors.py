@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from shlex import quote
 
-from gait.screen import printable
+from gait.screen import printable, shown
 
 # What pyproject.toml calls this software. Nobody may be told to install it by its name, as an
 # index may hold nothing of that name, or something else.
@@ -98,3 +98,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if matches:
         return "did you mean " + " or ".join(repr(lowered[each]) for each in matches) + "?"
     return "known: " + ", ".join(known) if known else "none is known"
+
+
+def unforeseen(error: BaseException) -> str:
+    """The last words of a failure that nobody has foreseen, behind its traceback."""
+    return (
+        f"a fault of this software, unforeseen: {type(error).__name__}: {shown(error)}; "
+        "please report it with the traceback above"
+    )

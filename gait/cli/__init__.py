@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 
 # Importing the commands adds them, in the order in which `gait --help` lists them.
@@ -11,7 +12,7 @@ from gait.cli import experiments  # isort: skip
 from gait.cli import results  # isort: skip
 from gait.cli import foreign  # isort: skip
 from gait.cli.app import app
-from gait.errors import GaitError
+from gait.errors import GaitError, unforeseen
 from gait.processes import follow_workflow
 from gait.screen import escape_streams
 
@@ -28,4 +29,9 @@ def main() -> None:
     except GaitError as error:
         for line in error.problems:
             print(f"gait: error: {line}", file=sys.stderr)
+        sys.exit(1)
+    # Of a fault of ours, too, the last line says what it is.
+    except Exception as error:
+        traceback.print_exc()
+        print(f"gait: error: {unforeseen(error)}", file=sys.stderr)
         sys.exit(1)

@@ -178,10 +178,15 @@ class InitFrom(Strict):
 
 
 class Logging(Strict):
-    """What a run writes while it trains, in iterations; changes no result."""
+    """What a run writes while it trains, in iterations; changes no result.
+
+    Attributes:
+        checkpoint_minutes: a checkpoint is written as well when the last one is so old.
+    """
 
     log_every: PositiveInt = 100
     checkpoint_every: PositiveInt = 2000
+    checkpoint_minutes: PositiveFloat = 10.0
     keep_checkpoints: PositiveInt = 2
     evaluate_every: PositiveInt | None = None
 

@@ -165,6 +165,7 @@ class TestSet(Dataset[Batch]):
 
     Attributes:
         indices: positions in the store of each batch's sequences, of this process.
+        frames: frames of each of these batches.
         class_names: the test subjects, sorted; a label is a position in it.
         inputs: what the model gets.
         shapes: shape of a frame of each input after the transforms.
@@ -206,7 +207,9 @@ class TestSet(Dataset[Batch]):
         elif frames_limit is not None:
             lengths = np.minimum(lengths, frames_limit)
         batches, frames = _equal_batches(chosen, lengths, frames_per_batch)
-        self.indices = [batches[each] for each in _deal(frames, world)[rank]]
+        dealt = _deal(frames, world)[rank]
+        self.indices = [batches[each] for each in dealt]
+        self.frames = [frames[each] for each in dealt]
 
     def __len__(self) -> int:
         return len(self.indices)

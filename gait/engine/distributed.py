@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gait.errors import GaitError, TrainingError
+from gait.errors import GaitError, TrainingError, unforeseen
 from gait.processes import follow_launcher
 
 # Exit code of a run that was told to stop and saved its state; the same command resumes it.
@@ -267,12 +267,12 @@ def guarded(work: Callable[[], None]) -> None:
         if is_lost_peer(error):
             time.sleep(_PATIENCE_S)
         sentence = explained(error)
-        _report(sentence or traceback.format_exc())
         if sentence is None:
             traceback.print_exc()
-        else:
-            for line in sentence.splitlines():
-                print(f"gait: error: {line}", file=sys.stderr)
+            sentence = unforeseen(error)
+        _report(sentence)
+        for line in sentence.splitlines():
+            print(f"gait: error: {line}", file=sys.stderr)
         code = 1
     _leave(code)
 

@@ -27,6 +27,7 @@ from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
 from gait.files import atomic_path
+from gait.progress import Progress
 from gait.seal import seal_zip
 
 _ROWS_AT_ONCE = 4096
@@ -155,13 +156,18 @@ def _embed_share(
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(values).data)
 
-        for batch in in_time(test_loader(test, workers, pin=world.device.type == "cuda")):
+        title = "embedding" if world.size == 1 else "embedding, share of the first process"
+        progress = Progress(title, sum(test.frames), "frames")
+        loader = test_loader(test, workers, pin=world.device.type == "cuda")
+        for batch, frames in zip(in_time(loader), test.frames, strict=True):
             with autocast(computed_in, world.device):
                 output = model(on_device(batch, test.inputs, world.device), batch.lengths)
             following = HostCopy(output.embeddings.float())
             if arriving is not None:
                 store_rows(arriving)
             arriving = following
+            if world.is_first:
+                progress.advance(frames)
         if arriving is not None:
             store_rows(arriving)
 

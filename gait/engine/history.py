@@ -127,13 +127,6 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return [each for each in _lines(path)[0] if "run" not in each]
 
 
-def duration(seconds: float) -> str:
-    """A time span as h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
 def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The whole lines of a history, and how many there are that are not."""
     lines: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from gait.engine import batch_norm
 from gait.engine.checkpoint import Checkpoints, Fingerprint
 from gait.engine.distributed import PREEMPTED, StopRequest, World
 from gait.engine.groups import parameter_groups
-from gait.engine.history import History, Window, duration
+from gait.engine.history import History, Window
 from gait.engine.host import HostCopy
 from gait.engine.moving_average import Follower
 from gait.engine.not_finite import Step, not_finite
@@ -37,6 +37,7 @@ from gait.engine.validate import figures
 from gait.engine.waiting import in_time
 from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import CheckpointError, TrainingError
+from gait.progress import Pace, duration
 from gait.screen import shown
 from gait.types import Batch
 
@@ -109,6 +110,8 @@ class Loop:
         # Of the newest checkpoint; a warm start has an iteration and none.
         self._kept: int | None = None
         self._lr = 0.0
+        self._pace = Pace()
+        self._saved_s = monotonic()
 
     def run(self) -> None:
         """Train up to the last iteration."""
@@ -132,17 +135,21 @@ class Loop:
             while self._iteration < total:
                 batch = self._stop.wait_for(lambda: next(batches))
                 waited_s = perf_counter() - began
-                if world.any(self._stop.received) or batch is None:
+                stop, late, silent = self._agreed()
+                if stop or batch is None:
                     raise self._leaving()
                 self._train(forward, batch)
                 log = self._due(logging.log_every)
-                save = self._due(logging.checkpoint_every)
+                save = self._due(logging.checkpoint_every) or late
                 evaluate = self._due(logging.evaluate_every)
                 # Reading a step's values at once would let a GPU run dry: there it is a step late.
-                self._settle(1 if on_gpu and not (log or save or evaluate) else 0)
+                self._settle(1 if on_gpu and not (log or save or evaluate or silent) else 0)
                 self._window.clock(perf_counter() - began, waited_s)
                 if log:
                     self._log(history)
+                elif silent:
+                    self._window.gather(world)
+                    self._tell(self._window)
                 if save:
                     self._save()
                 if evaluate:
@@ -153,6 +160,15 @@ class Loop:
         if every is None:
             return False
         return self._iteration % every == 0 or self._iteration == self._settings.iterations
+
+    def _agreed(self) -> tuple[bool, bool, bool]:
+        """What all processes do alike: leave, as any was told to; save, or print a line, as the
+        first one's clock says."""
+        late = monotonic() - self._saved_s >= 60 * self._settings.logging.checkpoint_minutes
+        own = [self._stop.received]
+        own += [late, self._pace.is_due()] if self._world.is_first else [False, False]
+        stop, save, tell = self._world.sum(torch.tensor(own, dtype=torch.float32)).tolist()
+        return stop > 0, save > 0, tell > 0
 
     # Start and end.
 
@@ -223,6 +239,7 @@ class Loop:
         self._saved = self._iteration
         if not self._world.is_first:
             return
+        self._saved_s = monotonic()
         state = {
             "model": plain_state(self._network),
             "losses": plain_state(self._step.losses),
@@ -325,21 +342,33 @@ class Loop:
         window, self._window = self._window, Window()
         if history is None:
             return
-        count, total = len(self._settings.losses), self._settings.iterations
-        means = dict(zip(self._step.terms, window.means(), strict=True))
-        losses = dict(list(means.items())[:count])
-        loss = sum(self._settings.losses[name].weight * each for name, each in losses.items())
+        loss, losses = self._losses(window)
+        means = zip(self._step.terms, window.means(), strict=True)
         rate = window.steps_per_s
         values = {
             "loss": _rounded(loss),
             "losses": {name: _rounded(each) for name, each in losses.items()},
-            "terms": {name: _rounded(each) for name, each in list(means.items())[count:]},
+            "terms": {name: _rounded(each) for name, each in list(means)[len(losses) :]},
             "lr": self._lr,
             "step_s": _rounded(1 / rate),
             "data_wait_share": _rounded(window.wait_share),
             "sequences_per_s": _rounded(self._training.global_size * rate),
         }
         history.add(self._iteration, values)
+        self._tell(window)
+
+    def _losses(self, window: Window) -> tuple[float, dict[str, float]]:
+        """The weighted sum of the losses, and the mean of each; reported terms come after them."""
+        losses = dict(zip(self._settings.losses, window.means(), strict=False))
+        weights = self._settings.losses
+        return sum(weights[name].weight * each for name, each in losses.items()), losses
+
+    def _tell(self, window: Window) -> None:
+        """Print a line of progress, from sums that the first process has gathered."""
+        if not self._world.is_first:
+            return
+        total, rate = self._settings.iterations, window.steps_per_s
+        loss, losses = self._losses(window)
         named = ", ".join(f"{name} {each:.4g}" for name, each in losses.items())
         left = duration((total - self._iteration) / rate)
         self._world.say(
@@ -347,6 +376,7 @@ class Loop:
             f"{1000 / rate:.0f} ms a step, {100 * window.wait_share:.0f} % of it waiting for "
             f"data, {left} left"
         )
+        self._pace.said()
 
     def _evaluate(self, history: History | None) -> None:
         file = self._checkpoints.folder / "evaluation.npz"

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gait.progress import Progress
+
 Metric = Literal["euclidean", "cosine"]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -76,11 +78,13 @@ def distance_blocks(
     most = min(_MOST_PROBES, max(1, block_bytes // max(1, 4 * len(gallery))), max(1, len(probes)))
     block = np.empty((most, len(gallery)), np.float32)
     fill = _fill_euclidean if metric == "euclidean" else _fill_cosine
+    progress = Progress("comparing with the gallery", len(probes), "probes")
     for start in range(0, len(probes), most):
         chosen = probes[start : start + most]
         distance = block[: len(chosen)]
         fill(embeddings, chosen, gallery, distance)
         yield slice(start, start + len(chosen)), distance
+        progress.advance(len(chosen))
 
 
 def _fill_euclidean(

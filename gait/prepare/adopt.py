@@ -18,6 +18,7 @@ from gait.prepare.array_names import Pkl, is_told_by_shape, main_modality, named
 from gait.prepare.manifest import ManifestRow
 from gait.prepare.pkl import digest_of, read_pkl, read_unnamed, write_pkl
 from gait.prepare.tree import unfit_name
+from gait.progress import Progress
 from gait.ragged import Frames
 from gait.types import SequenceKey
 
@@ -59,7 +60,9 @@ def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES, convert: bool = False) 
     """
     ignored: Counter[str] = Counter()
     rows = []
-    for leaf in leaves(root / "pkl", ignored):
+    found = list(leaves(root / "pkl", ignored))
+    progress = Progress("taking over", len(found), "sequences")
+    for leaf in found:
         for modality, file, frames in arrays_of(leaf, pkl, ignored):
             guessed: dict[str, int] = {}
             if modality == SILHOUETTES:
@@ -76,6 +79,7 @@ def manifest_of_tree(root: Path, pkl: Pkl = SILHOUETTES, convert: bool = False) 
                     guessed=guessed,
                 )
             )
+        progress.advance()
     if not rows:
         raise DataError(
             f"{root / 'pkl'}: expected <subject>/<condition>/<view>/<view>.pkl, found no pkl there"

@@ -17,6 +17,7 @@ from gait.errors import DataError
 from gait.modalities import MODALITIES
 from gait.prepare.manifest import ManifestRow, pkl_path
 from gait.prepare.pkl import digest_of, read_pkl
+from gait.progress import Progress
 from gait.ragged import Frames, Ragged
 
 
@@ -107,6 +108,7 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) 
 
 def _frames(files: list[Listed], root: Path) -> Iterator[tuple[Path, Frames]]:
     """The frames of each sequence in our type, checked against its row, and their file."""
+    progress = Progress(f"packing {files[0].row.modality}", len(files), "sequences")
     for each in files:
         row = each.row
         path = pkl_path(root, row.pkl, each.manifest)
@@ -117,3 +119,4 @@ def _frames(files: list[Listed], root: Path) -> Iterator[tuple[Path, Frames]]:
                 f"got {len(frames)} that differ from them; delete that table and run again"
             )
         yield path, frames.astype(MODALITIES[row.modality].dtypes[0], copy=False)
+        progress.advance()

@@ -32,6 +32,7 @@ from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tasks import Task, tasks_of
 from gait.prepare.values import judged
+from gait.progress import Progress
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow
 
@@ -166,9 +167,11 @@ def pretreat_shard(
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
     unfinished = Counter(journal.name(task.key) for task in waiting)
+    progress = Progress(f"aligning {shard.stem}", len(waiting), "sequences")
     for task, frames, beside in _sources(waiting, shard, raw, root, rules.order):
         journal.make_room(task.key, task.modalities)
-        rows = _pretreat(task, frames, beside, root, rules)
+        rows = _pretreat(task, _told(frames, task, progress), beside, root, rules)
+        progress.advance()
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
         journal.record(rows, "" if has_bad_pose else task.state)
@@ -204,6 +207,17 @@ def _sources(
             remedy = f"delete {shard} and run again, which makes that file anew"
             masks = read_masks(task.source, BLOCK_BYTES, remedy)
             yield task, (_Block(each.masks, each.frames) for each in masks), {}
+
+
+def _told(blocks: Iterator[_Block], task: Task, progress: Progress) -> Iterator[_Block]:
+    """The same blocks, with a word now and then on how far a long sequence is."""
+    number = 0
+    for block in blocks:
+        number += len(block.frames)
+        yield block
+        # Not held any longer, or two blocks would be in memory.
+        del block
+        progress.advance(0, f"{task.key}: {number:,} frames")
 
 
 def _blocks(frames: Iterator[Frame]) -> Iterator[_Block]:

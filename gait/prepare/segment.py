@@ -25,6 +25,7 @@ from gait.prepare.rows import read_rows
 from gait.prepare.segmenters._figure import UNFIT
 from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError
+from gait.progress import Progress
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey
 
@@ -109,9 +110,11 @@ def segment_shard(
     )
     summary = ShardSummary(sequences=len(rows))
     records: dict[SequenceKey, MaskRecord] = {}
+    progress = Progress(f"segmenting {shard.stem}", len(rows), "videos")
     # Clips of one camera come together, so that a segmenter models each empty scene once.
     for row in sorted(rows, key=lambda row: (row.background, row.key)):
-        records[row.key] = _one(row, tool, settings, shard, raw, root, summary)
+        records[row.key] = _one(row, tool, settings, shard, raw, root, summary, progress)
+        progress.advance()
     lines = (_line(row, records[row.key]) for row in sorted(rows, key=lambda row: row.key))
     write_sealed_table(output, table_text(COLUMNS, lines))
     summary.seconds = time.perf_counter() - started
@@ -126,6 +129,7 @@ def _one(
     raw: Path,
     root: Path,
     summary: ShardSummary,
+    progress: Progress,
 ) -> MaskRecord:
     """What is known of a sequence already, or what comes of segmenting it now."""
     if row.kind != "video":
@@ -143,7 +147,8 @@ def _one(
         video = confined(raw, row.source, shard)
         background = confined(raw, row.background, shard) if row.background else None
         try:
-            record = _segment(tool, video, background, masks, fingerprint)
+            figures = _told(tool.segment(video, background), row, progress)
+            record = _segment(figures, tool.cut_frames, masks, fingerprint)
         except VideoError as error:
             # Not remembered: it is tried, and reported, again until the file is mended.
             print(f"{row.key}: {error}", file=sys.stderr)
@@ -154,19 +159,26 @@ def _one(
     return record
 
 
+def _told(figures: Iterator[Figure], row: CatalogueRow, progress: Progress) -> Iterator[Figure]:
+    """The same figures, with a word now and then on how far a long video is."""
+    for number, figure in enumerate(figures, 1):
+        yield figure
+        progress.advance(0, f"{row.key}: {number:,} frames")
+
+
 def _segment(
-    tool: Segmenter, video: Path, background: Path | None, masks: Path, fingerprint: str
+    figures: Iterator[Figure], cut_frames: str, masks: Path, fingerprint: str
 ) -> MaskRecord:
-    """Segment one video and store its masks, if only to remember that there are none."""
+    """Store the masks of one video, if only to remember that there are none."""
     dropped: Counter[str] = Counter()
     # Written as they come, so that the masks of a long video need not fit in memory.
     with suppress(_Unfit), write_masks(masks) as writer:
-        for number, mask in enumerate(tool.segment(video, background)):
+        for number, mask in enumerate(figures):
             if isinstance(mask, str):
                 dropped[mask] += 1
             elif mask is None or not mask.any():
                 dropped[NO_WALKER] += 1
-            elif tool.cut_frames == "drop" and (mask[:, 0].any() or mask[:, -1].any()):
+            elif cut_frames == "drop" and (mask[:, 0].any() or mask[:, -1].any()):
                 dropped[CUT] += 1
             else:
                 writer.add(mask, number)

@@ -378,3 +378,21 @@ def test_import_config_names_what_it_does_not_know(
         warnings.simplefilter("ignore")
         lines = refused(monkeypatch, capsys, "import-config", source)
     assert lines[-1].startswith("gait: error: ") and "GaitSett" in lines[-1]
+
+
+def test_a_fault_of_ours_ends_in_a_sentence_behind_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by\nnothing")
+
+    monkeypatch.setattr("gait.cli.app", broken)
+    monkeypatch.setattr("gait.cli.escape_streams", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    *above, last = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 1 and "Traceback (most recent call last):" in above
+    assert last == (
+        "gait: error: a fault of this software, unforeseen: ZeroDivisionError: by nothing; "
+        "please report it with the traceback above"
+    )

@@ -12,6 +12,9 @@ from gait.config.protocol import WATCHED, Protocol
 from gait.config.schema import Strict
 from gait.errors import ConfigError
 
+# Sections of an experiment that trained weights do not depend on.
+NOT_TRAINED_BY = {"logging", "embedding", "evaluation", "partition"}
+
 
 def identity(dataset: str, model: str, save_name: str, trained_on: str) -> str:
     """The output key of an experiment; with `/on-<dataset>` where it is trained on another one."""
@@ -91,9 +94,7 @@ class Resolved(Strict):
 
     def training_slice(self) -> dict[str, Any]:
         """What the trained weights depend on; a change of it means training again."""
-        experiment = self.experiment.model_dump(
-            mode="json", exclude={"logging", "embedding", "evaluation", "partition"}
-        )
+        experiment = self.experiment.model_dump(mode="json", exclude=NOT_TRAINED_BY)
         trained_on = {each.name: each.partition.train for each in (self.dataset, *self.others)}
         return {
             "experiment": experiment,

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,19 +18,15 @@ from gait.config.experiment import Experiment
 from gait.config.load import SEED, experiment_names, load_experiment
 from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
-from gait.errors import ConfigError, GaitError, nearest
+from gait.errors import ConfigError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
-from gait.flow.data import DataFlow, canonical_json
-from gait.prepare.manifest import read_manifest
-from gait.prepare.summary import lost_line
-from gait.screen import printable
+from gait.flow.data import DataFlow
+from gait.flow.slices import sliced
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
 _SAVE_NAME = 2
 MATRIX = "results/matrix.csv"
-# Whose jobs leave out what cannot be used; these write to their logs, which nobody reads.
-_LOSING_STAGES = ("segment", "pretreat", "adopt")
 
 
 class _Obstacle(NamedTuple):
@@ -58,6 +52,7 @@ class Flow(DataFlow):
             raise ConfigError(f"config/config.yaml: {problem}" for problem in problems)
         self.experiment = cache(self._experiment)
         self.evaluated = cache(self._evaluated)
+        self.slice = cache(self._slice)
 
     # Names, for wildcard constraints.
 
@@ -247,21 +242,16 @@ class Flow(DataFlow):
         others = self.experiment(dataset, model, save_name).experiment.train_on
         return [str(self.folder(each) / "packed" / "index.csv") for each in others]
 
-    def slice(self, stage: str, dataset: str, model: str, save_name: str, on: str = "") -> str:
-        """The part of an experiment that a stage depends on, as canonical JSON.
+    def _slice(
+        self, stage: str, dataset: str, model: str, save_name: str, on: str = ""
+    ) -> dict[str, str]:
+        """The settings of an experiment that a stage depends on, by name.
 
         Args:
             stage: 'training', 'embedding', 'scoring', or 'all' for the whole experiment.
             on: `/on-<dataset>` where it is tested on another one; else an empty text.
         """
-        resolved = self.evaluated(dataset, model, save_name, on)
-        parts: dict[str, Callable[[], Any]] = {
-            "all": lambda: resolved.model_dump(mode="json"),
-            "training": resolved.training_slice,
-            "embedding": resolved.embedding_slice,
-            "scoring": resolved.scoring_slice,
-        }
-        return canonical_json(parts[stage]())
+        return sliced(stage, self.evaluated(dataset, model, save_name, on))
 
     def test_index(self, dataset: str, model: str, save_name: str, on: str = "") -> str:
         """The packed store of the dataset that an experiment is tested on; `on` as for `slice`."""
@@ -313,39 +303,6 @@ class Flow(DataFlow):
         workers: int = self.settings["resources"][job].get("loader_workers", 0)
         return workers
 
-    def losses(self) -> str:
-        """What the datasets prepared since the workflow started lost, in lines; maybe nothing."""
-        datasets = {
-            log.relative_to(self.root / "logs").parts[1].removesuffix(".log")
-            for stage in _LOSING_STAGES
-            for log in (self.root / "logs" / stage).rglob("*.log")
-            if log.stat().st_mtime >= self.started
-        }
-        lines = []
-        for dataset in sorted(datasets & set(self.datasets)):
-            rows = []
-            for table in map(self.root.joinpath, self.pkl_tables(dataset)):
-                # What is missing or cannot be read is the job's to tell.
-                with suppress(GaitError):
-                    rows += read_manifest(table)
-            if lost := lost_line(rows):
-                lines.append(f"gait: {dataset}: {lost}; see {self.folder(dataset)}/manifest.csv\n")
-        return "".join(lines)
-
-    def sentences(self) -> str:
-        """What went wrong, as the logs written since the workflow started say it."""
-        lines: dict[str, None] = {}
-        for log in sorted((self.root / "logs").rglob("*.log")):
-            if log.stat().st_mtime >= self.started:
-                text = log.read_text(encoding="utf-8", errors="replace")
-                lines_of_log = map(printable, text.split("\n"))
-                said = [line for line in lines_of_log if line.startswith("gait: error:")]
-                lines |= dict.fromkeys(said)
-        return "\n".join(lines) or (
-            "gait: error: a job ended without a word, killed for memory or time perhaps; "
-            "its log is named above"
-        )
-
     def _experiment(self, dataset: str, model: str, save_name: str) -> Resolved:
         if not self._is_experiment((dataset, model, save_name)):
             known = ["/".join(each) for each in self.experiments]
@@ -391,7 +348,7 @@ def _key_of_start(experiment: Experiment) -> str:
     return "init.weights" if experiment.init else "init_from"
 
 
-def find_programs(folder: Path) -> None:
-    """Let jobs find programs in `folder` first: those of the Python that runs Snakemake, whether
-    its environment is activated or not."""
-    os.environ["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])
+def find_programs(*folders: Path) -> None:
+    """Let jobs find programs in these folders first: those of the Python that runs Snakemake,
+    whether its environment is activated or not, and the workflow's own scripts."""
+    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from functools import cache, cached_property
@@ -15,6 +14,7 @@ from gait.config.load import dataset_names, load_dataset
 from gait.config.yaml import read_text
 from gait.errors import ConfigError, DataError
 from gait.flow.lack import Lack
+from gait.flow.slices import canonical_json
 from gait.limits import YAML_BYTES
 from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
 from gait.prepare.offer import modalities_of_raw, modalities_of_tree
@@ -275,8 +275,3 @@ def _data_root(given: str) -> Path:
 def _files(row: CatalogueRow) -> set[str]:
     """What a sequence is made from, below the raw folder."""
     return {row.source, row.background, row.pose} - {""}
-
-
-def canonical_json(data: Any) -> str:
-    """JSON text that depends on the values only."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))

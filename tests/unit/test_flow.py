@@ -19,7 +19,8 @@ import yaml
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
 from gait.flow import Flow
-from gait.flow.data import canonical_json
+from gait.flow.last_words import losses, sentences
+from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
 from gait.prepare.catalogue import rearrange
 from gait.prepare.manifest import ManifestRow, manifest_text
@@ -129,9 +130,34 @@ def test_questions_are_answered_without_torch(root: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_slice_is_json_that_comments_and_order_do_not_change(root: Path, stage: str) -> None:
+def test_a_slice_is_given_setting_by_setting_each_of_them_short(root: Path, stage: str) -> None:
+    resolved = flow(root).experiment(*DEMO)
+    found = flow(root).slice(stage, *DEMO)
+    assert sorted(found) == sorted(setting_names(stage))
+    assert all(len(each) < 300 for each in found.values())
+    whole = SLICES[stage](resolved)
+    optimizer = whole.get("experiment", {}).get("optimizer")
+    if optimizer:
+        text = found["experiment_optimizer"]
+        assert text.startswith("optimizer: ")
+        assert json.loads(text.removeprefix("optimizer: ")) == optimizer
+
+
+def test_a_long_setting_tells_its_change_by_a_digest(root: Path) -> None:
+    def protocols() -> str:
+        return flow(root).slice("scoring", *DEMO)["protocols"]
+
+    before = protocols()
+    changed = read_yaml(root / "datasets/SynthGait/dataset.yaml")[0]["protocols"]
+    changed["single_view"]["unmatched"] = "skip"
+    edit(root, "datasets/SynthGait/dataset.yaml", protocols=changed)
+    after = protocols()
+    assert before != after and before.split("... (sha256")[0] == after.split("... (sha256")[0]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_comments_and_order_change_no_slice(root: Path, stage: str) -> None:
     before = flow(root).slice(stage, *DEMO)
-    assert canonical_json(json.loads(before)) == before
 
     def reordered(value: Any) -> Any:
         if isinstance(value, dict):
@@ -207,16 +233,16 @@ def test_tested_elsewhere_what_counts_is_the_other_dataset(root: Path) -> None:
     on = (*DEMO, "/on-OUMVLP")
     assert known.test_index(*on) == "data/OUMVLP/packed/index.csv"
     assert known.test_index(*DEMO, "") == "data/SynthGait/packed/index.csv"
-    embedding = json.loads(known.slice("embedding", *on))
-    assert embedding["test"] == known.dataset("OUMVLP").partition.test
-    assert embedding["embedding"] == json.loads(known.slice("embedding", *DEMO))["embedding"]
-    scoring = json.loads(known.slice("scoring", *on))
+    own, other = known.slice("embedding", *DEMO), known.slice("embedding", *on)
+    assert {name for name in own if own[name] != other[name]} == {"test"}
+    tested = known.evaluated(*on)
+    assert tested.embedding_slice()["test"] == known.dataset("OUMVLP").partition.test
+    scoring = tested.scoring_slice()
     assert set(scoring["protocols"]) == set(known.dataset("OUMVLP").protocols)
     assert scoring["evaluation"]["bootstrap"] == 3
-    whole = json.loads(known.slice("all", *on))
-    assert (whole["dataset"]["name"], whole["trained_on"]) == ("OUMVLP", "SynthGait")
+    assert (tested.dataset.name, tested.trained_on) == ("OUMVLP", "SynthGait")
     # What was published for it is of models trained on it.
-    assert known.dataset("OUMVLP").published and whole["dataset"]["published"] == []
+    assert known.dataset("OUMVLP").published and tested.dataset.published == []
 
 
 def test_a_change_of_either_dataset_stays_where_it_belongs(root: Path) -> None:
@@ -226,7 +252,7 @@ def test_a_change_of_either_dataset_stays_where_it_belongs(root: Path) -> None:
         (stage, key) for key in (DEMO, on) for stage in ("embedding", "scoring")
     ]
 
-    def slices() -> list[str]:
+    def slices() -> list[dict[str, str]]:
         known = flow(root)
         return [known.slice(stage, *key) for stage, key in stages]
 
@@ -825,14 +851,16 @@ def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
     (logs / "old.log").write_text("gait: error: of yesterday\n", encoding="utf-8")
     os.utime(logs / "old.log", (1_000_000_000, 1_000_000_000))
     known = flow(root)
-    assert "of yesterday" not in known.sentences()
+    assert "of yesterday" not in sentences(known)
     said = "Traceback\ngait: error: the disk is full\nmore\ngait: error: the disk is full\n"
     (logs / "one.log").write_text(said, encoding="utf-8")
     (logs / "two.log").write_bytes(b"\xff\xfe\ngait: error: no such file\n")
-    assert known.sentences().splitlines() == [
+    assert sentences(known).splitlines() == [
         "gait: error: the disk is full",
         "gait: error: no such file",
     ]
+    (logs / "three.log").write_text("told to stop: saved after iteration 3; go on\n")
+    assert sentences(known).splitlines()[1] == "told to stop: saved after iteration 3; go on"
 
 
 def test_what_was_left_out_is_told_at_the_end_of_the_run_that_did_so(root: Path) -> None:
@@ -847,22 +875,27 @@ def test_what_was_left_out_is_told_at_the_end_of_the_run_that_did_so(root: Path)
     ]
     tables[0].write_text(manifest_text(rows))
     tables[1].write_text("damaged")
-    assert known.losses() == ""
+    assert losses(known) == ""
     log = root / "logs/segment/SynthGait/1-of-2.log"
     log.parent.mkdir(parents=True)
     log.touch()
-    assert known.losses() == (
+    assert losses(known) == (
         "gait: SynthGait: 1,008 of 1,026 frames kept; "
         "dropped: 8 camera moves, 7 truncated video, 2 no walker, 1 a; "
         "2 of 4 sequences dropped as a whole: 1 camera moves, 1 truncated video; "
         "see data/SynthGait/manifest.csv\n"
     )
     tables[0].write_text(manifest_text(rows[3:]))
-    assert known.losses() == ""
+    assert losses(known) == ""
 
 
-def test_a_job_that_died_without_a_word_is_told_as_such(root: Path) -> None:
-    assert "without a word" in flow(root).sentences()
+def test_a_job_that_died_without_a_word_is_told_as_such(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = flow(root)
+    assert "without a word: interrupted, or killed" in sentences(known)
+    monkeypatch.setattr("gait.flow.last_words._FULL_BYTES", 2**60)
+    assert re.search(r"without a word, as the disk of .* is full \([\d,]+ bytes", sentences(known))
 
 
 def test_a_check_is_of_the_files_and_of_what_they_are_compared_with(root: Path) -> None:

@@ -110,5 +110,8 @@ def test_more_subjects_than_there_are(finished: Workspace) -> None:
     )
     run = finished.snakemake(TABLE)
     assert run.code != 0
-    last = [line for line in run.output.splitlines() if line.startswith("gait: error:")][-1]
+    # Once, and behind all that Snakemake has to say.
+    last = run.output.rstrip().splitlines()[-1]
+    assert last.startswith("gait: error:") and run.output.count("gait: error:") == 1
     assert "40" in last and "3" in last and "sampler.subjects" in last
+    assert f"{last}\n" in (finished.root / "logs/train/SynthGait/GaitSet/tiny.log").read_text()

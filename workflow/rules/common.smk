@@ -1,3 +1,4 @@
+import atexit
 import json
 import os
 import sys
@@ -10,13 +11,15 @@ from gait import matrix as matrices
 from gait.errors import GaitError
 from gait.files import check_writable
 from gait.flow import MATRIX, Flow, find_programs
+from gait.flow.last_words import losses, sentences
 from gait.flow.lock import take_over
+from gait.flow.slices import setting_names
 from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER
 from gait.processes import WORKFLOW
 from gait.screen import printable
 
-find_programs(Path(sys.executable).parent)
+find_programs(Path(sys.executable).parent, Path(workflow.basedir) / "scripts")
 
 
 def told(function, *arguments):
@@ -48,7 +51,6 @@ if workflow.is_main_process:
         print(f"gait: {printable(sentence)}", file=sys.stderr)
 
 DATA = str(flow.data_root)
-LAUNCH = str(Path(workflow.basedir) / "scripts/launch.sh")
 RESULT = "results/{dataset}/{model}/{save_name}"
 # Where it is tested: `on` is empty, or /on-<dataset> for another dataset than it is trained on.
 TESTED = "results/{dataset}/{model}/{save_name}{on}"
@@ -161,8 +163,13 @@ def get_test_index(wildcards):
     return told(flow.test_index, *wildcards)
 
 
-def get_slice(stage):
-    return lambda wildcards: told(flow.slice, stage, *wildcards)
+def get_settings(stage):
+    """Parameters of a job, one for each setting that it depends on."""
+
+    def get_setting(name):
+        return lambda wildcards: told(flow.slice, stage, *wildcards)[name]
+
+    return {name: get_setting(name) for name in setting_names(stage)}
 
 
 def get_reports(wildcards):

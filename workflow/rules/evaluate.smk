@@ -14,12 +14,11 @@ rule embed:
     resources:
         **flow.resources("embed"),
     params:
-        settings=get_slice("embedding"),
-        launch=lambda wildcards, threads: LAUNCH,
+        **get_settings("embedding"),
         processes=lambda wildcards, threads: flow.processes("embed"),
         workers=lambda wildcards, threads: flow.loader_workers("embed"),
     shell:
-        "exec {params.launch:q} {log:q} 1 {params.processes:q} {threads:q}"
+        "exec logged.sh {log:q} launch.sh 1 {params.processes:q} {threads:q}"
         " embed {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
         ' --packed "$(dirname -- {input.index:q})" --model {input.model:q}'
         " --embeddings {output.embeddings:q} --workers {params.workers:q}"
@@ -40,8 +39,8 @@ rule score:
     resources:
         **flow.resources("report"),
     params:
-        settings=get_slice("scoring"),
+        **get_settings("scoring"),
     shell:
-        "gait score {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
+        "exec logged.sh {log:q} gait score"
+        " {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
         " --embeddings {input.embeddings:q} --metrics {output.metrics:q}"
-        " > {log:q} 2>&1"

@@ -17,8 +17,9 @@ rule synthesize:
         population=get_population,
         renderer=RENDERER,
     shell:
-        "gait synthesize {wildcards.dataset:q} --raw {params.raw:q} --processes {threads:q}"
-        " --population {params.population:q} > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait synthesize"
+        " {wildcards.dataset:q} --raw {params.raw:q} --processes {threads:q}"
+        " --population {params.population:q}"
 
 
 # What cannot be used stops the workflow here. Findings are no reason to prepare anything again.
@@ -40,8 +41,8 @@ rule check:
         root=get_root,
         state=get_checked_state,
     shell:
-        "gait check {wildcards.dataset:q} --root {params.root:q} --output {output.findings:q}"
-        " > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait check"
+        " {wildcards.dataset:q} --root {params.root:q} --output {output.findings:q}"
 
 
 # Each shard's table is made by itself, for the state of that shard's own raw files: a replaced
@@ -108,8 +109,9 @@ rule segment:
         root=get_root,
         segmenter=json.dumps(config["segmenter"], sort_keys=True),
     shell:
-        "gait segment {input.shard:q} --root {params.root:q} --output {output.silhouettes:q}"
-        " --segmenter {params.segmenter:q} > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait segment"
+        " {input.shard:q} --root {params.root:q} --output {output.silhouettes:q}"
+        " --segmenter {params.segmenter:q}"
 
 
 rule pretreat:
@@ -130,8 +132,9 @@ rule pretreat:
         root=get_root,
         pretreatment=get_pretreatment,
     shell:
-        "gait pretreat {input.silhouettes:q} --root {params.root:q} --output {output.pkl:q}"
-        " {params.pretreatment:q} > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait pretreat"
+        " {input.silhouettes:q} --root {params.root:q} --output {output.pkl:q}"
+        " {params.pretreatment:q}"
 
 
 # A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.
@@ -154,7 +157,8 @@ rule adopt:
         pkl=get_pkl,
         pkl_state=get_pkl_state,
     shell:
-        "gait adopt --root {params.root:q} --output {output.pkl:q} --pkl {params.pkl:q} > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait adopt"
+        " --root {params.root:q} --output {output.pkl:q} --pkl {params.pkl:q}"
 
 
 # One array a modality lies beside the index, undeclared, as which ones is up to the data; whenever
@@ -181,5 +185,6 @@ rule pack:
             f"--catalogue={each}" for each in input.catalogue
         ],
     shell:
-        "gait pack {input.pkl:q} --root {params.root:q} --manifest {output.manifest:q}"
-        " {params.catalogue:q} > {log:q} 2>&1"
+        "exec logged.sh {log:q} gait pack"
+        " {input.pkl:q} --root {params.root:q} --manifest {output.manifest:q}"
+        " {params.catalogue:q}"

@@ -11,7 +11,7 @@ rule resolve:
     resources:
         **flow.resources("report"),
     params:
-        experiment=get_slice("all"),
+        **get_settings("all"),
     shell:
         "gait config {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
         " --output {output.config:q} > {log:q} 2>&1"
@@ -36,14 +36,13 @@ rule train:
     resources:
         **flow.resources("train"),
     params:
-        settings=get_slice("training"),
+        **get_settings("training"),
         # Functions of `threads` are no reason to train again: world size changes speed only.
         nodes=lambda wildcards, threads: flow.nodes("train"),
-        launch=lambda wildcards, threads: LAUNCH,
         processes=lambda wildcards, threads: flow.processes("train"),
         workers=lambda wildcards, threads: flow.loader_workers("train"),
     shell:
-        "exec {params.launch:q} {log:q} {params.nodes:q} {params.processes:q} {threads:q}"
+        "exec logged.sh {log:q} launch.sh {params.nodes:q} {params.processes:q} {threads:q}"
         " train {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}"
         ' --packed "$(dirname -- {input.index:q})" --model {output.model:q}'
         " --workers {params.workers:q}"

@@ -1,14 +1,10 @@
 #!/usr/bin/env bash
 # Starts a `gait` subcommand under torchrun, on this node or, inside a SLURM job, on several.
-#   launch.sh LOG NODES PROCESSES_PER_NODE THREADS_PER_NODE SUBCOMMAND [ARGUMENT ...]
+#   launch.sh NODES PROCESSES_PER_NODE THREADS_PER_NODE SUBCOMMAND [ARGUMENT ...]
 set -euo pipefail
 
-log=$1 nodes=$2 processes=$3 threads=$4
-shift 4
-
-# Progress is for the screen as well. A preempted job's whole family gets SIGTERM; what is said
-# while the ranks save has to be written still, or the write fails and the checkpoint with it.
-exec > >(trap '' TERM INT HUP; exec tee "$log") 2>&1
+nodes=$1 processes=$2 threads=$3
+shift 3
 
 export OMP_NUM_THREADS=$((threads > processes ? threads / processes : 1))
 # Time for the ranks to agree, save and leave between SIGTERM and SIGKILL.

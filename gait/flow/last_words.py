@@ -1,0 +1,63 @@
+"""What is told when the workflow ends: what was left out, and what went wrong."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from gait.errors import GaitError
+from gait.flow import Flow
+from gait.prepare.manifest import read_manifest
+from gait.prepare.summary import lost_line
+from gait.screen import printable
+
+# Whose jobs leave out what cannot be used; these write to their logs, which nobody reads.
+_LOSING_STAGES = ("segment", "pretreat", "adopt")
+# Less than that is no room for a log.
+_FULL_BYTES = 2**16
+# How lines begin that say why a job ended; the second is of one that saved and left.
+_LAST_WORDS = ("gait: error:", "told to stop:")
+
+
+def losses(flow: Flow) -> str:
+    """What the datasets prepared since the workflow started lost, in lines; maybe nothing."""
+    datasets = {
+        log.relative_to(flow.root / "logs").parts[1].removesuffix(".log")
+        for stage in _LOSING_STAGES
+        for log in (flow.root / "logs" / stage).rglob("*.log")
+        if log.stat().st_mtime >= flow.started
+    }
+    lines = []
+    for dataset in sorted(datasets & set(flow.datasets)):
+        rows = []
+        for table in map(flow.root.joinpath, flow.pkl_tables(dataset)):
+            # What is missing or cannot be read is the job's to tell.
+            with suppress(GaitError):
+                rows += read_manifest(table)
+        if lost := lost_line(rows):
+            lines.append(f"gait: {dataset}: {lost}; see {flow.folder(dataset)}/manifest.csv\n")
+    return "".join(lines)
+
+
+def sentences(flow: Flow) -> str:
+    """What went wrong, as the logs written since the workflow started say it."""
+    lines: dict[str, None] = {}
+    for log in sorted((flow.root / "logs").rglob("*.log")):
+        if log.stat().st_mtime >= flow.started:
+            text = log.read_text(encoding="utf-8", errors="replace")
+            lines_of_log = map(printable, text.split("\n"))
+            said = [line for line in lines_of_log if line.startswith(_LAST_WORDS)]
+            lines |= dict.fromkeys(said)
+    return "\n".join(lines) or _silence(flow.root)
+
+
+def _silence(root: Path) -> str:
+    """Why no log says what went wrong, as far as that can be told."""
+    ended = "gait: error: a job ended without a word"
+    if (free := shutil.disk_usage(root).free) < _FULL_BYTES:
+        return (
+            f"{ended}, as the disk of {root.resolve()} is full ({free:,} bytes free); "
+            "make room, then run again"
+        )
+    return f"{ended}: interrupted, or killed for memory or time; its log is named above"

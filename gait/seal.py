@@ -32,6 +32,8 @@ _HEX_DIGITS = 64
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
 _ZIP_MARK = b"gait-sha256:"
+# The comment of a sealed archive, from its length on.
+_ZIP_START = (len(_ZIP_MARK) + _HEX_DIGITS).to_bytes(2, "little") + _ZIP_MARK
 _JSON_KEY = b'"sha256": "'
 _JSON_END = b'"\n}\n'
 _YAML_MARK = b"# sha256: "
@@ -60,6 +62,18 @@ def seal_zip(path: Path) -> None:
         file.write(len(comment).to_bytes(2, "little") + comment)
 
 
+def has_zip_seal(path: Path) -> bool:
+    """Whether a file ends with a digest, as every zip archive of ours does; it is not compared.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_ZIP_START) - _HEX_DIGITS))
+        return file.read().startswith(_ZIP_START)
+
+
 def check_zip_seal(path: Path, remedy: str, error: type[GaitError] = DataError) -> None:
     """Refuse a zip archive of ours that differs from its digest, or carries none.
 
@@ -73,19 +87,17 @@ def check_zip_seal(path: Path, remedy: str, error: type[GaitError] = DataError) 
     Raises:
         GaitError: the file is missing, damaged, or of a version that wrote no digest.
     """
-    size = len(_ZIP_MARK) + _HEX_DIGITS
-    start = size.to_bytes(2, "little") + _ZIP_MARK
     try:
         with path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END) - size - 2
+            end = file.seek(0, os.SEEK_END) - len(_ZIP_START) - _HEX_DIGITS
             file.seek(max(0, end))
             trailer = file.read()
-            if end < 0 or not trailer.startswith(start):
+            if end < 0 or not trailer.startswith(_ZIP_START):
                 raise error(_without(path, remedy))
             found = _digest(file, end)
     except OSError as problem:
         raise error(_unreadable(path, problem, remedy)) from None
-    if trailer != start + found.encode():
+    if trailer != _ZIP_START + found.encode():
         raise error(_damaged(path, remedy))
 
 

@@ -129,7 +129,7 @@ def _is_state(given: object) -> TypeGuard[dict[str, Tensor]]:
 def _remedy(path: Path) -> str:
     if path.name == "model.pt":
         return f"remove it and make it again with `snakemake --cores all {path}`"
-    return REMEDY
+    return f"{REMEDY}, or turn weights of another program into ours with `gait import-checkpoint`"
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: Path | str) -> None:

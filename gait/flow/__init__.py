@@ -22,6 +22,7 @@ from gait.errors import ConfigError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
 from gait.flow.data import DataFlow
 from gait.flow.slices import sliced
+from gait.seal import has_zip_seal
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
@@ -185,9 +186,11 @@ class Flow(DataFlow):
         resolved = self.experiment(*key)
         experiment = resolved.experiment
         for weights in experiment.starts:
-            if (self.root / weights).is_file():
-                continue
             maker = self._maker(weights)
+            if (self.root / weights).is_file():
+                if maker is None and (obstacle := self._foreign(weights, experiment)):
+                    return obstacle
+                continue
             if maker is None or maker in above | {key}:
                 remedy = f"put the file there or change {_key_of_start(experiment)}"
                 return _Obstacle(f"the weights {weights} are not there", remedy)
@@ -203,6 +206,20 @@ class Flow(DataFlow):
             if (lack := self.lack(dataset, experiment.modalities)) is not None:
                 return _Obstacle(start + lack.cause, lack.remedy)
         return None
+
+    def _foreign(self, weights: str, experiment: Experiment) -> _Obstacle | None:
+        """What is wrong with a file of weights that another program wrote, if one did."""
+        try:
+            if has_zip_seal(self.root / weights):
+                return None
+        except OSError as error:
+            return _Obstacle(f"{weights} cannot be read ({error.strerror})", "make it readable")
+        key = _key_of_start(experiment)
+        return _Obstacle(
+            f"{weights} was not written by this software, or is cut short",
+            "turn weights of OpenGait into ours with `gait import-checkpoint` and name that file "
+            f"in {key}",
+        )
 
     def check_scorable(self, dataset: str, model: str, save_name: str, on: str = "") -> None:
         """Refuse an experiment that the sequences that are there leave nothing to score.

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
 from gait.prepare.catalogue import rearrange
 from gait.prepare.manifest import ManifestRow, manifest_text
+from gait.seal import seal_zip
 from gait.types import SequenceKey
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,6 +62,12 @@ def edit(root: Path, path: str, **changes: Any) -> None:
 
 def experiment(root: Path, name: str, **data: Any) -> None:
     write(root, f"config/experiments/{name}.yaml", data)
+
+
+def sealed_archive(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("some", "thing")
+    seal_zip(path)
 
 
 def table(*key: str) -> str:
@@ -343,11 +351,36 @@ def test_weights_that_are_not_there_are_a_note_above(root: Path) -> None:
     assert known.initial_weights(*DEMO) == []
 
     (root / "weights").mkdir()
-    (root / "weights/published.pt").touch()
+    sealed_archive(root / "weights/published.pt")
     there = flow(root)
     assert there.notes(*GAITSET) == []
     assert table(*GAITSET, "tuned") in there.reports(*GAITSET)
     assert there.initial_weights(*GAITSET, "tuned") == ["weights/published.pt"]
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("weights", {"weights": "weights/60000.pt"}),
+        ("init.weights", {"init": {"weights": "weights/60000.pt"}}),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 as torch writes it", b"\x80\x02}q\x00."])
+def test_weights_of_another_program_are_told_of_before_anything_runs(
+    root: Path, key: str, given: dict[str, Any], content: bytes
+) -> None:
+    experiment(root, "SynthGait/GaitSet/published", **given)
+    file = root / "weights/60000.pt"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(
+        ConfigError,
+        match=r"published\.yaml: weights/60000\.pt was not written by this software, or is cut "
+        rf"short; turn .* with `gait import-checkpoint` and name that file in {key}$",
+    ):
+        flow(root).initial_weights(*GAITSET, "published")
+    sealed_archive(file)
+    assert flow(root).initial_weights(*GAITSET, "published") == ["weights/60000.pt"]
 
 
 def test_weights_that_the_workflow_makes_are_not_missing(root: Path) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gait.config.protocol import WATCHED
+from gait.config.published import MEAN
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import HEADER_BYTES
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
-from gait.report.tables import MEAN, Row
+from gait.report.tables import Row
 from gait.seal import read_line
 
 if TYPE_CHECKING:
@@ -114,14 +115,12 @@ def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
             panel.plot([place] * 2, [low, high], "_", color="#222222", markersize=7)
             top = max(high, value) + 1.5
             panel.text(place, top, f"{value:.1f}", ha="center", fontsize=8)
-        theirs = [
-            (list(summaries).index(row.probe) + 0.2, float(row.published_rank1_pct))
-            for row in rows
-            if row.protocol == name and row.published_rank1_pct
-        ]
+        theirs = [row for row in rows if row.protocol == name and row.published_rank1_pct]
         if theirs:
-            places, figures = zip(*theirs, strict=True)
-            panel.plot(places, figures, "D", color=_COLOURS[1], markersize=5, label="published")
+            places = [list(summaries).index(row.probe) + 0.2 for row in theirs]
+            values = [float(row.published_rank1_pct) for row in theirs]
+            label = f"published by {theirs[0].published_by}"
+            panel.plot(places, values, "D", color=_COLOURS[1], markersize=5, label=label)
             panel.legend(
                 loc="lower right", bbox_to_anchor=(1, 0.99), fontsize=8, frameon=False, borderpad=0
             )

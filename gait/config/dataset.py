@@ -211,6 +211,17 @@ class Dataset(Strict):
                 value = value | {name: each.model_copy(update={"of": retrievals[each.of]})}
         return value
 
+    @field_validator("published")
+    @classmethod
+    def _published_fits(cls, value: list[Published], info: ValidationInfo) -> list[Published]:
+        protocols = info.data.get("protocols")
+        if protocols is None:
+            return value
+        found = [what for each in value for what in each.problems(protocols)]
+        if found:
+            raise ValueError("; ".join(dict.fromkeys(found)))
+        return value
+
     @model_validator(mode="after")
     def _lists_only_there(self) -> Self:
         partition = self.partition.model_copy(update={"sequences": {}})
@@ -226,12 +237,6 @@ class Dataset(Strict):
                     raise ValueError(f"protocols: {name} tells categories, and there are none")
                 protocols[name] = each.model_copy(update={"categories": self.categories})
         object.__setattr__(self, "protocols", protocols)
-        return self
-
-    @model_validator(mode="after")
-    def _published_fits(self) -> Self:
-        if found := [what for each in self.published for what in each.problems(self.protocols)]:
-            raise ValueError(f"published: {'; '.join(dict.fromkeys(found))}")
         return self
 
     @property

@@ -121,9 +121,8 @@ def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
             values = [float(row.published_rank1_pct) for row in theirs]
             label = f"published by {theirs[0].published_by}"
             panel.plot(places, values, "D", color=_COLOURS[1], markersize=5, label=label)
-            panel.legend(
-                loc="lower right", bbox_to_anchor=(1, 0.99), fontsize=8, frameon=False, borderpad=0
-            )
+            # Below the probes' names, where there is room for whose figure it is.
+            panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=8, frameon=False)
         panel.set_xticks(range(len(summaries)), [*map(_label, summaries)])
         panel.set_ylim(0, 110)
         panel.set_yticks(range(0, 101, 20))

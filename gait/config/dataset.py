@@ -27,6 +27,7 @@ from gait.config.protocol import (
     Submission,
     Verification,
 )
+from gait.config.published import Published
 from gait.config.schema import Strict
 from gait.errors import ConfigError, nearest
 from gait.limits import LIST_ITEMS
@@ -88,22 +89,6 @@ class Partition(Strict):
         if both:
             raise ValueError(f"the training and the test set share subjects, such as {both[0]}")
         return self
-
-
-class Published(Strict):
-    """Published rank-1 in percent by probe, with the source.
-
-    Attributes:
-        model: the model it is compared with, by its name in `config/models`.
-        protocol: one of the dataset's protocols.
-        rank1_pct: percent by the protocol's probe names, 'all' for a submission, which only the
-            organisers of its challenge can score; probes without a figure are left out.
-    """
-
-    model: str
-    protocol: str
-    rank1_pct: dict[str, float]
-    source: str
 
 
 class Population(Strict):
@@ -226,6 +211,17 @@ class Dataset(Strict):
                 value = value | {name: each.model_copy(update={"of": retrievals[each.of]})}
         return value
 
+    @field_validator("published")
+    @classmethod
+    def _published_fits(cls, value: list[Published], info: ValidationInfo) -> list[Published]:
+        protocols = info.data.get("protocols")
+        if protocols is None:
+            return value
+        found = [what for each in value for what in each.problems(protocols)]
+        if found:
+            raise ValueError("; ".join(dict.fromkeys(found)))
+        return value
+
     @model_validator(mode="after")
     def _lists_only_there(self) -> Self:
         partition = self.partition.model_copy(update={"sequences": {}})
@@ -241,17 +237,6 @@ class Dataset(Strict):
                     raise ValueError(f"protocols: {name} tells categories, and there are none")
                 protocols[name] = each.model_copy(update={"categories": self.categories})
         object.__setattr__(self, "protocols", protocols)
-        return self
-
-    @model_validator(mode="after")
-    def _published_rows_exist(self) -> Self:
-        if unknown := {each.protocol for each in self.published} - set(self.protocols):
-            raise ValueError(f"published: no protocol is named {', '.join(sorted(unknown))}")
-        for each in self.published:
-            if absent := sorted(set(each.rank1_pct) - set(self.protocols[each.protocol].rows)):
-                raise ValueError(
-                    f"published: the protocol {each.protocol} has no probe {', '.join(absent)}"
-                )
         return self
 
     @property

@@ -18,7 +18,7 @@ from torch.fx.experimental import _config as experimental
 from torch.utils.flop_counter import FlopCounterMode
 
 from gait import registry
-from gait.config.dataset import Dataset, Published
+from gait.config.dataset import Dataset
 from gait.config.experiment import Experiment
 from gait.config.load import (
     dataset_names,
@@ -27,8 +27,10 @@ from gait.config.load import (
     load_recipe,
     model_names,
 )
+from gait.config.published import TITLES, unfounded
 from gait.data.inputs import derived_sizes, model_inputs
-from gait.errors import MissingExtraError
+from gait.engine.zoo_figures import DASH, Line, figure_lines, markdown, tables
+from gait.errors import ConfigError, MissingExtraError
 from gait.modalities import MODALITIES
 from gait.ragged import Frames, Ragged
 from gait.screen import styled_output
@@ -49,10 +51,6 @@ _TOGETHER = {
     frozenset({"rgb", "masks"}): _SIZES["masks"],
     frozenset({"latent", "masks"}): _SIZES["latent"],
 }
-# Stands for an experiment without a published figure.
-DASH = "\N{EN DASH}"
-# With more probes than these, only the last is listed, which is that of all conditions.
-_MOST_PROBES = 4
 
 _MEANING = (
     "Input: one frame at test time, after the recipe's transforms. Parameters: millions, frozen "
@@ -61,6 +59,14 @@ _MEANING = (
     "multiply-add of a convolution or a matrix product counts as two; nothing else counts, nor "
     "does making the input. Where a model computes on the walker's pixels only, all are taken for "
     "such."
+)
+_LEGEND = (
+    "In percent, by row of the protocol where it has several; of more than four, the last one, "
+    "which is of all conditions. By: who ran the model, and in brackets where the figures are "
+    "printed: its authors; OpenGait, whose configurations the experiments follow; or others, who "
+    "trained it to compare their own model with. Figures of another recipe are not to be compared "
+    "with those of our experiments, for the reason given below. "
+    f"{DASH} marks an experiment without a published figure."
 )
 
 
@@ -88,7 +94,7 @@ class Listed:
         shapes: of a test frame, by the name of the input.
         cost: None where it cannot be built here, for the reason that `problem` gives.
         paper: authors, title and venue.
-        experiments: the datasets with an experiment.
+        experiments: save_names of its experiments, by dataset.
     """
 
     name: str
@@ -96,7 +102,7 @@ class Listed:
     cost: Cost | None
     problem: str
     paper: str
-    experiments: frozenset[str]
+    experiments: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,20 @@ class Zoo:
         """Why some models cannot be built here, each reason once."""
         return list(dict.fromkeys(each.problem for each in self.models if each.problem))
 
+    @property
+    def figures(self) -> list[tuple[Dataset, list[Line]]]:
+        """Published figures of the models on each dataset."""
+        return [
+            (
+                dataset,
+                figure_lines(
+                    dataset,
+                    {each.name: each.experiments.get(dataset.name, []) for each in self.models},
+                ),
+            )
+            for dataset in self.datasets
+        ]
+
 
 def zoo(root: Path) -> Zoo:
     """The models below `root`; builds each of them, but no tensor with numbers in it.
@@ -119,21 +139,33 @@ def zoo(root: Path) -> Zoo:
         ConfigError: all problems of a model's or a dataset's files.
     """
     datasets = {name: load_dataset(root, name)[0] for name in dataset_names(root)}
-    experiments: dict[str, set[str]] = {}
-    for dataset, model, _ in experiment_names(root):
-        experiments.setdefault(model, set()).add(dataset)
+    experiments: dict[str, dict[str, list[str]]] = {}
+    for dataset, model, save_name in experiment_names(root):
+        if dataset in datasets:
+            its = experiments.setdefault(model, {})
+            its.setdefault(dataset, []).append(save_name)
+    if problems := [
+        f"datasets/{name}/dataset.yaml: published: {problem}"
+        for name, each in datasets.items()
+        for problem in unfounded(
+            each.published, {model: its.get(name, []) for model, its in experiments.items()}
+        )
+    ]:
+        raise ConfigError(problems)
     models = []
     for name in model_names(root):
-        known = sorted(experiments.get(name, set()) & datasets.keys())
+        its = experiments.get(name, {})
         # A model for larger silhouettes has a dataset of them.
-        size_px = max((datasets[each].pretreat.size_px for each in known), default=64)
-        models.append(_listed(name, load_recipe(root, name), size_px, frozenset(known)))
+        size_px = max((datasets[each].pretreat.size_px for each in its), default=64)
+        models.append(_listed(name, load_recipe(root, name), size_px, its))
     used = {each.name for each in datasets.values() if each.published}
     used |= {dataset for each in models for dataset in each.experiments}
     return Zoo(models, [datasets[name] for name in sorted(used)])
 
 
-def _listed(name: str, recipe: Experiment, size_px: int, experiments: frozenset[str]) -> Listed:
+def _listed(
+    name: str, recipe: Experiment, size_px: int, experiments: dict[str, list[str]]
+) -> Listed:
     shapes = frame_shapes(recipe, size_px)
     cost, problem = None, ""
     try:
@@ -215,38 +247,25 @@ def paper_of(recipe: Experiment) -> str:
     return sources[0]
 
 
-def figures_of(dataset: Dataset, model: Listed) -> str:
-    """Published rank-1 in percent, probe by probe; a dash for an experiment without it."""
-    figures = [_figures(each) for each in dataset.published if each.model == model.name]
-    without = DASH if dataset.name in model.experiments else ""
-    return "; ".join(figures) or without
-
-
 def page(found: Zoo) -> str:
     """The zoo as a page of Markdown."""
     models = [[*_facts(each), each.paper] for each in found.models]
-    crossed = [
-        [each.name, *(figures_of(dataset, each) for dataset in found.datasets)]
-        for each in found.models
-    ]
     return "\n".join(
         [
             "# The zoo",
             "",
             "Written by `gait models --output docs/zoo.md`.",
             "",
-            *_markdown([*_FACTS, "paper"], models),
+            *markdown([*_FACTS, "paper"], models),
             "",
             _MEANING,
             *(f"\n{each}." for each in found.problems),
             "",
-            "## Published rank-1",
+            "## Published figures",
             "",
-            "In percent; a dash marks an experiment without a published figure.",
+            _LEGEND,
             "",
-            *_markdown(["model", *(each.name for each in found.datasets)], crossed),
-            "",
-            *(f"- {each.name}: {_sources(each)}." for each in found.datasets if each.published),
+            *tables(found.figures),
             "",
         ]
     )
@@ -256,14 +275,20 @@ def show(found: Zoo) -> None:
     """Print the zoo."""
     console = Console(width=100, highlight=False, file=styled_output())
     facts = _table(_FACTS, numbers=_FACTS[2:])
-    papers = _table(["model", "paper", "experiments, and published rank-1 in percent"])
+    papers = _table(["model", "paper", "experiments"])
+    published = _table(["dataset", "experiment", "protocol", "published, in percent", "by"])
     for each in found.models:
         facts.add_row(*map(Text, _facts(each)))
-        figures = [(dataset.name, figures_of(dataset, each)) for dataset in found.datasets]
-        listed = ", ".join(f"{name} {figure}" for name, figure in figures if figure)
-        papers.add_row(Text(each.name), Text(each.paper), Text(listed))
+        papers.add_row(Text(each.name), Text(each.paper), Text(", ".join(each.experiments)))
+    for dataset, lines in found.figures:
+        for line in lines:
+            if line.figures:
+                texts = [f"{TITLES[key]} {text}" for key, text in line.figures.items()]
+                cells = [dataset.name, line.name, line.protocol, "; ".join(texts), line.by]
+                published.add_row(*map(Text, cells))
     console.print(facts)
     console.print(papers)
+    console.print(published)
     for problem in found.problems:
         console.print(Text(problem))
     console.print(Text(_MEANING, style="dim"))
@@ -292,25 +317,6 @@ def _facts(model: Listed) -> list[str]:
 def _digits(value: float) -> str:
     """A number with three digits that mean something."""
     return f"{value:#.3g}".removesuffix(".") if value else "0"
-
-
-def _figures(published: Published) -> str:
-    figures = list(map(str, published.rank1_pct.values()))
-    return figures[-1] if len(figures) > _MOST_PROBES else " / ".join(figures)
-
-
-def _sources(dataset: Dataset) -> str:
-    """What a dataset's figures are, and where they come from."""
-    models: dict[str, list[str]] = {}
-    for each in dataset.published:
-        probes = list(each.rank1_pct)
-        named = probes[-1] if len(probes) > _MOST_PROBES else " / ".join(probes)
-        models.setdefault(f"{named} of {each.protocol}, {each.source}", []).append(each.model)
-    return "; ".join(f"{what} ({', '.join(names)})" for what, names in models.items())
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(each)} |" for each in (header, ["---"] * len(header), *rows)]
 
 
 def _table(header: Sequence[str], numbers: Sequence[str] = ()) -> Table:

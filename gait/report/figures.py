@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gait.config.protocol import WATCHED
+from gait.config.published import MEAN
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.limits import HEADER_BYTES
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
-from gait.report.tables import MEAN, Row
+from gait.report.tables import Row
 from gait.seal import read_line
 
 if TYPE_CHECKING:
@@ -114,17 +115,14 @@ def _bars(retrievals: dict[str, Retrieval], rows: list[Row]) -> Figure:
             panel.plot([place] * 2, [low, high], "_", color="#222222", markersize=7)
             top = max(high, value) + 1.5
             panel.text(place, top, f"{value:.1f}", ha="center", fontsize=8)
-        theirs = [
-            (list(summaries).index(row.probe) + 0.2, float(row.published_rank1_pct))
-            for row in rows
-            if row.protocol == name and row.published_rank1_pct
-        ]
+        theirs = [row for row in rows if row.protocol == name and row.published_rank1_pct]
         if theirs:
-            places, figures = zip(*theirs, strict=True)
-            panel.plot(places, figures, "D", color=_COLOURS[1], markersize=5, label="published")
-            panel.legend(
-                loc="lower right", bbox_to_anchor=(1, 0.99), fontsize=8, frameon=False, borderpad=0
-            )
+            places = [list(summaries).index(row.probe) + 0.2 for row in theirs]
+            values = [float(row.published_rank1_pct) for row in theirs]
+            label = f"published by {theirs[0].published_by}"
+            panel.plot(places, values, "D", color=_COLOURS[1], markersize=5, label=label)
+            # Below the probes' names, where there is room for whose figure it is.
+            panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=8, frameon=False)
         panel.set_xticks(range(len(summaries)), [*map(_label, summaries)])
         panel.set_ylim(0, 110)
         panel.set_yticks(range(0, 101, 20))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gait.report.tables import Row
@@ -38,6 +38,15 @@ def interval(row: Row) -> str:
     low = row.rank1_ci_low_pct or row.accuracy_ci_low_pct
     high = row.rank1_ci_high_pct or row.accuracy_ci_high_pct
     return f"{float(low):.1f}-{float(high):.1f}" if low and high else ""
+
+
+def published_by(rows: Iterable[Row], place: Callable[[Row], str]) -> list[str]:
+    """A sentence for each origin of published figures, with the places that have them."""
+    places: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.published_by:
+            places.setdefault(row.published_by, {})[place(row)] = None
+    return [f"Published by {whose}: {', '.join(each)}." for whose, each in places.items()]
 
 
 _INTERVAL = Column("95 %", interval)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gait.config.published import MEAN
 from gait.files import atomic_path
-from gait.report.kinds import KINDS, Column, interval
+from gait.report.kinds import KINDS, Column, interval, published_by
 from gait.report.matrix import read_matrix
-from gait.report.tables import MEAN, Row, merged, read_report
+from gait.report.tables import Row, merged, read_report
 
 # In the order of the page; those named after their protocols come second.
 _CAPTIONS = {
@@ -33,6 +34,7 @@ class _Cell:
 @dataclass(frozen=True, slots=True)
 class _Line:
     experiment: str
+    published_by: str
     cells: list[_Cell]
     of_mean: list[str]
     iterations: str
@@ -58,6 +60,7 @@ class _Figure:
 class _Table:
     columns: list[Column]
     rows: list[Row]
+    published_by: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +154,12 @@ def _dataset(
 
 def _tables(rows: list[Row]) -> list[_Table]:
     """One experiment's rows, those of each kind of protocol in a table of their own."""
-    return [
-        _Table(KINDS[kind].columns, [row for row in rows if row.kind == kind])
-        for kind in dict.fromkeys(row.kind for row in rows)
-    ]
+    tables = []
+    for kind in dict.fromkeys(row.kind for row in rows):
+        own = [row for row in rows if row.kind == kind]
+        sources = published_by(own, lambda row: row.protocol)
+        tables.append(_Table(KINDS[kind].columns, own, sources))
+    return tables
 
 
 def _protocol(name: str, rows: list[Row]) -> _Protocol:
@@ -169,8 +174,10 @@ def _protocol(name: str, rows: list[Row]) -> _Protocol:
         cells = [_cell(found.get((each, probe))) for probe in shown]
         mean = found.get((each, shown[-1]))
         of_mean = ["" if mean is None else column.value(mean) for column in kind.of_mean]
-        some = next(row for row in rows if row.experiment == each)
-        lines.append(_Line(each.partition("/")[2], cells, of_mean, some.iterations, some.seed))
+        own = [row for row in rows if row.experiment == each]
+        whose = next((row.published_by for row in own if row.published_by), "")
+        name = each.partition("/")[2]
+        lines.append(_Line(name, whose, cells, of_mean, own[0].iterations, own[0].seed))
     first = next(iter(experiments))
     sizes = ", ".join(
         f"{found[first, probe].n_probe} {probe}" for probe in probes if (first, probe) in found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
-from gait.config.dataset import Published
+from gait.config.published import MEAN, Published, comparable
 from gait.errors import DataError
 from gait.report.metrics import (
     Classification,
@@ -22,7 +22,6 @@ from gait.seal import write_sealed_table
 from gait.tables import read_table, sheet_text
 
 _AGAIN = "make it again with gait tabulate or gait combine"
-MEAN = "mean"
 _KINDS = tuple(
     str(get_args(each.model_fields["kind"].annotation)[0])
     for each in (Retrieval, Verification, Classification, Submission, Segmentation)
@@ -37,10 +36,11 @@ class Row:
 
     Percentages have two decimals. `probe` is a probe row of the protocol, or a category; 'mean'
     is the plain mean of the probes, or the whole of a classification: its accuracy, and the means
-    over categories. The recall of a category is its sensitivity. `tar_far_1e_2_pct` is the share
-    of true pairs accepted when no more than one false pair in 100 is. `note` says why values are
-    missing. `trained_on` is the dataset of the experiment where it is tested on another one, which
-    is `dataset` then.
+    over categories. The recall of a category is its sensitivity. `published_by` says whose
+    figure the published one is, and whether it is of another recipe than the experiment's.
+    `tar_far_1e_2_pct` is the share of true pairs accepted when no more than one false pair in 100
+    is. `note` says why values are missing. `trained_on` is the dataset of the experiment where it
+    is tested on another one, which is `dataset` then.
     """
 
     dataset: str
@@ -57,6 +57,7 @@ class Row:
     rank1_ci_low_pct: str = ""
     rank1_ci_high_pct: str = ""
     published_rank1_pct: str = ""
+    published_by: str = ""
     iterations: str = ""
     seed: str = ""
     kind: str = ""
@@ -110,14 +111,11 @@ class ViewRow:
 def report_rows(metrics: Metrics, published: list[Published]) -> list[Row]:
     """The rows of an experiment: each protocol's probes or categories, then their mean.
 
-    The published mean is given when every probe of the protocol has a published figure.
+    The published mean is given when it is printed, or every probe has a published figure. Each
+    protocol takes published figures of one source, see `comparable`.
     """
     rows: list[Row] = []
     for name, protocol in metrics.protocols.items():
-        known: dict[str, float] = {}
-        for each in published:
-            if (each.model, each.protocol) == (metrics.model, name):
-                known = each.rank1_pct | known
         common = Row(
             dataset=metrics.dataset,
             model=metrics.model,
@@ -130,15 +128,16 @@ def report_rows(metrics: Metrics, published: list[Published]) -> list[Row]:
         )
         match protocol:
             case Retrieval():
-                rows += _retrieval_rows(common, protocol, known)
+                own = _retrieval_rows(common, protocol)
             case Verification():
-                rows += _verification_rows(common, protocol)
+                own = _verification_rows(common, protocol)
             case Classification():
-                rows += _classification_rows(common, protocol)
+                own = _classification_rows(common, protocol)
             case Submission():
-                rows.append(_submission_row(common, protocol, known))
+                own = [_submission_row(common, protocol)]
             case Segmentation():
-                rows.append(_segmentation_row(common, protocol))
+                own = [_segmentation_row(common, protocol)]
+        rows += _with_published(own, published)
     return rows
 
 
@@ -242,13 +241,31 @@ def mean_of(values: list[float | None]) -> float | None:
     return sum(there) / len(there) if there and len(there) == len(values) else None
 
 
-def _retrieval_rows(common: Row, protocol: Retrieval, known: dict[str, float]) -> list[Row]:
-    theirs = [known.get(probe) for probe in protocol.probes]
+def _with_published(rows: list[Row], published: list[Published]) -> list[Row]:
+    """The rows of a protocol with the published rank-1 of each."""
+    first = rows[0]
+    # Another seed is the same recipe.
+    save_name = first.save_name.partition("@")[0]
+    theirs = comparable(published, first.model, save_name, first.protocol)
+    if theirs is None:
+        return rows
+    figures = {row.probe: theirs.rank1_pct.get(row.probe) for row in rows}
+    if figures.get(MEAN) is None:
+        figures[MEAN] = mean_of([figures[each] for each in figures if each != MEAN])
+    return [
+        row
+        if (figure := figures[row.probe]) is None
+        else replace(
+            row, published_rank1_pct=percent(figure), published_by=theirs.beside(save_name)
+        )
+        for row in rows
+    ]
+
+
+def _retrieval_rows(common: Row, protocol: Retrieval) -> list[Row]:
     summaries = [(probe, each.summary, each.note) for probe, each in protocol.probes.items()]
     rows = []
-    for (probe, summary, note), figure in zip(
-        [*summaries, (MEAN, protocol.mean, "")], [*theirs, mean_of(theirs)], strict=True
-    ):
+    for probe, summary, note in [*summaries, (MEAN, protocol.mean, "")]:
         low, high = summary.rank1_ci_pct or (None, None)
         rows.append(
             replace(
@@ -262,7 +279,6 @@ def _retrieval_rows(common: Row, protocol: Retrieval, known: dict[str, float]) -
                 n_gallery=str(summary.n_gallery),
                 rank1_ci_low_pct=percent(low),
                 rank1_ci_high_pct=percent(high),
-                published_rank1_pct=percent(figure),
                 note=note,
             )
         )
@@ -317,14 +333,13 @@ def _classification_rows(common: Row, protocol: Classification) -> list[Row]:
     return [*rows, whole]
 
 
-def _submission_row(common: Row, protocol: Submission, known: dict[str, float]) -> Row:
+def _submission_row(common: Row, protocol: Submission) -> Row:
     whose = f"only its organisers can score it, from {common.protocol}.csv"
     return replace(
         common,
         probe="all",
         n_probe=str(protocol.n_probe),
         n_gallery=str(protocol.n_gallery),
-        published_rank1_pct=percent(known.get("all")),
         note="; ".join(filter(None, [whose, protocol.note])),
     )
 

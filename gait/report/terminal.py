@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gait.report.kinds import KINDS
+from gait.config.published import MEAN
+from gait.report.kinds import KINDS, published_by
 from gait.report.matrix import Matrix, is_matrix, read_matrix
-from gait.report.tables import MEAN, Row, read_report
+from gait.report.tables import Row, read_report
 from gait.screen import printable, styled_output
 
 WIDTH = 100
@@ -39,6 +40,8 @@ def show(report_csv: Path) -> None:
     for dataset, protocol in order:
         own = [row for row in scored if (row.dataset, row.protocol) == (dataset, protocol)]
         console.print(_table(f"{dataset}, {protocol}", own))
+        for sentence in published_by(own, lambda row: row.name):
+            console.print(Text(printable(sentence)))
     for row in rows:
         if row.note:
             what = " ".join(filter(None, [row.experiment, row.protocol, row.probe]))

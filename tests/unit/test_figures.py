@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gait.config.published import Published
 from gait.errors import DataError
 from gait.report.experiment import report
 from gait.report.figures import draw
@@ -48,6 +49,15 @@ def test_every_figure_is_drawn_and_the_bytes_depend_on_the_numbers(tmp_path: Pat
         assert b"http://" not in content.replace(b"http://www.w3.org/", b"").replace(
             b"http://purl.org/", b""
         ).replace(b"http://creativecommons.org/", b"")
+
+
+def test_a_published_figure_is_drawn_with_whose_it_is(tmp_path: Path) -> None:
+    read = Metrics.model_validate(metrics())
+    figure = {"model": "GaitSet", "protocol": "single_view", "rank1_pct": {"NM": 95.0}}
+    theirs = Published.model_validate(figure | {"table": "others", "source": "a page"})
+    draw(read, report_rows(read, [theirs]), tmp_path / "history.jsonl", tmp_path)
+    labelled = (tmp_path / "rank1.svg").read_text(encoding="utf-8")
+    assert "<!-- published by others, another recipe -->" in labelled
 
 
 def test_whatever_was_scored_while_training_has_its_panel(tmp_path: Path) -> None:

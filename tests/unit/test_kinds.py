@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gait.config.dataset import Dataset, Published
+from gait.config.dataset import Dataset
+from gait.config.published import Published
 from gait.config.resolved import Resolved
 from gait.errors import DataError
 from gait.evaluation import score
@@ -54,6 +55,7 @@ def an_experiment_on_all_kinds(output: str) -> Resolved:
     resolved = resolved.model_copy(update={"save_name": output})
     stated = resolved.dataset.model_dump(mode="json")
     figures = {"model": "GaitSet", "protocol": "submission", "rank1_pct": {"all": 48.4}}
+    figures |= {"experiment": output, "table": "opengait"}
     dataset = Dataset.model_validate(
         stated
         | {
@@ -94,7 +96,13 @@ def test_compared_features_have_rows_of_three_kinds(tmp_path: Path) -> None:
     assert filled(single) == ranked | {"rank1_ci_low_pct", "rank1_ci_high_pct"}
     # 24 probes and 16 items of the gallery in other views make 336 pairs of two subjects.
     assert filled(pairs) == {"eer_pct", "tar_far_1e_2_pct", "n_probe", "n_gallery"}
-    assert filled(submission) == {"published_rank1_pct", "n_probe", "n_gallery", "note"}
+    assert filled(submission) == {
+        "published_rank1_pct",
+        "published_by",
+        "n_probe",
+        "n_gallery",
+        "note",
+    }
     assert submission["published_rank1_pct"] == "48.40"
     assert submission["note"] == "only its organisers can score it, from submission.csv"
     figures = {path.name for path in (tmp_path / "one" / "figures").iterdir()}
@@ -181,7 +189,11 @@ def test_what_others_refer_to_is_put_in_place_and_survives() -> None:
             | {
                 "published": [
                     Published(
-                        model="x", protocol="submission", rank1_pct={"NM": 1.0}, source="a paper"
+                        model="x",
+                        protocol="submission",
+                        rank1_pct={"NM": 1.0},
+                        table="others",
+                        source="a paper",
                     ).model_dump()
                 ]
             }

@@ -55,6 +55,17 @@ def test_tables_and_figures_are_inside(tmp_path: Path) -> None:
     assert figures == ["<svg>one</svg>", "<svg>two</svg>"]
 
 
+def test_whose_figure_is_published_stands_below_the_experiment(tmp_path: Path) -> None:
+    rows = read_report(table(tmp_path / "report.csv", "mine"))
+    whose = "OpenGait, another recipe"
+    rows[0] = replace(rows[0], published_rank1_pct="95.00", published_by=whose)
+    write_table(tmp_path / "report.csv", Row, rows)
+    page([tmp_path / "report.csv"], tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert f'GaitSet/mine<small class="theirs">published by {whose}</small></td>' in text
+    assert f"Published by {whose}: single_view." in text
+
+
 def test_it_needs_nothing_from_elsewhere_and_is_the_same_again(tmp_path: Path) -> None:
     reports = [experiment(tmp_path, "one")]
     page(reports, tmp_path / "a.html")

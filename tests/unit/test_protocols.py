@@ -480,7 +480,7 @@ def test_contradictions_are_refused(changes: dict[str, Any], sentence: str) -> N
     ("changes", "sentence"),
     [
         ({"protocols": {"../p": protocol()}}, r"'\.\./p' of a protocol must match"),
-        ({"published": [{"protocol": "q", "rank1_pct": {}}]}, "no protocol is named q"),
+        ({"published": [{"protocol": "q", "rank1_pct": {"nm": 1.0}}]}, "no protocol is named q"),
         ({"published": [{"protocol": "p", "rank1_pct": {"nm": 1.0}}]}, "p has no probe nm"),
         ({"categories": {"only": {}}}, "at least 2"),
     ],
@@ -489,7 +489,7 @@ def test_a_dataset_names_its_own_protocols_and_probes(
     changes: dict[str, Any], sentence: str
 ) -> None:
     for each in changes.get("published", []):
-        each |= {"model": "GaitSet", "source": "a paper"}
+        each |= {"model": "GaitSet", "table": "authors", "source": "a paper"}
     whole: dict[str, Any] = dict.fromkeys(("name", "title", "licence", "obtain"), "toy")
     whole |= {
         "layouts": [],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gait.config.dataset import Published
+from gait.config.published import Published
 from gait.errors import DataError
 from gait.report import combine, show
 from gait.report.metrics import Metrics, read_metrics
@@ -19,14 +19,17 @@ from tests.unit.scores import metrics, probe, table
 
 COLUMNS = (
     "dataset,model,save_name,protocol,probe,rank1_pct,rank5_pct,map_pct,minp_pct,n_probe,"
-    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,iterations,seed,kind,"
+    "n_gallery,rank1_ci_low_pct,rank1_ci_high_pct,published_rank1_pct,published_by,iterations,seed,kind,"
     "accuracy_pct,accuracy_ci_low_pct,accuracy_ci_high_pct,precision_pct,recall_pct,f1_pct,"
     "specificity_pct,eer_pct,tar_far_1e_2_pct,tar_far_1e_3_pct,tar_far_1e_4_pct,miou_pct,note,trained_on"
 )
 
 
-def published(figures: dict[str, float], model: str = "GaitSet") -> Published:
-    return Published(model=model, protocol="single_view", rank1_pct=figures, source="a paper")
+def published(figures: dict[str, float], model: str = "GaitSet", **changes: str) -> Published:
+    stated = {"experiment": "paper", "protocol": "single_view", "table": "opengait"} | changes
+    return Published.model_validate(
+        {"model": model, "rank1_pct": figures, "source": "a page", **stated}
+    )
 
 
 def test_the_columns_their_order_and_decimals(tmp_path: Path) -> None:
@@ -34,10 +37,10 @@ def test_the_columns_their_order_and_decimals(tmp_path: Path) -> None:
     write_table(tmp_path / "report.csv", Row, rows)
     assert (tmp_path / "report.csv").read_bytes().decode().split("\n") == [
         COLUMNS,
-        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,400,0,retrieval,,,,,,,,,,,,,,",
-        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,400,0,retrieval,,,,,,,,,,,,,,",
+        "Toy,GaitSet,paper,single_view,NM,95.83,100.00,50.00,12.35,20,40,93.83,97.33,95.00,OpenGait,400,0,retrieval,,,,,,,,,,,,,,",
+        "Toy,GaitSet,paper,single_view,CL,70.12,100.00,50.00,12.35,20,40,68.12,71.62,75.40,OpenGait,400,0,retrieval,,,,,,,,,,,,,,",
         "Toy,GaitSet,paper,single_view,mean,"
-        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,400,0,retrieval,,,,,,,,,,,,,,",
+        "82.98,100.00,50.00,12.35,20,40,80.98,84.48,85.20,OpenGait,400,0,retrieval,,,,,,,,,,,,,,",
         "",
     ]
 
@@ -54,12 +57,50 @@ def test_a_published_mean_needs_every_probe_and_the_same_model() -> None:
     for given, expected in (
         ([published({"NM": 95.0})], ["95.00", "", ""]),
         ([published({"NM": 95.0, "CL": 75.0}, "GaitBase")], ["", "", ""]),
-        (
-            [published({"NM": 95.0}), published({"NM": 1.0, "CL": 75.0})],
-            ["95.00", "75.00", "85.00"],
-        ),
+        ([published({"NM": 95.0}), published({"NM": 1.0, "CL": 75.0})], ["95.00", "", ""]),
+        ([published({"CL": 75.0, "mean": 80.0})], ["", "75.00", "80.00"]),
     ):
-        assert [row.published_rank1_pct for row in report_rows(read, given)] == expected
+        rows = report_rows(read, given)
+        assert [row.published_rank1_pct for row in rows] == expected
+        whose = ["OpenGait" if each else "" for each in expected]
+        assert [row.published_by for row in rows] == whose
+
+
+@pytest.mark.parametrize(
+    ("save_name", "figure", "whose"),
+    [
+        ("paper", "95.00", "the authors"),
+        ("paper@3", "95.00", "the authors"),
+        ("group", "90.00", "others"),
+        ("mine", "70.00", "OpenGait, another recipe"),
+    ],
+)
+def test_a_published_figure_is_the_experiment_s_own_or_labelled(
+    save_name: str, figure: str, whose: str
+) -> None:
+    given = [
+        published({"NM": 70.0}, experiment=""),
+        published({"NM": 95.0}, table="authors"),
+        published({"NM": 90.0}, experiment="group", table="others"),
+        published({"NM": 10.0}, experiment=save_name, protocol="another"),
+    ]
+    row = report_rows(Metrics.model_validate(metrics(save_name)), given)[0]
+    assert (row.published_rank1_pct, row.published_by) == (figure, whose)
+
+
+def test_whose_figures_are_published_is_said_on_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        row
+        for name in ("paper", "mine")
+        for row in report_rows(Metrics.model_validate(metrics(name)), [published({"NM": 95.0})])
+    ]
+    write_table(tmp_path / "report.csv", Row, rows)
+    show(tmp_path / "report.csv")
+    said = capsys.readouterr().out
+    assert "Published by OpenGait: GaitSet/paper." in said
+    assert "Published by OpenGait, another recipe: GaitSet/mine." in said
 
 
 def test_an_empty_row_stays_empty_and_keeps_its_note(tmp_path: Path) -> None:

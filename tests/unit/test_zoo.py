@@ -13,7 +13,7 @@ from gait.cli import app
 from gait.config.experiment import Experiment
 from gait.config.load import load_recipe
 from gait.config.schema import Component
-from gait.engine.zoo import DASH, Cost, cost_of, figures_of, frame_shapes, page, paper_of, zoo
+from gait.engine.zoo import Cost, cost_of, frame_shapes, page, paper_of, zoo
 from gait.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -108,15 +108,23 @@ def test_papers_are_those_of_the_classes() -> None:
     assert paper_of(recipe("DeepGaitV2")).endswith("2023, arXiv 2303.03301")
 
 
-def test_figures(tmp_path: Path) -> None:
-    found = zoo(root_with(tmp_path, "GEI", "GaitSet", "LidarGait"))
-    models = {each.name: each for each in found.models}
-    datasets = {each.name: each for each in found.datasets}
-    casia_b, sustech1k = datasets["CASIA-B"], datasets["SUSTech1K"]
-    assert figures_of(casia_b, models["GaitSet"]) == "95.8 / 90.0 / 75.4"
-    assert figures_of(sustech1k, models["LidarGait"]) == "86.8"
-    assert figures_of(datasets["SynthGait"], models["GEI"]) == DASH
-    assert figures_of(casia_b, models["LidarGait"]) == ""
+def test_figures_are_those_of_the_models_that_are_there(tmp_path: Path) -> None:
+    root = root_with(tmp_path, "GEI", "GaitSet", "LidarGait")
+    text = page(zoo(root))
+    assert "| GaitSet/paper | single_view | NM 95.8, BG 90.0, CL 75.4 |  | OpenGait (1) |" in text
+    assert "| GaitSet/paper | cross_view_gallery |  | NM 85.9, BG 81.4, CL 77.0 |" in text
+    assert "| LidarGait/paper | single_view | Overall 86.8 | Overall 96.1 | OpenGait (" in text
+    assert "SynthGait (GEI/baseline, GaitSet/demo)" in text.partition("### Without figures")[2]
+    assert "| GaitGL" not in text
+
+
+def test_figures_of_an_experiment_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    root = root_with(tmp_path, "GEI")
+    (root / "config/experiments").unlink()
+    shutil.copytree(REPOSITORY / "config/experiments", root / "config/experiments")
+    (root / "config/experiments/GREW/GaitGL/bnneck.yaml").unlink()
+    with pytest.raises(ConfigError, match=r"GREW/dataset.yaml: published: .*GaitGL.*'bnneck'"):
+        zoo(root)
 
 
 def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

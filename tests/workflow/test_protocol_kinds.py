@@ -121,5 +121,7 @@ def test_challenges_get_their_files(fresh: Callable[[], Workspace]) -> None:
     assert [(row["protocol"], row["probe"]) for row in rows] == [
         ("local", "all"), ("local", "mean"), ("submission", "all"),
     ]  # fmt: skip
+    # The recipe here is not that of the experiment whose figure it is.
+    assert rows[2]["published_by"] == "OpenGait, another recipe"
     assert rows[2]["published_rank1_pct"] == "48.40" and "fewer than the 20" in rows[2]["note"]
     assert workspace.planned(*tables) == set(), "nothing runs twice"

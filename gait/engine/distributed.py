@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from gait.data.loader import end_workers
 from gait.errors import GaitError, TrainingError, unforeseen
 from gait.processes import follow_launcher
 
@@ -279,15 +280,16 @@ def guarded(work: Callable[[], None]) -> None:
 
 def _leave(code: int) -> None:
     """End this process, or return where it has nothing to say and nobody to wait for."""
-    if _integer("WORLD_SIZE", 1) > 1:
-        # The threads of a process group outlive it where DistributedDataParallel has been used.
-        # One that lets go of a tensor while the interpreter takes itself down aborts the process,
-        # with all work done: a finished run would be reported as failed.
+    # The threads of a process group outlive it where DistributedDataParallel has been used. One
+    # that lets go of a tensor while the interpreter takes itself down aborts the process, with all
+    # work done: a finished run would be reported as failed. And somebody who has pressed Ctrl-C
+    # would wait for seconds, until torch has taken itself down and the loaders' processes, deaf to
+    # requests to stop, are given up.
+    if code or _integer("WORLD_SIZE", 1) > 1:
+        end_workers()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    if code:
-        sys.exit(code)
 
 
 def explained(error: BaseException) -> str | None:

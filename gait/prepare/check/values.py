@@ -117,7 +117,7 @@ def of_images(
             continue
         is_all = seen[what] == looked_at and what not in _USED
         severity = Severity.error if is_all else Severity.warning
-        kind = f"images {what}, of {looked_at} looked at"
+        kind = f"images {what.removeprefix('image ')}, of {looked_at} looked at"
         yield Finding(severity, kind, seen[what], example, fix)
 
 

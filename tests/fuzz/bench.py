@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gait.progress import Progress
 from tests.fuzz.target import Target, good_files
 from tests.fuzz.worker import SOUND, Outcome, Verdict, Worker
 
@@ -169,6 +170,7 @@ class _Loop:
         self._workers: dict[int, tuple[Worker, float]] = {}
         self._hung: set[int] = set()
         self._started = 0
+        self._progress = Progress("reading", sum(len(cases) for _, cases in queue), "cases")
 
     def run(self) -> None:
         try:
@@ -205,6 +207,7 @@ class _Loop:
         for verdict in verdicts:
             worker.cases.remove(verdict.case)
             self._report.add(worker.target, self._seed, verdict)
+        self._progress.advance(len(verdicts))
 
     def _finish(self, pipe: int) -> None:
         worker, since = self._workers.pop(pipe)
@@ -268,6 +271,9 @@ def main() -> int:
     if not chosen:
         parser.error(f"no target of that name; there are {', '.join(x.name for x in TARGETS)}")
     preload()
+    # Also where a shell has set it going in the background, and let it ignore the first.
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     if arguments.case is not None:
         return _one(chosen, arguments.seed, arguments.case, arguments.save)
     report = run(chosen, arguments.cases, arguments.seed, arguments.jobs, arguments.seconds)

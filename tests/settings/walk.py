@@ -27,7 +27,9 @@ def all_keys() -> dict[str, set[str]]:
         **{file: set(_fields(schema)) for file, schema in SCHEMAS.items()},
         "component": {key for kind in OURS for key in _parameters(kind)} | set(_schedules()),
         "model": set(_parameters("model")),
-        "workflow": set(_properties(*[read_yaml(ROOT / "workflow/schemas/config.schema.yaml")[0]] * 2)),
+        "workflow": set(
+            _properties(*[read_yaml(ROOT / "workflow/schemas/config.schema.yaml")[0]] * 2)
+        ),
     }
 
 

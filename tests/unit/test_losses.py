@@ -10,7 +10,7 @@ import torch
 
 from gait.losses.cross_entropy import CrossEntropy
 from gait.losses.supcon import SupCon
-from gait.losses.triplet import Triplet
+from gait.losses.triplet import Triplet, _distances
 
 
 def slow_triplet(
@@ -258,3 +258,17 @@ def test_contrast_does_not_hide_nan() -> None:
 def test_contrast_refuses_other_similarities() -> None:
     with pytest.raises(ValueError, match="similarity is 'cosine', expected 'dot' or 'distance'"):
         SupCon(0.01, "cosine")
+
+
+def test_triplet_gives_a_distance_to_itself_no_gradient() -> None:
+    # Embeddings of length 35, whose distance to themselves is rounding well above zero.
+    generator = torch.Generator().manual_seed(0)
+    parts = (5 * torch.randn(1, 40, 50, generator=generator)).requires_grad_()
+    distances = _distances(parts)
+    own = distances.diagonal(dim1=1, dim2=2)
+    assert own.max() > 1e-3
+    own.sum().backward(retain_graph=True)
+    assert parts.grad is not None and not parts.grad.any()
+    distances.sum().backward()
+    # Two unit vectors at most for each of the others.
+    assert 0 < parts.grad.norm(dim=2).max() <= 2 * 39

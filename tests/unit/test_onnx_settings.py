@@ -114,3 +114,25 @@ def test_frames_that_are_cut_are_dropped_or_kept(
     # The walker begins at the left border.
     kept = load_masks(tmp_path / "silhouettes/001/nm-01/090.npz").frames.tolist()
     assert kept == ([0, 1, 2, 3] if cut_frames == "keep" else [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("activation", "share"),
+    [
+        ("none", 250 / 255 * 2),
+        ("sigmoid", 1 / (1 + np.exp(-250 / 255 * 2))),
+        # Beside a score of nought.
+        ("softmax", 1 / (1 + np.exp(-250 / 255 * 2))),
+        ("argmax", 1.0),
+    ],
+)
+def test_scores_become_shares(activation: str, share: float, tmp_path: Path, clip: Path) -> None:
+    twice = [2.0, 0.0, 0.0]
+    weights = [twice] if activation in ("none", "sigmoid") else [[0.0, 0.0, 0.0], twice]
+    channel = len(weights) - 1
+    path = network(tmp_path / "net.onnx", weights, [0.0] * len(weights))
+    settings = {"activation": activation, "channel": channel}
+    # Frames are compressed, which changes a level or two.
+    masks = found(clip, path, threshold=share - 0.02, **settings)
+    assert all(mask is not None for mask in masks[:4])
+    assert found(clip, path, threshold=share + 0.02, **settings) == [None] * 5

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gait.prepare.segmenters import _walked
 from gait.prepare.segmenters import background as module
 from gait.prepare.segmenters.background import Background
 from tests.unit.clips import HEIGHT, WIDTH, Shot, film
@@ -59,3 +61,42 @@ def test_the_scene_is_made_of_so_many_frames(
     monkeypatch.setattr(module, "empty_scene", counted)
     areas(walk, samples=samples)
     assert used == [samples]
+
+
+@pytest.mark.parametrize(("area", "chosen"), [(1.5, "before"), (2.5, "larger")])
+def test_the_walker_of_the_frame_before_is_preferred_to_a_mover_up_to_twice_as_large(
+    area: float, chosen: str
+) -> None:
+    deviation = np.zeros((60, 80), np.float32)
+    deviation[20:40, 10:16] = 100
+    deviation[20:40, 50 : 50 + int(6 * area)] = 100
+    seen = SimpleNamespace(
+        deviation=deviation, shade=np.ones_like(deviation), tint=np.zeros_like(deviation)
+    )
+    usual = np.ones_like(deviation)
+    scene: Any = SimpleNamespace(
+        reduced=SimpleNamespace(usual=usual),
+        full=SimpleNamespace(usual=np.ones((4 * 60, 4 * 80), np.float32)),
+    )
+    nobody: Any = SimpleNamespace(is_seen=lambda *_: False)
+
+    def found(last: module._Box | None) -> str:
+        box = Background()._find(seen, scene, last, nobody)  # type: ignore[arg-type]
+        assert isinstance(box, module._Box)
+        return "before" if box.left < 4 * 16 else "larger"
+
+    assert found(None) == "larger"
+    assert found(module._Box(40, 80, 64, 160)) == chosen
+
+
+@pytest.mark.parametrize(("agreeing", "is_known"), [(3, False), (20, True)])
+def test_a_place_is_known_where_enough_frames_agree_with_what_is_around(
+    agreeing: int, is_known: bool
+) -> None:
+    frames = [np.full((96, 128, 3), 120, np.uint8) for _ in range(50)]
+    for number, frame in enumerate(frames[agreeing:]):
+        frame[36:60, 48:72] = (20, 220)[number % 2]
+    scene = _walked.walked_scene(frames)
+    middle = scene.reduced.usual[12, 15]
+    assert bool(middle == _walked._USUAL_OF_GUESS) is not is_known
+    assert scene.reduced.usual[2, 2] < _walked._USUAL_OF_GUESS

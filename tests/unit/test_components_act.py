@@ -43,17 +43,30 @@ def test_a_pixel_that_is_wrong_for_certain_costs_as_much_as_epsilon_allows(epsil
     assert loss.value.item() == pytest.approx(-math.log(epsilon), rel=1e-5)
 
 
-def test_steps_are_worked_out_every_few_iterations() -> None:
+def rates(steps: int, **settings: Any) -> list[float]:
+    """The learning rates of some iterations, from 1."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    settings = {"name": "MultiStepFloor", "milestones": [1], "gamma": 0.5, "every": 3}
     schedule = registry.build("scheduler", settings, optimizer=optimizer)
     found = []
-    for _ in range(5):
+    for _ in range(steps):
         found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
+    return found
+
+
+def test_steps_are_worked_out_every_few_iterations() -> None:
+    found = rates(5, name="MultiStepFloor", milestones=[1], gamma=0.5, every=3)
     # The milestone is after the first iteration, and noticed after the third.
     assert found == [1, 1, 1, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(("t_max", "floor"), [(4, 0.0), (4, 0.2), (8, 0.2)])
+def test_a_cosine_ends_where_it_is_told_to(t_max: int, floor: float) -> None:
+    found = rates(10, name="CosineFloor", t_max=t_max, floor=floor)
+    half = t_max // 2
+    assert [found[0], found[half], found[-1]] == pytest.approx([1, 0.5, floor], abs=1e-9)
+    assert found[half // 2] == pytest.approx((1 + math.sqrt(0.5)) / 2)
 
 
 def test_a_move_reaches_as_far_as_it_may() -> None:

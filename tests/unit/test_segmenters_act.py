@@ -100,3 +100,20 @@ def test_a_place_is_known_where_enough_frames_agree_with_what_is_around(
     middle = scene.reduced.usual[12, 15]
     assert bool(middle == _walked._USUAL_OF_GUESS) is not is_known
     assert scene.reduced.usual[2, 2] < _walked._USUAL_OF_GUESS
+
+
+def test_what_was_found_in_a_frame_is_known_in_the_next(
+    walk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    gave: list[object] = []
+
+    def noted(self: Background, seen: Any, scene: Any, last: Any, company: Any) -> Any:
+        given.append(last)
+        gave.append(find(self, seen, scene, last, company))
+        return gave[-1]
+
+    find = Background._find
+    monkeypatch.setattr(Background, "_find", noted)
+    assert all(areas(walk))
+    assert given == [None, *gave[:-1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,27 +14,30 @@ from gait.config.experiment import Experiment
 from gait.config.yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
-# By the file of this folder that names their proofs.
 SCHEMAS = {"experiment": Experiment, "dataset": Dataset}
-# Torch's own are torch's to test: ours is that whatever is set reaches them, which is what the
-# proofs of Experiment.optimizer and Experiment.scheduler are about.
-OURS = [kind for kind in registry.KINDS if kind not in ("model", "optimizer", "scheduler")]
+# What torch's own optimisers and schedules do is torch's to test. Ours is that whatever is set
+# reaches them, which is what the proofs of Experiment.optimizer and Experiment.scheduler are about.
+KINDS = [kind for kind in registry.KINDS if kind not in ("model", "optimizer", "scheduler")]
 
 
 def all_keys() -> dict[str, set[str]]:
-    """The keys of each file of this folder, as `<class>.<key>`; of the workflow, dotted paths."""
+    """The keys that each file of proofs in this folder is about, by the file's name.
+
+    A key is `<class>.<field or parameter>`; in the workflow's configuration, its dotted path.
+    """
+    components = {key for kind in KINDS for key in _parameters(kind, registry.names(kind))}
+    workflow, _ = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
     return {
         **{file: set(_fields(schema)) for file, schema in SCHEMAS.items()},
-        "component": {key for kind in OURS for key in _parameters(kind)} | set(_schedules()),
-        "model": set(_parameters("model")),
-        "workflow": set(
-            _properties(*[read_yaml(ROOT / "workflow/schemas/config.schema.yaml")[0]] * 2)
-        ),
+        "component": components | set(_parameters("scheduler", _own_schedules())),
+        "model": set(_parameters("model", registry.names("model"))),
+        "workflow": set(_properties(workflow, workflow)),
     }
 
 
 def _fields(schema: type[BaseModel]) -> Iterator[str]:
-    for each in sorted(_records(schema), key=lambda record: record.__name__):
+    """The fields of a schema class and of those that it is made of, each where it is defined."""
+    for each in _records(schema):
         inherited = {key for base in each.__mro__[1:] for key in getattr(base, "model_fields", {})}
         yield from (f"{each.__name__}.{key}" for key in each.model_fields.keys() - inherited)
 
@@ -56,18 +59,18 @@ def _records(annotation: Any) -> set[type[BaseModel]]:
     return found
 
 
-def _parameters(kind: str) -> Iterator[str]:
-    for name in registry.names(kind):
+def _own_schedules() -> list[str]:
+    files = (ROOT / "gait/engine/schedulers").glob("[!_]*.py")
+    return [registry.canonical("scheduler", file.stem) for file in files]
+
+
+def _parameters(kind: str, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
         yield from (f"{name}.{key}" for key in registry.parameters(kind, name).all)
 
 
-def _schedules() -> Iterator[str]:
-    files = (ROOT / "gait/engine/schedulers").glob("[!_]*.py")
-    for name in (registry.canonical("scheduler", file.stem) for file in files):
-        yield from (f"{name}.{key}" for key in registry.parameters("scheduler", name).all)
-
-
 def _properties(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted paths of a JSON schema, down to what holds no keys of its own."""
     if reference := schema.get("$ref"):
         schema = root["$defs"][reference.rpartition("/")[2]]
     for key, inner in schema.get("properties", {}).items():

@@ -21,6 +21,7 @@ from gait.engine.step import TrainingStep, build_model
 from gait.engine.trainer import train
 from gait.engine.weights import read_model
 from gait.evaluation.score import score
+from gait.models.gei import GEI
 from gait.types import ModelOutput
 from tests.engine_fixtures import MODELS, SIZE_PX, resolved, write_store
 from tests.unit.packed import seal_packed
@@ -132,6 +133,26 @@ def test_settings_of_embedding_reach_the_frames(
             np.testing.assert_allclose(row[:, 0], (used / 255).mean(0).ravel(), atol=1e-6)
             assert frames == len(used)
     assert len(keys) == 18
+
+
+@pytest.mark.parametrize(("budget", "most"), [(1, 1), (17, 3), (10_000, 18)])
+def test_embedding_takes_as_many_frames_at_once_as_it_may(
+    budget: int, most: int, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, ...]] = []
+
+    def noted(self: GEI, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
+        given.append(tuple(inputs[0].shape[:2]))
+        return forward(self, inputs, lengths)
+
+    forward = GEI.forward
+    monkeypatch.setattr(GEI, "forward", noted)
+    settings = {"transforms": [], "frames_exactly": 5, "frames_per_batch": budget}
+    experiment = resolved("GEI", embedding=settings)
+    train(experiment, packed, tmp_path, tmp_path / "model.pt")
+    embed(experiment, packed, tmp_path / "model.pt", tmp_path / "e.npz")
+    # Of sequences of five frames, at least one.
+    assert set(given) == {(most, 5)} and len(given) == 18 / most
 
 
 def test_settings_of_evaluation_reach_the_figures(tmp_path: Path) -> None:

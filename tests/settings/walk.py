@@ -15,8 +15,8 @@ from gait.config.yaml import read_yaml
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {"experiment": Experiment, "dataset": Dataset}
-# What torch's own optimisers and schedules do is torch's to test. Ours is that whatever is set
-# reaches them, which is what the proofs of Experiment.optimizer and Experiment.scheduler are about.
+# What torch's own optimisers and schedules do is torch's to test. That whatever is set reaches
+# them is ours: the proofs of Experiment.optimizer and Experiment.scheduler are about that.
 KINDS = [kind for kind in registry.KINDS if kind not in ("model", "optimizer", "scheduler")]
 
 

@@ -97,7 +97,7 @@ class Retrieval(Strict):
     """Probes are identified: the gallery is ranked by its distance to each of them.
 
     Attributes:
-        title: what the table's caption calls it.
+        title: what the page of the datasets calls it.
         gallery: the enrolled sequences of the test subjects, for all probes that have no gallery
             of their own.
         probes: the sequences to identify, by the name of the row they are reported in; a sequence

@@ -56,6 +56,10 @@ def page(datasets: list[Dataset]) -> str:
     for each in datasets:
         lines += ["", f"### {each.name}", "", f"{each.title}. {_sentence(each.obtain)}", ""]
         lines += [f"- {form}" for form in _forms(each)]
+        lines += ["", f"Licence: {_sentence(each.licence)}"]
+        if each.protocols:
+            known = (f"`{name}` ({known.title})" for name, known in each.protocols.items())
+            lines += ["", f"Protocols: {', '.join(known)}."]
     # What stands for a name is no element of HTML.
     return "\n".join([*lines, ""]).replace("<", r"\<").replace("*", r"\*")
 

@@ -77,3 +77,12 @@ def test_fixed_statistics_stay_and_affine_weights_learn() -> None:
     assert model.training and not model[0].training
     assert torch.equal(model[0].running_mean, torch.zeros(3))
     assert model[0].weight.grad is not None and model[0].weight.grad.abs().min() > 0
+
+
+def test_many_small_pieces_lose_nothing_of_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_norm, "_CHUNK", 1)
+    inputs = torch.full((20000, 1, 1, 1), 0.1)
+    mean, variance, count = batch_norm._statistics(inputs, shared=False)
+    # Added up in single precision, these come to 1999.66 instead of 2000.
+    assert (float(mean), count) == (float(inputs[0]), 20000)
+    assert float(variance) < 1e-14

@@ -25,7 +25,7 @@ from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
 from gait.data.transforms.random_rotate import RandomRotate
 from gait.errors import ConfigError, DataError
 from gait.types import Batch, SequenceKey
-from tests.unit.packed import population, write_packed
+from tests.unit.packed import population, seal_packed, write_packed
 
 WHOLE = [ModelInput("silhouettes")]
 CUT = [ModelInput("silhouettes", [CutSides()])]
@@ -302,3 +302,27 @@ def test_a_transform_of_another_type_is_refused(store: PackedStore) -> None:
 
     with pytest.raises(DataError, match="float64"):
         training(store, inputs=[ModelInput("silhouettes", [divided])])
+
+
+def test_equal_sequences_of_different_names_have_test_transforms_of_their_own(
+    tmp_path: Path,
+) -> None:
+    keys = [SequenceKey(subject, "nm-01", "000") for subject in ("001", "002", "003")]
+    write_packed(tmp_path, dict.fromkeys(keys, 4))
+    one = np.load(tmp_path / "frames.npy")[:4]
+    np.save(tmp_path / "frames.npy", np.concatenate([one] * 3))
+    seal_packed(tmp_path)
+    store, inputs = PackedStore(tmp_path), [ModelInput("silhouettes", [RandomRotate(1.0)])]
+
+    def embedded(*subjects: str) -> dict[SequenceKey, bytes]:
+        batches = loader.test_loader(TestSet(store, subjects, inputs, None, 100))
+        return {
+            key: each.numpy().tobytes()
+            for batch in batches
+            for key, each in zip(batch.keys, batch.inputs[0], strict=True)
+        }
+
+    found = embedded("001", "002", "003")
+    assert len(set(found.values())) == 3
+    # Whoever else is embedded.
+    assert embedded("003") == {keys[2]: found[keys[2]]}

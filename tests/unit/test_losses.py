@@ -10,7 +10,7 @@ import torch
 
 from gait.losses.cross_entropy import CrossEntropy
 from gait.losses.supcon import SupCon
-from gait.losses.triplet import Triplet
+from gait.losses.triplet import Triplet, _distances
 
 
 def slow_triplet(
@@ -258,3 +258,20 @@ def test_contrast_does_not_hide_nan() -> None:
 def test_contrast_refuses_other_similarities() -> None:
     with pytest.raises(ValueError, match="similarity is 'cosine', expected 'dot' or 'distance'"):
         SupCon(0.01, "cosine")
+
+
+def test_triplet_gives_a_distance_to_itself_no_gradient() -> None:
+    # Embeddings of length 35, whose distance to themselves is rounding well above zero: through
+    # it the gradient would be off by 2e-4.
+    generator = torch.Generator().manual_seed(0)
+    parts = (5 * torch.randn(1, 40, 50, generator=generator)).requires_grad_()
+    weights = torch.rand(1, 40, 40, generator=generator)
+    distances = _distances(parts)
+    assert distances.diagonal(dim1=1, dim2=2).max() > 1e-3
+    (distances * weights).sum().backward()
+    exact = parts.detach().double().requires_grad_()
+    squares = (exact.unsqueeze(2) - exact.unsqueeze(1)).square().sum(3)
+    others = ~torch.eye(40, dtype=torch.bool)
+    (torch.where(others, squares, 1).sqrt() * others * weights.double()).sum().backward()
+    assert parts.grad is not None and exact.grad is not None
+    torch.testing.assert_close(parts.grad.double(), exact.grad, rtol=0, atol=2e-5)

@@ -117,6 +117,9 @@ def test_blocks_change_nothing_and_rare_false_acceptances_need_many_pairs(
     few = {name: values[: 2 * 4 * 4] for name, values in given.items()}
     small = scored(few, of).probes["NM"].summary
     assert small.n_impostor == 16 * 14
+    # Fewer pairs at once than a probe has.
+    monkeypatch.setattr(verification, "_PAIRS_AT_ONCE", 1)
+    assert scored(few, of).probes["NM"].summary == small
     assert small.tar_pct["1e-2"] is not None
     assert small.tar_pct["1e-3"] is None is small.tar_pct["1e-4"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from tests.mutants.operators import OPERATORS
+from tests.mutants.operators import ASSERTING, OPERATORS
 from tests.mutants.source import Edit, Source
 
 # What is said to people is read by people.
@@ -142,6 +142,8 @@ def _is_left_out(node: ast.AST) -> bool:
         # Docstrings.
         case ast.Expr(value=ast.Constant()):
             return True
+        case ast.keyword(arg=name):
+            return name in ASSERTING
         case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
             return called in _SAYING
     return False

@@ -49,8 +49,8 @@ _NAMES = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 # To sort what needs no order is no fault.
 del _NAMES["list"]
 _BUILT_IN = {"all", "any", "max", "min", "sorted"}
-# Says that lengths are equal: it has no effect unless something else is wrong.
-_ASSERTING = {"strict"}
+# Arguments that assert, such as that lengths are equal: without effect unless something is wrong.
+ASSERTING = {"strict"}
 
 
 def compare(source: Source, node: ast.AST) -> Iterator[Edit]:
@@ -120,7 +120,7 @@ def keyword(source: Source, node: ast.AST) -> Iterator[Edit]:
         return
     parts = sorted([*node.args, *node.keywords], key=source.start)
     for number, part in enumerate(parts):
-        if not isinstance(part, ast.keyword) or part.arg is None or part.arg in _ASSERTING:
+        if not isinstance(part, ast.keyword) or part.arg is None or part.arg in ASSERTING:
             continue
         if number:
             yield Edit(source.end(parts[number - 1]), source.end(part), b"")
@@ -159,7 +159,8 @@ def delete(source: Source, node: ast.AST) -> Iterator[Edit]:
 def leave(source: Source, node: ast.AST) -> Iterator[Edit]:
     if isinstance(node, ast.FunctionDef):
         for each in node.body[1:]:
-            if not isinstance(each, ast.Return):
+            is_empty = isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+            if not isinstance(each, ast.Return) and not is_empty:
                 start = source.start(each)
                 yield Edit(start, start, b"return\n" + b" " * each.col_offset)
 

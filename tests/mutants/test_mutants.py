@@ -53,6 +53,7 @@ def texts(operator: str, line: str) -> list[str]:
         ("keyword", "b(c=1, d=2)", ["b(d=2)", "b(c=1)"]),
         ("keyword", "b(c=1)", ["b()"]),
         ("keyword", "zip(a, strict=True)", []),
+        ("constant", "zip(a, strict=True)", []),
         ("condition", "b = [c for c in a if c]", ["b = [c for c in a if True]"]),
         ("side", "b = 1 if a else b + 2", ["b = (1)", "b = (b + 2)"]),
         ("delete", "a.b = 1", ["pass"]),

@@ -41,8 +41,10 @@ class Mutant:
 
     def diff(self, source: bytes) -> str:
         """The change as people read it."""
-        texts = (each.decode().splitlines(True) for each in (source, self.edit.applied(source)))
-        return "".join(difflib.unified_diff(*texts, self.path, self.path, n=2))
+        before, after = (
+            each.decode().splitlines(keepends=True) for each in (source, self.edit.applied(source))
+        )
+        return "".join(difflib.unified_diff(before, after, self.path, self.path, n=2))
 
 
 def mutants_of(path: str, text: bytes) -> list[Mutant]:
@@ -81,7 +83,7 @@ def sample(texts: dict[str, bytes], count: int, seed: int) -> list[Mutant]:
     # A file of four times the size has twice as many, and none goes without.
     shares = {path: len(each) ** 0.5 for path, each in queues.items()}
     taken: Counter[str] = Counter()
-    chosen = []
+    chosen: list[Mutant] = []
     while len(chosen) < count and (left := [each for each in queues if queues[each]]):
         path = min(left, key=lambda each: taken[each] / shares[each])
         mutant = queues[path].pop()

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from tests.mutants.source import Edit, Source
+from tests.mutants.source import Edit, Node, Source
 
 Operator = Callable[[Source, ast.AST], Iterator[Edit]]
 
@@ -118,7 +118,7 @@ def swap(source: Source, node: ast.AST) -> Iterator[Edit]:
 def keyword(source: Source, node: ast.AST) -> Iterator[Edit]:
     if not isinstance(node, ast.Call):
         return
-    parts = sorted([*node.args, *node.keywords], key=source.start)
+    parts: list[Node] = sorted([*node.args, *node.keywords], key=source.start)
     for number, part in enumerate(parts):
         if not isinstance(part, ast.keyword) or part.arg is None or part.arg in ASSERTING:
             continue

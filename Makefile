@@ -25,7 +25,7 @@ fuzz: $(READY)
 faults: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.bench
 
-# Small changes to the package that tests should notice, hours; those that none does are for reading.
+# Small changes that tests should notice, an hour or two; those that none does are for reading.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants.bench --count 300 --save logs/mutants/survivors.txt
 

@@ -108,6 +108,7 @@ def run(tree: Path, tests: Sequence[str], limit_s: float, marks: Path | None = N
     # Whatever the tests have left running goes with them.
     _kill_group(pid)
     _, status = os.waitpid(pid, 0)
+    _kill_started(tree)
     shutil.rmtree(scratch, ignore_errors=True)
     end = End.timeout if not ended else End.failed if status else End.passed
     return Ended(end, time.monotonic() - began, log.read_text(errors="replace"))
@@ -119,6 +120,18 @@ def _kill_group(pid: int) -> None:
     except ProcessLookupError:
         # Ended before it had a group of its own.
         os.kill(pid, signal.SIGKILL)
+
+
+def _kill_started(tree: Path) -> None:
+    """Kill programs that have left the group; they are known by the tree they import from."""
+    mark = f"PYTHONPATH={tree}".encode()
+    for each in Path("/proc").iterdir():
+        try:
+            if each.name.isdecimal() and mark in (each / "environ").read_bytes().split(b"\0"):
+                os.kill(int(each.name), signal.SIGKILL)
+        except OSError:
+            # Ended meanwhile, or somebody else's.
+            continue
 
 
 def _pytest(tree: Path, tests: Sequence[str], log: Path, scratch: Path, marks: Path | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,18 @@ def test_a_run_in_a_copied_tree_ends_as_its_tests_do(tmp_path: Path) -> None:
     assert (ended.end, ended.failure) == (End.failed, "tests/test_two.py::test_two")
     with changed(module, b"def two():\n    return 3\n"):
         assert run(tree, files, 5).end is End.timeout
+    test = """import subprocess, sys
+def test_leaves():
+    sleep = [sys.executable, "-c", "import time; time.sleep(30)"]
+    print(subprocess.Popen(sleep, start_new_session=True).pid, file=open("left", "w"))
+"""
+    (tree / "tests" / "test_two.py").write_text(test)
     assert run(tree, files, 60).end is End.passed
+    command = Path("/proc", (tree / "left").read_text().strip(), "cmdline")
+    end = time.monotonic() + 5
+    # Of one that has ended and that nobody has asked for it is empty.
+    while command.exists() and command.read_bytes():
+        assert time.monotonic() < end
 
 
 def test_every_source_has_bytes_for_its_lines() -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz faults lint clean-venv
+.PHONY: demo test test-all fuzz faults mutants lint clean-venv
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all results/SynthGait/GaitSet/report.csv
@@ -24,6 +24,10 @@ fuzz: $(READY)
 # Every rule ended at random moments, disks full and read-only, flipped bits: an hour or so, as root.
 faults: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.bench
+
+# Small changes that tests should notice, an hour or two; those that none does are for reading.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants.bench --count 300 --save logs/mutants/survivors.txt
 
 lint: $(READY)
 	$(BIN)/ruff check .

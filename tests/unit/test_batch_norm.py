@@ -54,6 +54,17 @@ def test_a_large_channels_last_batch_keeps_its_precision() -> None:
     assert abs(float(layer(inputs).double().var(correction=0)) - 1) < 2e-5
 
 
+def test_sums_over_many_chunks_are_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_norm, "_CHUNK", 1)
+    layer = batch_norm.prepare(nn.BatchNorm1d(1, momentum=1.0), "local", 1, CPU)
+    inputs = torch.full((800, 1, 1), 0.1)
+    layer(inputs).backward(inputs)
+    assert float(layer.get_buffer("running_mean")) == pytest.approx(0.1, rel=2e-7)
+    gradient = layer.get_parameter("bias").grad
+    # One after the other in single precision they come to 79.99935.
+    assert gradient is not None and float(gradient) == pytest.approx(80, rel=2e-7)
+
+
 def test_parameters_and_names_survive_the_conversion() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Sequential(nn.BatchNorm1d(4)))
     before = {name: id(each) for name, each in model.named_parameters()}

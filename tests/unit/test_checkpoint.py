@@ -187,8 +187,11 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "m.pt", nn.Linear(1, 1), resolved("GaitSet"), {})
     weights = read_model(tmp_path / "m.pt")
     check_same_model(weights, resolved("GaitSet"), tmp_path / "m.pt")
-    with pytest.raises(CheckpointError, match="name is 'GaitSet' in the weights and 'GaitBase'"):
+    with pytest.raises(CheckpointError) as refused:
         check_same_model(weights, resolved("GaitBase"), tmp_path / "m.pt")
+    said = str(refused.value)
+    assert "name is 'GaitSet' in the weights and 'GaitBase' in the experiment" in said
+    assert "channels is [8, 16, 16] in the weights and None in the experiment" in said
 
 
 def test_a_warm_start_lists_what_does_not_fit(tmp_path: Path) -> None:

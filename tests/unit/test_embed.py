@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gait.engine.embed import embed
@@ -40,3 +41,20 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(target.parent.iterdir())
     embed(experiment, packed, folder / "model.pt", target)
     assert [each.name for each in target.parent.iterdir()] == [target.name]
+
+
+def test_the_weights_are_those_of_the_file(tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    write_store(packed)
+
+    def embedded(weights: int, seed: int) -> np.ndarray:
+        """With weights that one seed has made, in an experiment that has another one."""
+        folder = tmp_path / str(weights)
+        if not folder.exists():
+            train(resolved(iterations=0, seed=weights), packed, folder, folder / "model.pt")
+        embed(resolved(seed=seed), packed, folder / "model.pt", tmp_path / "embeddings.npz")
+        with np.load(tmp_path / "embeddings.npz") as archive:
+            return np.array(archive["embeddings"])
+
+    np.testing.assert_array_equal(embedded(1, 1), embedded(1, 2))
+    assert not np.allclose(embedded(1, 1), embedded(2, 1))

@@ -112,6 +112,15 @@ def test_the_bound_is_what_perfect_embeddings_get(
         assert "the gallery lacks the views 000" in note
 
 
+def test_probes_that_are_compared_with_nothing_are_counted() -> None:
+    there = keys(conditions=["nm-01"], views=["000"]) + keys(
+        conditions=["nm-02"], views=["000", "090"]
+    )
+    found = known(protocol(cells="pooled"), there)
+    assert found.problem == ""
+    assert found.notes == {"NM": "4 of 8 probes are compared with nothing"}
+
+
 def test_the_part_of_a_view_that_counts_is_what_is_looked_at() -> None:
     there = keys(views=["cam1-a", "cam1-b"])
     chosen = protocol(view_part="cam[0-9]+", cells="pooled", exclude="same_subject_view")

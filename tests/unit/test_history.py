@@ -6,8 +6,9 @@ import zlib
 from pathlib import Path
 
 import pytest
+import torch
 
-from gait.engine.history import History, read_history
+from gait.engine.history import History, Window, read_history
 from gait.seal import sealed_line
 
 
@@ -90,3 +91,23 @@ def test_tensorboard_keeps_the_point_at_which_a_run_goes_on(tmp_path: Path) -> N
     events = EventAccumulator(str(tmp_path / "summary"))
     events.Reload()
     assert [each.step for each in events.Scalars("loss")] == [1]
+
+
+def test_a_long_window_loses_no_digits() -> None:
+    window = Window()
+    # In single precision the second would not count.
+    for value in (2.0**24, 1.0):
+        window.add(torch.tensor([value]))
+    assert window.means() == [(2**24 + 1) / 2]
+
+
+def test_a_window_tells_the_pace_and_the_share_of_waiting() -> None:
+    window = Window()
+    assert (window.steps_per_s, window.wait_share, window.means()) == (0, 0, [])
+    window.clock(0.2, 0.05)
+    window.clock(0.3, 0.1)
+    assert window.steps_per_s == pytest.approx(4)
+    assert window.wait_share == pytest.approx(0.3)
+    resumed = Window()
+    resumed.load_state_dict(window.state_dict())
+    assert resumed.steps_per_s == 0

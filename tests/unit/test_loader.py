@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +191,35 @@ def test_workers_outlive_the_signals_that_ask_to_save(store: PackedStore) -> Non
     assert same(batches[-1], made[29])
     iterator._shutdown_workers()
     assert not any(worker.is_alive() for worker in workers), "they end with their loader"
+
+
+HANGING = """
+import time
+from gait.data import loader
+
+
+class Hanging:
+    def __getitem__(self, item):
+        print("reading", flush=True)
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    next(iter(loader._loader(Hanging(), range(1), workers=1, pin=False)))
+"""
+
+
+def test_a_worker_that_hangs_ends_with_its_process(tmp_path: Path) -> None:
+    script = tmp_path / "hanging.py"
+    script.write_text(HANGING, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"reading\n"
+        process.kill()
+        # The worker has its end of the pipe, too, and would keep it for a minute.
+        process.communicate(timeout=20)
 
 
 def test_too_few_subjects_for_the_sampler(store: PackedStore) -> None:

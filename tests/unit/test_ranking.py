@@ -37,6 +37,12 @@ def check(distance: np.ndarray, match: np.ndarray, excluded: np.ndarray | None) 
     np.testing.assert_allclose(got.inverse_penalty, penalty, rtol=1e-12)
 
 
+def test_in_an_empty_gallery_nothing_is_found() -> None:
+    nothing = np.zeros((3, 0), np.float32)
+    for excluded in (None, nothing > 0):
+        check(nothing, nothing > 0, excluded)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("exclusions", [False, True])
 @pytest.mark.parametrize("keys_at_once", [1, 1 << 17])

@@ -154,6 +154,12 @@ def test_a_cosine_holds_and_ends_on_its_floor() -> None:
         assert found[iteration][0] == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_cosine_moves_at_each_iteration_unless_told_otherwise() -> None:
+    found = rates({"name": "CosineFloor", "t_max": 4, "floor": 0.1}, 1.0, steps=5)
+    half = math.sqrt(0.5) / 2
+    assert [each[0] for each in found] == pytest.approx([1, 0.5 + half, 0.5, 0.5 - half, 0.1])
+
+
 def test_steps_end_on_their_floor_and_zero_stays() -> None:
     settings = {"name": "MultiStepFloor", "milestones": [2, 4], "gamma": 0.1, "floor": 0.02}
     found = rates(settings, 1.0, 0.01, 0.0, steps=6)

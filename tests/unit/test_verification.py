@@ -94,6 +94,17 @@ def test_figures_equal_a_slow_count(exclude: str, decimals: int | None) -> None:
     assert summary.tar_pct == pytest.approx(reference["tar"], abs=1e-9)
 
 
+def test_distances_that_are_almost_alike_are_told_apart() -> None:
+    # All within a hundredth, so that the first half of their bits says next to nothing.
+    given = population(11, 6, 3.0)
+    given["embeddings"][given["condition"] == "nm-02", 0] += 1000
+    of = pooled(probes={"NM": a_protocol().probes["NM"]})
+    summary, reference = scored(given, of).probes["NM"].summary, slow(given, of, "NM")
+    assert summary.eer_pct == pytest.approx(reference["eer"], abs=1e-9)
+    assert summary.tar_pct == pytest.approx(reference["tar"], abs=1e-9)
+    assert 0 < reference["tar"]["1e-2"] < 100
+
+
 def test_blocks_change_nothing_and_rare_false_acceptances_need_many_pairs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

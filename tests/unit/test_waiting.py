@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 
 from gait.engine.alone import alone_in
-from gait.engine.distributed import PREEMPTED, StopRequest, World, explained, guarded, is_lost_peer
+from gait.engine.distributed import (
+    PREEMPTED,
+    StopRequest,
+    World,
+    explained,
+    guarded,
+    is_lost_peer,
+    session,
+)
 from gait.engine.trainer import train
 from gait.engine.waiting import in_time
 from gait.errors import TrainingError
@@ -210,6 +218,12 @@ def test_a_folder_is_held_by_one_and_free_again_afterwards(tmp_path: Path) -> No
     with alone_in(folder, _world()):
         pass
     assert list(folder.iterdir()) == []
+
+
+def test_a_process_alone_talks_to_nobody() -> None:
+    with session() as world:
+        assert (world.rank, world.size, world.backend) == (0, 1, None)
+        assert str(world) == f"1 process, {world.device.type}"
 
 
 # Whose failure it is.

@@ -176,8 +176,8 @@ def _protocol(name: str, rows: list[Row]) -> _Protocol:
         of_mean = ["" if mean is None else column.value(mean) for column in kind.of_mean]
         own = [row for row in rows if row.experiment == each]
         whose = next((row.published_by for row in own if row.published_by), "")
-        name = each.partition("/")[2]
-        lines.append(_Line(name, whose, cells, of_mean, own[0].iterations, own[0].seed))
+        experiment = each.partition("/")[2]
+        lines.append(_Line(experiment, whose, cells, of_mean, own[0].iterations, own[0].seed))
     first = next(iter(experiments))
     sizes = ", ".join(
         f"{found[first, probe].n_probe} {probe}" for probe in probes if (first, probe) in found

@@ -49,6 +49,10 @@ def test_tables_and_figures_are_inside(tmp_path: Path) -> None:
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     for expected in ("Toy", "GaitSet/one", "GaitSet/two", "95.83", "82.98", "400"):
         assert expected in read.words
+    # Each table of a dataset is named after its protocol, and each fold after its experiment.
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert re.findall("<h3>(.*)</h3>", text) == ["single_view"]
+    assert re.findall("<summary>(.*)</summary>", text) == ["GaitSet/one", "GaitSet/two"]
     embedded = [each for each in read.references if not each.startswith("#")]
     assert all(each.startswith("data:image/svg+xml;base64,") for each in embedded)
     figures = [base64.b64decode(each.partition(",")[2]).decode() for each in embedded]

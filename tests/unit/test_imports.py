@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "gait"
 BASE = {
     *("arrays", "blocks", "errors", "files", "formats", "limits", "modalities", "processes"),
-    *("ragged", "screen", "seal", "skeleton", "tables", "types"),
+    *("progress", "ragged", "screen", "seal", "skeleton", "tables", "types"),
 }
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
@@ -23,6 +23,7 @@ ALLOWED = {
     "modalities": set(),
     "ragged": set(),
     "processes": set(),
+    "progress": set(),
     "files": {"errors", "limits"},
     "limits": {"errors"},
     "seal": {"errors", "files", "limits"},

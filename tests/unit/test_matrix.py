@@ -19,7 +19,7 @@ from gait.report import page, show, tabulate_matrix
 from gait.report.matrix import MatrixCell, is_matrix, read_matrix
 from gait.seal import sealed_json
 from tests.unit.scores import metrics, summary, table
-from tests.unit.test_flow import adopt, edit, experiment
+from tests.unit.test_flow import adopt, edit, experiment, sealed_archive
 from tests.unit.test_page import Page
 
 REPOSITORY = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_weights_given_as_they_are_have_no_seeds_and_absent_ones_are_a_note(root
     experiment(root, "SynthGait/GaitSet/given", weights="weights/here.pt")
     experiment(root, "SynthGait/GaitSet/absent", weights="weights/absent.pt")
     (root / "weights").mkdir()
-    (root / "weights/here.pt").touch()
+    sealed_archive(root / "weights/here.pt")
     names = [f"SynthGait/GaitSet/{each}" for each in ("given", "absent")]
     known = flow(root, experiments=names, seeds=[0, 1, 2])
     assert matrices.metrics(known) == files(names[0])

@@ -30,6 +30,12 @@ def follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def end_workers() -> None:
+    """Kill the processes that this one started for its work, also those that hang."""
+    for each in multiprocessing.active_children():
+        each.kill()
+
+
 def follow_launcher() -> None:
     """Have Linux end this rank when its launcher goes, however and whenever that happens.
 

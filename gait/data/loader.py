@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from multiprocessing import active_children, forkserver, get_context, resource_tracker
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -106,12 +106,6 @@ def _from_pipe(
     *inputs, labels = map(torch.from_numpy, arrays)
     categorised = None if categories is None else torch.from_numpy(categories)
     return Batch(inputs, labels, keys, lengths, categorised)
-
-
-def end_workers() -> None:
-    """End all processes that load data, also those that hang; for one that is about to leave."""
-    for each in active_children():
-        each.kill()
 
 
 def _forkserver() -> BaseContext:

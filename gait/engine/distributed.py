@@ -23,9 +23,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gait.data.loader import end_workers
 from gait.errors import GaitError, TrainingError, unforeseen
-from gait.processes import follow_launcher
+from gait.processes import end_workers, follow_launcher
 
 # Exit code of a run that was told to stop and saved its state; the same command resumes it.
 PREEMPTED = 75

@@ -20,7 +20,7 @@ from gait.config.protocol import WATCHED
 from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
-from gait.data.loader import end_workers, training_loader
+from gait.data.loader import training_loader
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.checkpoint import Checkpoints, Fingerprint
@@ -37,6 +37,7 @@ from gait.engine.validate import figures
 from gait.engine.waiting import in_time
 from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import CheckpointError, TrainingError
+from gait.processes import end_workers
 from gait.progress import Pace, duration
 from gait.screen import shown
 from gait.types import Batch

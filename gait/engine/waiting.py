@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from gait.data.loader import SHARED_MEMORY, end_workers
+from gait.data.loader import SHARED_MEMORY
 from gait.errors import TrainingError
 from gait.limits import WAIT_S
+from gait.processes import end_workers
 
 Item = TypeVar("Item")
 

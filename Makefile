@@ -17,7 +17,7 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/pytest -m "not slurm and not gpu"
 
-# Spoilt files for every reader, an hour or so; those that show a fault are kept in logs/fuzz.
+# Spoilt files for every reader, half an hour or so; those that show a fault are kept in logs/fuzz.
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.bench --cases 100000 --save logs/fuzz
 
@@ -25,7 +25,7 @@ fuzz: $(READY)
 faults: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.bench
 
-# Small changes that tests should notice, an hour or two; those that none does are for reading.
+# Small changes that tests should notice, an hour or so; those that none does are for reading.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants.bench --count 300 --save logs/mutants/survivors.txt
 

@@ -101,8 +101,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unforeseen(error: BaseException) -> str:
-    """The last words of a failure that nobody has foreseen, behind its traceback."""
+    """Return the message for an exception that is a fault of this software."""
     return (
         f"a fault of this software, unforeseen: {type(error).__name__}: {shown(error)}; "
-        "please report it with the traceback above"
+        "please report it with its traceback, which is above or in the job's log"
     )

@@ -1,4 +1,4 @@
-"""Says now and then how far a long job is, and how much time is left."""
+"""Progress of long jobs: lines with the time left, within seconds and then ever more rarely."""
 
 from __future__ import annotations
 

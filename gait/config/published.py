@@ -103,7 +103,7 @@ class Published(Strict):
         return _WHOSE[self.table]
 
     def beside(self, save_name: str) -> str:
-        """The same beside an experiment, and that they are another recipe's where they are."""
+        """Name whose figures these are, and whether they are of another recipe than `save_name`."""
         return self.whose if self.experiment == save_name else f"{self.whose}, another recipe"
 
 
@@ -115,7 +115,7 @@ def rows_of(protocol: Protocol) -> list[str]:
 def comparable(
     published: Sequence[Published], model: str, save_name: str, protocol: str
 ) -> Published | None:
-    """The rank-1 to show beside an experiment's: its own or else another recipe's, the first one.
+    """Return the figures to show with an experiment's: its own first, else another recipe's.
 
     Args:
         save_name: without a seed.

@@ -163,8 +163,10 @@ class Loop:
         return self._iteration % every == 0 or self._iteration == self._settings.iterations
 
     def _agreed(self) -> tuple[bool, bool, bool]:
-        """What all processes do alike: leave, as any was told to; save, or print a line, as the
-        first one's clock says."""
+        """Agree over all processes whether to stop, to save and to print a line of progress.
+
+        Any process may ask to stop; the first one's clock decides the others.
+        """
         late = monotonic() - self._saved_s >= 60 * self._settings.logging.checkpoint_minutes
         own = [self._stop.received]
         own += [late, self._pace.is_due()] if self._world.is_first else [False, False]

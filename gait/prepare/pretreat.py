@@ -170,7 +170,7 @@ def pretreat_shard(
     progress = Progress(f"aligning {shard.stem}", len(waiting), "sequences")
     for task, frames, beside in _sources(waiting, shard, raw, root, rules.order):
         journal.make_room(task.key, task.modalities)
-        rows = _pretreat(task, _told(frames, task, progress), beside, root, rules)
+        rows = _pretreat(task, _with_progress(frames, task, progress), beside, root, rules)
         progress.advance()
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
         has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
@@ -209,8 +209,8 @@ def _sources(
             yield task, (_Block(each.masks, each.frames) for each in masks), {}
 
 
-def _told(blocks: Iterator[_Block], task: Task, progress: Progress) -> Iterator[_Block]:
-    """The same blocks, with a word now and then on how far a long sequence is."""
+def _with_progress(blocks: Iterator[_Block], task: Task, progress: Progress) -> Iterator[_Block]:
+    """Pass on the blocks, and report progress within a long sequence."""
     number = 0
     for block in blocks:
         number += len(block.frames)

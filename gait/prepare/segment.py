@@ -147,7 +147,7 @@ def _one(
         video = confined(raw, row.source, shard)
         background = confined(raw, row.background, shard) if row.background else None
         try:
-            figures = _told(tool.segment(video, background), row, progress)
+            figures = _with_progress(tool.segment(video, background), row, progress)
             record = _segment(figures, tool.cut_frames, masks, fingerprint)
         except VideoError as error:
             # Not remembered: it is tried, and reported, again until the file is mended.
@@ -159,8 +159,10 @@ def _one(
     return record
 
 
-def _told(figures: Iterator[Figure], row: CatalogueRow, progress: Progress) -> Iterator[Figure]:
-    """The same figures, with a word now and then on how far a long video is."""
+def _with_progress(
+    figures: Iterator[Figure], row: CatalogueRow, progress: Progress
+) -> Iterator[Figure]:
+    """Pass on the figures, and report progress within a long video."""
     for number, figure in enumerate(figures, 1):
         yield figure
         progress.advance(0, f"{row.key}: {number:,} frames")

@@ -29,7 +29,7 @@ TARGETS = [
 NOT_FROM_OUTSIDE = {
     "engine.alone": "opens a folder to lock it",
     "files": "compares a file with the bytes that are to be written",
-    "flow.last_words": "shows lines of logs that jobs of the same run wrote",
+    "flow.messages": "shows lines of logs that jobs of the same run wrote",
     "flow.data": "compares a table with the bytes that are to be written",
     "flow.lock": "opens a file to lock it",
     "prepare.latents": "leaves the folder of Stable Diffusion to the library diffusers",

@@ -394,5 +394,5 @@ def test_a_fault_of_ours_ends_in_a_sentence_behind_its_traceback(
     assert ended.value.code == 1 and "Traceback (most recent call last):" in above
     assert last == (
         "gait: error: a fault of this software, unforeseen: ZeroDivisionError: by nothing; "
-        "please report it with the traceback above"
+        "please report it with its traceback, which is above or in the job's log"
     )

@@ -20,7 +20,7 @@ import yaml
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
 from gait.flow import Flow
-from gait.flow.last_words import losses, sentences
+from gait.flow.messages import failures, left_out
 from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
 from gait.prepare.catalogue import rearrange
@@ -884,16 +884,16 @@ def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:
     (logs / "old.log").write_text("gait: error: of yesterday\n", encoding="utf-8")
     os.utime(logs / "old.log", (1_000_000_000, 1_000_000_000))
     known = flow(root)
-    assert "of yesterday" not in sentences(known)
+    assert "of yesterday" not in failures(known)
     said = "Traceback\ngait: error: the disk is full\nmore\ngait: error: the disk is full\n"
     (logs / "one.log").write_text(said, encoding="utf-8")
     (logs / "two.log").write_bytes(b"\xff\xfe\ngait: error: no such file\n")
-    assert sentences(known).splitlines() == [
+    assert failures(known).splitlines() == [
         "gait: error: the disk is full",
         "gait: error: no such file",
     ]
     (logs / "three.log").write_text("told to stop: saved after iteration 3; go on\n")
-    assert sentences(known).splitlines()[1] == "told to stop: saved after iteration 3; go on"
+    assert failures(known).splitlines()[1] == "told to stop: saved after iteration 3; go on"
 
 
 def test_what_was_left_out_is_told_at_the_end_of_the_run_that_did_so(root: Path) -> None:
@@ -908,27 +908,27 @@ def test_what_was_left_out_is_told_at_the_end_of_the_run_that_did_so(root: Path)
     ]
     tables[0].write_text(manifest_text(rows))
     tables[1].write_text("damaged")
-    assert losses(known) == ""
+    assert left_out(known) == ""
     log = root / "logs/segment/SynthGait/1-of-2.log"
     log.parent.mkdir(parents=True)
     log.touch()
-    assert losses(known) == (
+    assert left_out(known) == (
         "gait: SynthGait: 1,008 of 1,026 frames kept; "
         "dropped: 8 camera moves, 7 truncated video, 2 no walker, 1 a; "
         "2 of 4 sequences dropped as a whole: 1 camera moves, 1 truncated video; "
         "see data/SynthGait/manifest.csv\n"
     )
     tables[0].write_text(manifest_text(rows[3:]))
-    assert losses(known) == ""
+    assert left_out(known) == ""
 
 
 def test_a_job_that_died_without_a_word_is_told_as_such(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = flow(root)
-    assert "without a word: interrupted, or killed" in sentences(known)
-    monkeypatch.setattr("gait.flow.last_words._FULL_BYTES", 2**60)
-    assert re.search(r"without a word, as the disk of .* is full \([\d,]+ bytes", sentences(known))
+    assert "without a word: interrupted, or killed" in failures(known)
+    monkeypatch.setattr("gait.flow.messages._FULL_BYTES", 2**60)
+    assert re.search(r"without a word, as the disk of .* is full \([\d,]+ bytes", failures(known))
 
 
 def test_a_check_is_of_the_files_and_of_what_they_are_compared_with(root: Path) -> None:

@@ -11,8 +11,8 @@ from gait import matrix as matrices
 from gait.errors import GaitError
 from gait.files import check_writable
 from gait.flow import MATRIX, Flow, find_programs
-from gait.flow.last_words import losses, sentences
 from gait.flow.lock import take_over
+from gait.flow.messages import failures, left_out
 from gait.flow.slices import setting_names
 from gait.flow.targets import check_targets
 from gait.prepare.raw_state import RENDERER

@@ -1,4 +1,4 @@
-"""What is told when the workflow ends: what was left out, and what went wrong."""
+"""Messages at the end of the workflow: which frames were left out, and why jobs failed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from gait.prepare.manifest import read_manifest
 from gait.prepare.summary import lost_line
 from gait.screen import printable
 
-# Whose jobs leave out what cannot be used; these write to their logs, which nobody reads.
+# Stages that leave out frames they cannot use, and say so in their logs only.
 _LOSING_STAGES = ("segment", "pretreat", "adopt")
 # Less than that is no room for a log.
 _FULL_BYTES = 2**16
-# How lines begin that say why a job ended; the second is of one that saved and left.
-_LAST_WORDS = ("gait: error:", "told to stop:")
+# Beginnings of the lines that say why a job ended; the second kind comes from a job that saved its
+# state and left.
+_CAUSES = ("gait: error:", "told to stop:")
 
 
-def losses(flow: Flow) -> str:
-    """What the datasets prepared since the workflow started lost, in lines; maybe nothing."""
+def left_out(flow: Flow) -> str:
+    """Sum up the frames left out since the workflow started: one line per dataset, if any."""
     datasets = {
         log.relative_to(flow.root / "logs").parts[1].removesuffix(".log")
         for stage in _LOSING_STAGES
@@ -40,20 +41,20 @@ def losses(flow: Flow) -> str:
     return "".join(lines)
 
 
-def sentences(flow: Flow) -> str:
-    """What went wrong, as the logs written since the workflow started say it."""
+def failures(flow: Flow) -> str:
+    """Collect the causes of failures from the logs written since the workflow started."""
     lines: dict[str, None] = {}
     for log in sorted((flow.root / "logs").rglob("*.log")):
         if log.stat().st_mtime >= flow.started:
             text = log.read_text(encoding="utf-8", errors="replace")
             lines_of_log = map(printable, text.split("\n"))
-            said = [line for line in lines_of_log if line.startswith(_LAST_WORDS)]
+            said = [line for line in lines_of_log if line.startswith(_CAUSES)]
             lines |= dict.fromkeys(said)
     return "\n".join(lines) or _silence(flow.root)
 
 
 def _silence(root: Path) -> str:
-    """Why no log says what went wrong, as far as that can be told."""
+    """Name the likely cause where no log holds one."""
     ended = "gait: error: a job ended without a word"
     if (free := shutil.disk_usage(root).free) < _FULL_BYTES:
         return (

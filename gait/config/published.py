@@ -103,7 +103,7 @@ class Published(Strict):
         return _WHOSE[self.table]
 
     def beside(self, save_name: str) -> str:
-        """Name whose figures these are, and whether they are of another recipe than `save_name`."""
+        """Name whose figures these are, and whether their recipe is another than `save_name`."""
         return self.whose if self.experiment == save_name else f"{self.whose}, another recipe"
 
 

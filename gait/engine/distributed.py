@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gait.errors import GaitError, TrainingError, unforeseen
+from gait.errors import DataError, GaitError, TrainingError, unforeseen
+from gait.files import atomic_path
 from gait.processes import end_workers, follow_launcher
 
 # Exit code of a run that was told to stop and saved its state; the same command resumes it.
@@ -328,7 +329,10 @@ def _report(message: str) -> None:
     if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
         extra = {"py_callstack": message, "timestamp": str(int(time.time()))}
         record = {"message": {"message": message, "extraInfo": extra}}
-        Path(path).write_text(json.dumps(record), encoding="utf-8")
+        # The launcher may end this process at any moment, and stumbles over half a file. Where
+        # there is no room for one, the sentence on the screen has to do.
+        with suppress(DataError), atomic_path(Path(path)) as temporary:
+            temporary.write_text(json.dumps(record), encoding="utf-8")
 
 
 def is_lost_peer(error: BaseException) -> bool:

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         run.run(run.parse_args(arguments))  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
+        rank, failure = min(error.failures.items(), key=_order)
         if failure.exitcode == PREEMPTED:
             return PREEMPTED
         print(f"gait: error: {_cause(rank, failure)}", file=sys.stderr, flush=True)
@@ -43,6 +43,12 @@ def main(arguments: list[str]) -> int:
     except SignalException:
         return PREEMPTED
     return 0
+
+
+def _order(failed: tuple[int, ProcessFailure]) -> tuple[int, bool]:
+    """Sort key: failures by time, known to the second; one that only obeyed SIGTERM comes last."""
+    _, failure = failed
+    return failure.timestamp, failure.exitcode == -signal.SIGTERM
 
 
 def _cause(rank: int, failure: ProcessFailure) -> str:

@@ -23,7 +23,7 @@ from gait import registry
 from gait.config.dataset import Population
 from gait.prepare.masks import load_masks
 from gait.prepare.segment import Segmenter
-from gait.prepare.synthetic import synthesize
+from gait.synthgait.population import synthesize
 
 
 def main() -> None:

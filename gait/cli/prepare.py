@@ -57,7 +57,7 @@ def synthesize(
     """Render a population of walkers as raw videos in CASIA-B's file layout."""
     from gait.config.dataset import Population
     from gait.config.load import load_dataset, validated
-    from gait.prepare.synthetic import synthesize
+    from gait.synthgait.population import synthesize
 
     if population is not None:
         walkers = validated(Population, _mapping(population, "--population"), "--population")

@@ -17,10 +17,10 @@ from gait.prepare.journal import Journal
 from gait.prepare.listing import Listings, count_damage
 from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.pkl import digest_of
-from gait.prepare.raw_state import POPULATION, altered_files
 from gait.prepare.rows import deal, read_rows, rows_text
 from gait.prepare.tree import frames_among
 from gait.report.quality import measure
+from gait.synthgait.raw_state import POPULATION, altered_files
 from gait.types import CatalogueRow, SequenceKey
 from tests.fuzz import material
 from tests.fuzz.seals import seal_store

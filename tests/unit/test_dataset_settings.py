@@ -10,10 +10,10 @@ import pytest
 
 from gait.config.dataset import Dataset, Population
 from gait.config.published import Published
-from gait.prepare.synthetic import synthesize
 from gait.report.datasets import page
 from gait.report.metrics import Metrics
 from gait.report.tables import report_rows
+from gait.synthgait.population import synthesize
 from tests.unit.scores import metrics
 from tests.unit.test_kinds import CATEGORIES, PROTOCOLS
 

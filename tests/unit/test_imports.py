@@ -40,9 +40,10 @@ ALLOWED = {
     "data": BELOW_STAGES,
     # What cannot be scored is found before anything is made.
     "prepare": BELOW_STAGES | {"evaluation"},
+    "synthgait": BELOW_STAGES | {"prepare"},
     "evaluation": BELOW_STAGES,
     "report": BELOW_STAGES,
-    "flow": BELOW_STAGES | {"prepare", "evaluation"},
+    "flow": BELOW_STAGES | {"prepare", "synthgait", "evaluation"},
     "matrix": BELOW_STAGES | {"flow"},
     "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},

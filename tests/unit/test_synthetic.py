@@ -23,15 +23,15 @@ from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.prepare.masks import load_masks
 from gait.prepare.poses import load_pose
-from gait.prepare.synthetic import synthesize
-from gait.prepare.synthetic.camera import Camera, place_camera
-from gait.prepare.synthetic.estimate import estimate_pose
-from gait.prepare.synthetic.kinematics import JOINTS, Skeleton, walk
-from gait.prepare.synthetic.outfit import BAGS, burdened
-from gait.prepare.synthetic.people import draw_subject, draw_takes
-from gait.prepare.synthetic.render import render_walk
-from gait.prepare.synthetic.traits import Floats
 from gait.prepare.video import read_video
+from gait.synthgait.camera import Camera, place_camera
+from gait.synthgait.estimate import estimate_pose
+from gait.synthgait.kinematics import JOINTS, Skeleton, walk
+from gait.synthgait.outfit import BAGS, burdened
+from gait.synthgait.people import draw_subject, draw_takes
+from gait.synthgait.population import synthesize
+from gait.synthgait.render import render_walk
+from gait.synthgait.traits import Floats
 
 TINY = Population(
     seed=3,
@@ -133,7 +133,7 @@ def test_an_interrupted_run_leaves_whole_videos_only_and_can_be_repeated(
             if calls == 3:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("gait.prepare.synthetic.population.render_walk", cut)
+    monkeypatch.setattr("gait.synthgait.population.render_walk", cut)
     with pytest.raises(KeyboardInterrupt):
         synthesize(tmp_path, TINY)
     monkeypatch.undo()
@@ -154,7 +154,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path: P
         from pathlib import Path
         from gait.config.dataset import Population
         from gait.errors import DataError
-        from gait.prepare.synthetic import synthesize
+        from gait.synthgait.population import synthesize
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
         try:
@@ -183,7 +183,7 @@ def test_a_killed_run_leaves_no_process_and_can_be_repeated(
         textwrap.dedent(f"""
         from pathlib import Path
         from gait.config.dataset import Population
-        from gait.prepare.synthetic import synthesize
+        from gait.synthgait.population import synthesize
 
         if __name__ == "__main__":
             synthesize(Path({str(raw)!r}), Population(**{many!r}), processes=2)

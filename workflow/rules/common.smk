@@ -15,7 +15,7 @@ from gait.flow.lock import take_over
 from gait.flow.messages import failures, left_out
 from gait.flow.slices import setting_names
 from gait.flow.targets import check_targets
-from gait.prepare.raw_state import RENDERER
+from gait.synthgait.raw_state import RENDERER
 from gait.processes import WORKFLOW
 from gait.screen import printable
 

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.camera import shadow_of
-from gait.prepare.synthetic.figure import Figure
-from gait.prepare.synthetic.outfit import Outfit
-from gait.prepare.synthetic.scene import Image, Scene
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.camera import shadow_of
+from gait.synthgait.figure import Figure
+from gait.synthgait.outfit import Outfit
+from gait.synthgait.scene import Image, Scene
+from gait.synthgait.traits import Floats
 
 _SHIFT = 4  # Fixed point of OpenCV's polygons: sixteenths of a pixel.
 _NOISE_SIGMA = 2.6

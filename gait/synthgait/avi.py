@@ -11,7 +11,7 @@ import cv2
 
 from gait.errors import DataError
 from gait.files import atomic_path
-from gait.prepare.synthetic.scene import Image
+from gait.synthgait.scene import Image
 
 # MPEG-4 part 2, as cameras of CASIA-B's time wrote it.
 _CODEC = "XVID"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gait.prepare.synthetic.body import Body
-from gait.prepare.synthetic.motion import Motion
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.body import Body
+from gait.synthgait.motion import Motion
+from gait.synthgait.traits import Floats
 
 # The 17 joints of COCO in their order, then those that a figure needs besides.
 JOINTS = (

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.camera import Camera, place_camera
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.camera import Camera, place_camera
+from gait.synthgait.traits import Floats
 
 Image = NDArray[np.uint8]
 

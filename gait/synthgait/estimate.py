@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.camera import Camera
-from gait.prepare.synthetic.figure import Figure
-from gait.prepare.synthetic.kinematics import Skeleton
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.camera import Camera
+from gait.synthgait.figure import Figure
+from gait.synthgait.kinematics import Skeleton
+from gait.synthgait.traits import Floats
 
 # The joints of COCO, with which a skeleton's begin.
 NUM_JOINTS = 17

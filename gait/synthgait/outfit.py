@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gait.prepare.synthetic.motion import Motion
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.motion import Motion
+from gait.synthgait.traits import Floats
 
 Colour = tuple[float, float, float]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.figure import Figure
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.figure import Figure
+from gait.synthgait.traits import Floats
 
 # Corners of an outline.
 CORNERS = 20

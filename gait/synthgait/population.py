@@ -18,18 +18,18 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.masks import save_masks
 from gait.prepare.poses import save_pose
-from gait.prepare.synthetic.avi import write_avi
-from gait.prepare.synthetic.estimate import estimate_pose
-from gait.prepare.synthetic.people import CONDITIONS, Purpose, Take, draw_takes, generator
-from gait.prepare.synthetic.render import (
+from gait.prepare.tree import POSES
+from gait.processes import follow_parent
+from gait.synthgait.avi import write_avi
+from gait.synthgait.estimate import estimate_pose
+from gait.synthgait.people import CONDITIONS, Purpose, Take, draw_takes, generator
+from gait.synthgait.render import (
     draw_sensor,
     make_noise,
     render_background,
     render_walk,
 )
-from gait.prepare.synthetic.scene import Image, Scene, draw_scene
-from gait.prepare.tree import POSES
-from gait.processes import follow_parent
+from gait.synthgait.scene import Image, Scene, draw_scene
 
 _BACKGROUND_S = 0.8
 # In the place of a walk in the key of a background clip's generator.

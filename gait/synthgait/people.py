@@ -8,12 +8,12 @@ from enum import IntEnum
 import numpy as np
 
 from gait.config.dataset import Population
-from gait.prepare.synthetic.body import Body, draw_body
-from gait.prepare.synthetic.figure import Figure, build_figure
-from gait.prepare.synthetic.kinematics import Skeleton, walk
-from gait.prepare.synthetic.motion import Motion, draw_motion
-from gait.prepare.synthetic.outfit import Outfit, burdened, draw_outfit, dressed
-from gait.prepare.synthetic.traits import draw_again
+from gait.synthgait.body import Body, draw_body
+from gait.synthgait.figure import Figure, build_figure
+from gait.synthgait.kinematics import Skeleton, walk
+from gait.synthgait.motion import Motion, draw_motion
+from gait.synthgait.outfit import Outfit, burdened, draw_outfit, dressed
+from gait.synthgait.traits import draw_again
 
 CONDITIONS = ("nm", "bg", "cl")
 _USUAL_CADENCE_HZ = 0.95

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from gait.prepare.synthetic.traits import Floats, Trait, draw_person
+from gait.synthgait.traits import Floats, Trait, draw_person
 
 # Share of the body height, after Winter, Biomechanics and Motor Control of Human Movement, 2009,
 # figure 4.1; ankle to sole.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.body import Body
-from gait.prepare.synthetic.kinematics import Skeleton
-from gait.prepare.synthetic.outfit import Outfit
-from gait.prepare.synthetic.traits import Floats
+from gait.synthgait.body import Body
+from gait.synthgait.kinematics import Skeleton
+from gait.synthgait.outfit import Outfit
+from gait.synthgait.traits import Floats
 
 SIDES = ("left", "right")
 

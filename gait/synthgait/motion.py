@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.synthetic.traits import Floats, Trait, draw_person
+from gait.synthgait.traits import Floats, Trait, draw_person
 
 Complexes = NDArray[np.complex128]
 HARMONICS = 6

@@ -1,0 +1,1 @@
+"""SynthGait: synthetic walkers, rendered as raw videos."""

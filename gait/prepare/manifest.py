@@ -44,7 +44,7 @@ class ManifestRow:
         frames_kept: frames in the pkl.
         dropped: number of the other frames, by reason.
         fingerprint: digest of the sources; empty when they are unknown.
-        sha256: digest of the frames, see `gait.prepare.pkl.digest_of`; empty without a pkl.
+        sha256: digest of the frames, see `gait.formats.pkl.digest_of`; empty without a pkl.
         modality: what the pkl holds, a name in `gait.modalities`.
         guessed: number of the sequence's frames in which something had to be guessed, by what.
     """

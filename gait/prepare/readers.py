@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
+from gait.formats.pkl import frames_of
 from gait.limits import FILE_BYTES
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
 from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
 from gait.prepare.images import Bounds, ImageError, decode
-from gait.prepare.pkl import frames_of
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.sources import Files
 from gait.prepare.tracks import ALGORITHM as JOINING

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gait.arrays import BROKEN, opened, read_header, read_member
 from gait.errors import DataError
-from gait.prepare.foreign import numbers_of
-from gait.prepare.unpickle import unpickled
+from gait.formats.axis_order import numbers_of
+from gait.formats.unpickle import unpickled
 from gait.screen import shown
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.

@@ -9,11 +9,11 @@ from random import Random
 
 import numpy as np
 
+from gait.formats.pkl import read_pkl, read_unnamed
 from gait.prepare.align import align
 from gait.prepare.archives import contents_of, read_archive
 from gait.prepare.check.headers import image_header, video_header
 from gait.prepare.frames import frames_of_files
-from gait.prepare.pkl import read_pkl, read_unnamed
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.readers import read_tracks
 from gait.prepare.smpl import read_smpl

@@ -142,7 +142,7 @@ def _telling(frames: list[str]) -> list[str]:
 
 
 def _short(frame: str) -> str:
-    """`gait/prepare/pkl.py:12` out of a line of a traceback."""
+    """`gait/formats/pkl.py:12` out of a line of a traceback."""
     path, _, rest = frame.removeprefix("File ").partition(", line ")
     return f"{_place(path.strip(chr(34)))}:{rest.split()[0].rstrip(',')}"
 

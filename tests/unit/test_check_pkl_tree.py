@@ -11,10 +11,10 @@ from shutil import rmtree
 import numpy as np
 import pytest
 
+from gait.formats.pkl import write_pkl
 from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
-from gait.prepare.pkl import write_pkl
 from gait.ragged import Ragged
 from tests.unit.test_check import CONDITIONS, FRAMES, SUBJECTS, VIEWS, definition, the
 

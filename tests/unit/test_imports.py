@@ -30,7 +30,7 @@ ALLOWED = {
     "tables": {"errors", "seal"},
     "arrays": {"errors", "limits", "screen"},
     "blocks": {"arrays", "errors", "seal"},
-    "formats": {"arrays", "errors", "limits", "screen", "seal"},
+    "formats": BASE,
     "skeleton": {"errors"},
     "registry": BASE,
     "config": BASE | {"registry"},

@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare import pickling
-from gait.prepare.pkl import digest_of, read_pkl, write_pkl
+from gait.formats import pickling
+from gait.formats.pkl import digest_of, read_pkl, write_pkl
 from gait.ragged import Ragged
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset, named_subjects
 from gait.config.load import load_dataset
 from gait.errors import DataError
+from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
 from gait.prepare.archives import Contents, Member, Names, opened
@@ -26,7 +27,6 @@ from gait.prepare.depth import depth_images
 from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
-from gait.prepare.pkl import read_pkl
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
 from gait.ragged import Ragged

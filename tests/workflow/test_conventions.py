@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gait.config.load import experiment_names, load_experiment
-from gait.prepare.pkl import write_pkl
+from gait.formats.pkl import write_pkl
 from tests.workflow.conftest import TABLE
 from tests.workflow.workspace import REPOSITORY, Workspace
 

@@ -4,7 +4,7 @@ A pickle is a program for a small machine. Python's own machine calls what it is
 NumPy's way to rebuild arrays trusts the pickle: a forged one makes it take bytes for objects, or
 look at memory that was freed, which is as good as running the file. So neither takes part here.
 The opcodes that arrays are written with are carried out by `gait.formats.pickle_opcodes`, the
-arrays made by `gait.prepare.pickled_arrays`, and the result is looked at before anybody gets it.
+arrays made by `gait.formats.pickled_arrays`, and the result is looked at before anybody gets it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gait.formats.pickle_machine import Machine, TooManySteps
+from gait.formats.pickled_arrays import SCALARS, STEPS, Array, Arrays, Objects, Table
 from gait.limits import FILE_BYTES, PICKLE_STEPS
-from gait.prepare.pickled_arrays import SCALARS, STEPS, Array, Arrays, Objects, Table
 
 # What a pickle may stand for, as parts of it may come several times: so much of each, and what a
 # pickle of its size may hold anyway.

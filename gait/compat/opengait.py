@@ -23,8 +23,8 @@ from gait.engine.files import save_torch
 from gait.engine.groups import freeze
 from gait.engine.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
-from gait.formats.fit import misfits
-from gait.formats.foreign_weights import read_weights, unwrapped
+from gait.formats.weights.compatibility import misfits
+from gait.formats.weights.read import read_weights, unwrapped
 from gait.layers.sequences import joined_sequences
 from gait.types import ModelOutput
 

@@ -10,8 +10,8 @@ import torch
 
 from gait.errors import CheckpointError, DataError
 from gait.files import atomic_path
-from gait.formats.foreign_weights import refuse_other_files
-from gait.formats.torch_file import opened
+from gait.formats.weights.read import refuse_other_files
+from gait.formats.weights.torch_file import opened
 from gait.screen import shown
 from gait.seal import check_zip_seal, seal_zip
 

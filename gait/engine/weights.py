@@ -15,7 +15,7 @@ from gait.config.experiment import Experiment, Init, InitFrom
 from gait.config.resolved import Resolved
 from gait.engine.files import REMEDY, load_torch, save_torch
 from gait.errors import CheckpointError, ConfigError
-from gait.formats.fit import misfit, misfits, some
+from gait.formats.weights.compatibility import misfit, misfits, some
 from gait.limits import LIST_ITEMS
 from gait.screen import shown
 

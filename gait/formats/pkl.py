@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.formats.axis_order import as_here
-from gait.formats.pickling import PROTOCOL, with_old_name, write_pickled
-from gait.formats.unpickle import unpickled
+from gait.formats.pickles.arrays import unpickled
+from gait.formats.pickles.writer import PROTOCOL, with_old_name, write_pickled
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, SILHOUETTES, Modality, fitting
 from gait.ragged import Frames, Ragged

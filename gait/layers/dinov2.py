@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gait.errors import CheckpointError, MissingExtraError
-from gait.formats.fit import misfits
-from gait.formats.foreign_weights import read_weights
+from gait.formats.weights.compatibility import misfits
+from gait.formats.weights.read import read_weights
 from gait.screen import shown
 
 Tensors = dict[str, Tensor]

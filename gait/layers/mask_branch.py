@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from gait.errors import CheckpointError
-from gait.formats.fit import misfits
-from gait.formats.foreign_weights import read_weights
+from gait.formats.weights.compatibility import misfits
+from gait.formats.weights.read import read_weights
 
 
 class MaskBranch(nn.Module):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gait.arrays import BROKEN, opened, read_header, read_member
 from gait.errors import DataError
 from gait.formats.axis_order import numbers_of
-from gait.formats.unpickle import unpickled
+from gait.formats.pickles.arrays import unpickled
 from gait.screen import shown
 
 # The numbers of a frame in their order: the camera, how each joint is turned, the build.

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.formats import pickling
+from gait.formats.pickles import writer
 from gait.formats.pkl import digest_of, read_pkl, write_pkl
 from gait.ragged import Ragged
 
@@ -33,19 +33,19 @@ def test_a_long_array_is_pickled_as_a_short_one_is(
 ) -> None:
     array = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
     path = tmp_path / "a.pkl"
-    assert pickling.write_pickled(path, array)
-    expected = pickling.with_old_name(pickle.dumps(array, protocol=3))
+    assert writer.write_pickled(path, array)
+    expected = writer.with_old_name(pickle.dumps(array, protocol=3))
     assert path.read_bytes() == expected
-    assert not pickling.write_pickled(path, array)
+    assert not writer.write_pickled(path, array)
     path.write_bytes(expected + b"more")
-    assert pickling.write_pickled(path, array)
+    assert writer.write_pickled(path, array)
     assert path.read_bytes() == expected
 
 
 def test_what_a_pickle_cannot_hold_is_said(tmp_path: Path) -> None:
     array = np.broadcast_to(np.uint8(0), (2**20, 64, 64))
     with pytest.raises(DataError, match=r"a\.pkl: expected frames of less than 4 GiB"):
-        pickling.write_pickled(tmp_path / "a.pkl", array)
+        writer.write_pickled(tmp_path / "a.pkl", array)
 
 
 class Payload:
@@ -355,13 +355,13 @@ def test_a_full_disk_leaves_the_old_pkl(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.pkl"
     write_pkl(path, frames())
 
-    pieces = pickling._pieces
+    pieces = writer._pieces
 
     def full(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
         yield from islice(pieces(array), 1)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(pickling, "_pieces", full)
+    monkeypatch.setattr(writer, "_pieces", full)
     with pytest.raises(DataError, match=r"a.pkl: cannot be written \(No space left"):
         write_pkl(path, frames() // 2)
     np.testing.assert_array_equal(read_pkl(path), frames())

@@ -21,7 +21,7 @@ import gait.prepare.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
-from gait.formats import pickling
+from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
@@ -374,7 +374,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         yield b""
 
     with monkeypatch.context() as patched:
-        patched.setattr(pickling, "_pieces", full)
+        patched.setattr(writer, "_pieces", full)
         with pytest.raises(DataError, match=r"090.pkl: cannot be written \(No space left"):
             shard.run()
     assert (shard.pkl_files(), shard.output.read_bytes()) == (before, table)

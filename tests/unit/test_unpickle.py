@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.formats.unpickle import unpickled
+from gait.formats.pickles.arrays import unpickled
 
 ARRAYS: list[Any] = [
     np.arange(24, dtype=np.uint8).reshape(2, 3, 4),

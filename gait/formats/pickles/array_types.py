@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.formats.pickle_machine import Builder, Malformed
-from gait.formats.pickle_opcodes import steps
+from gait.formats.pickles.machine import Builder, Malformed
+from gait.formats.pickles.opcodes import steps
 
 # Truth values, whole, real and complex numbers, and Python's own values.
 _CODE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|O8?)", re.ASCII)

@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from gait.errors import CheckpointError, DataError
-from gait.formats.fit import some
-from gait.formats.records import Opaque, StoredTensor
-from gait.formats.torch_file import TorchFile, opened
+from gait.formats.pickles.weight_types import Opaque, StoredTensor
+from gait.formats.weights.compatibility import some
+from gait.formats.weights.torch_file import TorchFile, opened
 from gait.limits import WEIGHTS_INDEX_BYTES
 from gait.screen import shown
 from gait.seal import check_zip_seal

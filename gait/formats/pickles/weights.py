@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gait.formats.pickle_machine import Builder, Machine, Malformed
-from gait.formats.pickle_opcodes import steps
-from gait.formats.records import Global, Opaque, Storage, called, kind_of, set_items
+from gait.formats.pickles.machine import Builder, Machine, Malformed
+from gait.formats.pickles.opcodes import steps
+from gait.formats.pickles.weight_types import Global, Opaque, Storage, called, kind_of, set_items
 
 _STORAGE_ID_FIELDS = (5, 6)
 # What torch.save has written, in any of its protocols.

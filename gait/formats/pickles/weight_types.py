@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gait.formats.pickle_machine import Malformed
+from gait.formats.pickles.machine import Malformed
 
 _MAX_AXES = 32
 _MAX_ARGUMENTS = 8

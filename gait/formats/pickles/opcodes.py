@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from gait.formats.pickle_machine import Machine, Malformed, Step
+from gait.formats.pickles.machine import Machine, Malformed, Step
 
 _HIGHEST_PROTOCOL = 5
 # Digits of a number as text.

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from gait.arrays import directory_bytes
 from gait.errors import CheckpointError, GaitError
-from gait.formats.pickled import Pickle, read_pickle
-from gait.formats.records import Opaque, Storage, StoredTensor
+from gait.formats.pickles.weight_types import Opaque, Storage, StoredTensor
+from gait.formats.pickles.weights import Pickle, read_pickle
 from gait.limits import LIST_ITEMS, WEIGHTS_INDEX_BYTES
 
 _ZIP = b"PK\x03\x04"
@@ -75,7 +75,7 @@ class TorchFile:
     """An open file: what it holds, with tensors and other objects still as records.
 
     Attributes:
-        content: as `gait.formats.pickled.read_pickle` gives it.
+        content: as `gait.formats.pickles.weights.read_pickle` gives it.
     """
 
     def __init__(self, content: object, source: _Source) -> None:

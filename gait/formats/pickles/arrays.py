@@ -3,8 +3,9 @@
 A pickle is a program for a small machine. Python's own machine calls what it is told to, and
 NumPy's way to rebuild arrays trusts the pickle: a forged one makes it take bytes for objects, or
 look at memory that was freed, which is as good as running the file. So neither takes part here.
-The opcodes that arrays are written with are carried out by `gait.formats.pickle_opcodes`, the
-arrays made by `gait.formats.pickled_arrays`, and the result is looked at before anybody gets it.
+`gait.formats.pickles.opcodes` carries out the opcodes that arrays are written with,
+`gait.formats.pickles.array_types` builds the arrays, and the result is checked before it is
+returned.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gait.formats.pickle_machine import Machine, TooManySteps
-from gait.formats.pickled_arrays import SCALARS, STEPS, Array, Arrays, Objects, Table
+from gait.formats.pickles.array_types import SCALARS, STEPS, Array, Arrays, Objects, Table
+from gait.formats.pickles.machine import Machine, TooManySteps
 from gait.limits import FILE_BYTES, PICKLE_STEPS
 
 # What a pickle may stand for, as parts of it may come several times: so much of each, and what a

@@ -96,7 +96,7 @@ class Machine:
         """What the pickle makes; `at` is where it ends.
 
         Args:
-            steps: what each opcode does, see `gait.formats.pickle_opcodes`.
+            steps: what each opcode does, see `gait.formats.pickles.opcodes`.
             most: opcodes that it may have; as many as bytes by default.
 
         Raises:

@@ -82,8 +82,8 @@ def check(
     from gait.config.load import load_dataset
     from gait.data.store import verify_store
     from gait.errors import DataError
+    from gait.formats.manifest import damaged_tables
     from gait.prepare.check import check
-    from gait.prepare.manifest import damaged_tables
     from gait.seal import write_sealed_table
 
     definition, _ = load_dataset(project_root(), dataset)
@@ -213,8 +213,8 @@ def adopt(
 ) -> None:
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.config.patterns import check_pkl
+    from gait.formats.manifest import manifest_text
     from gait.prepare.adopt import manifest_of_tree
-    from gait.prepare.manifest import manifest_text
     from gait.seal import write_sealed_table
 
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gait.errors import GaitError
 from gait.flow import Flow
-from gait.prepare.manifest import read_manifest
+from gait.formats.manifest import read_manifest
 from gait.prepare.summary import lost_line
 from gait.screen import printable
 

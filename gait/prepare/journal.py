@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.files import confined
-from gait.prepare.manifest import (
+from gait.formats.manifest import (
     COLUMNS,
     NEEDED,
     ManifestRow,

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gait.errors import CheckpointError, DataError, MissingExtraError
+from gait.formats.manifest import ManifestRow, pkl_name, pkl_path, read_manifest
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.modalities import LATENT, RGB
 from gait.prepare.journal import Journal, state_of
-from gait.prepare.manifest import ManifestRow, pkl_name, pkl_path, read_manifest
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from gait.blocks import DIGESTS, write_digests
 from gait.errors import DataError
 from gait.files import atomic_path
-from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
-from gait.prepare.manifest import (
+from gait.formats.manifest import (
     ManifestRow,
     manifest_text,
     read_manifest,
     table_text,
     told,
 )
+from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
 from gait.prepare.rows import read_rows
 from gait.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, pkl_path
 from gait.formats.pkl import digest_of, read_pkl
 from gait.modalities import MODALITIES
-from gait.prepare.manifest import ManifestRow, pkl_path
 from gait.progress import Progress
 from gait.ragged import Frames, Ragged
 

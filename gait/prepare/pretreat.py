@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gait import ragged
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, manifest_text, pkl_name
 from gait.formats.pkl import digest_of, write_pkl
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, readers, skeleton_maps, tracks
@@ -26,7 +27,6 @@ from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl
 from gait.prepare.kept import Kept
-from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name
 from gait.prepare.masks import read_masks
 from gait.prepare.sources import Files, read_material
 from gait.prepare.summary import ShardSummary

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import confined
-from gait.prepare.manifest import format_drops, table_text
+from gait.formats.manifest import format_drops, table_text
 from gait.prepare.masks import MaskRecord, read_record, write_masks
 from gait.prepare.rows import read_rows
 from gait.prepare.segmenters._figure import UNFIT

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gait.prepare.manifest import ManifestRow, told
+from gait.formats.manifest import ManifestRow, told
 from gait.types import SequenceKey
 
 # Shorter sequences are kept, as published, and counted.

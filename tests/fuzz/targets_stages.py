@@ -19,7 +19,7 @@ from gait.config.resolved import Resolved
 from gait.engine.checkpoint import fingerprint
 from gait.engine.embed import embed
 from gait.engine.trainer import train
-from gait.prepare.manifest import manifest_text
+from gait.formats.manifest import manifest_text
 from gait.prepare.rows import rows_text
 from tests import engine_fixtures
 from tests.fuzz import material

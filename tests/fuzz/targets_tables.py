@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from gait.data.store import PackedStore
+from gait.formats.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.formats.pkl import digest_of
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import Journal
 from gait.prepare.listing import Listings, count_damage
-from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.rows import deal, read_rows, rows_text
 from gait.prepare.tree import frames_among
 from gait.report.quality import measure

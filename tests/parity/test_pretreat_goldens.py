@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.align import align
-from gait.prepare.manifest import read_manifest
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.rows import rows_text
 from gait.types import CatalogueRow, SequenceKey

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from gait.config.patterns import check_pkl
 from gait.errors import DataError
+from gait.formats.manifest import manifest_text
 from gait.formats.pkl import read_pkl
 from gait.prepare.adopt import manifest_of_tree
-from gait.prepare.manifest import manifest_text
 from gait.prepare.offer import modalities_of_tree
 from gait.prepare.pack import pack
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
+from gait.formats.manifest import read_manifest
 from gait.prepare import held, unpacking
 from gait.prepare.archives import Contents, Names, contents_of
 from gait.prepare.beside import with_files_beside
@@ -22,7 +23,6 @@ from gait.prepare.check import check
 from gait.prepare.inside import Inside
 from gait.prepare.layouts._folders import scan_folders
 from gait.prepare.listing import Listings, completed
-from gait.prepare.manifest import read_manifest
 from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.rows import rows_text

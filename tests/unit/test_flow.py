@@ -23,8 +23,8 @@ from gait.flow import Flow
 from gait.flow.messages import failures, left_out
 from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
+from gait.formats.manifest import ManifestRow, manifest_text
 from gait.prepare.catalogue import rearrange
-from gait.prepare.manifest import ManifestRow, manifest_text
 from gait.seal import seal_zip
 from gait.types import SequenceKey
 

@@ -9,9 +9,9 @@ import pytest
 
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.formats.manifest import COLUMNS, ManifestRow
 from gait.formats.pkl import write_pkl
 from gait.prepare.journal import Journal, remove_pkl, state_of
-from gait.prepare.manifest import COLUMNS, ManifestRow
 from gait.seal import sidecar
 from gait.types import SequenceKey
 

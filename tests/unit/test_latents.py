@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from gait.cli import app
 from gait.errors import CheckpointError, DataError, MissingExtraError
+from gait.formats.manifest import manifest_text
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.array_names import Pkl
 from gait.prepare.latents import Diffusion, LatentSettings, write_latents
-from gait.prepare.manifest import manifest_text
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.manifest import (
+from gait.formats.manifest import (
     ManifestRow,
     format_drops,
     manifest_text,

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from gait.data.store import PackedStore
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.formats.pkl import digest_of, read_pkl, write_pkl
-from gait.prepare.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.prepare.pack import PackSummary, pack
 from gait.ragged import Ragged
 from gait.types import SequenceKey

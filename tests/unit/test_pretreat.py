@@ -21,12 +21,12 @@ import gait.prepare.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.prepare.align import CCPG, align
 from gait.prepare.fit import resize, resize_bicubic
 from gait.prepare.joints import JOINTS, to_coco
-from gait.prepare.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.prepare.masks import save_masks
 from gait.prepare.poses import save_pose
 from gait.prepare.pretreat import pretreat_shard

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset, named_subjects
 from gait.config.load import load_dataset
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
@@ -24,7 +25,6 @@ from gait.prepare.catalogue import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
 from gait.prepare.crops import squeezed
 from gait.prepare.depth import depth_images
-from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
 from gait.prepare.point_cloud import read_point_cloud

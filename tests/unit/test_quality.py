@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.manifest import ManifestRow, manifest_text
+from gait.formats.manifest import ManifestRow, manifest_text
 from gait.report.quality import length_edges, measure
 from gait.report.quality_page import write_quality
 from gait.types import SequenceKey

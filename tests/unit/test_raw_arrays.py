@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from gait.config.dataset import Dataset, Partition
 from gait.errors import DataError
+from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue import gather, rearrange, scan
 from gait.prepare.check import check
-from gait.prepare.manifest import ManifestRow, read_manifest
 from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard

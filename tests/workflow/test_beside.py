@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gait.prepare.manifest import read_manifest
+from gait.formats.manifest import read_manifest
 from tests.workflow.workspace import EXPERIMENT, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

@@ -19,10 +19,10 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.modalities import ARRAYS, BESIDE
-from gait.prepare.archives import NO_IMAGE, unpacked_path
 from gait.prepare.array_names import Pkl, any_name, filled_name, places_of_arrays
 from gait.prepare.inside import Found, Inside
-from gait.prepare.tree import (
+from gait.prepare.raw.archives import NO_IMAGE, unpacked_path
+from gait.prepare.raw.tree import (
     MISPLACED,
     WITHOUT_SILHOUETTES,
     fingerprint,

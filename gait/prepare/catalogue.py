@@ -14,10 +14,10 @@ from gait.prepare.array_names import Pkl, any_name, places_of_arrays
 from gait.prepare.beside import with_files_beside
 from gait.prepare.guess import guess
 from gait.prepare.inside import Inside
-from gait.prepare.listing import Listings, completed
 from gait.prepare.materialise import materialise
+from gait.prepare.raw.archive_index import Listings, completed
+from gait.prepare.raw.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
 from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
-from gait.prepare.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from gait.prepare.archives.passwords import is_password_file
-from gait.prepare.tree import VIDEOS, is_frame, suffix_of
-from gait.prepare.unread import unread_format
+from gait.prepare.raw.archives.passwords import is_password_file
+from gait.prepare.raw.tree import VIDEOS, is_frame, suffix_of
+from gait.prepare.raw.unread import unread_format
 
 # A tree may have millions of files, mostly of one kind.
 _LOOKED_AT = 1000

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gait.prepare.archives import READ, SEPARATOR, unpacked_path
-from gait.prepare.listing import Listings, count_damage, member_digest
-from gait.prepare.tree import (
+from gait.prepare.raw.archive_index import Listings, count_damage, member_digest
+from gait.prepare.raw.archives import READ, SEPARATOR, unpacked_path
+from gait.prepare.raw.tree import (
     IMAGES,
     MISPLACED,
     ArchiveFile,

@@ -23,12 +23,12 @@ from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, readers, skeleton_maps, tracks
 from gait.prepare.align import CCPG, Aligned, Frames, align
 from gait.prepare.fit import as_is, resize, resize_bicubic
-from gait.prepare.frames import Frame, natural
 from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl
 from gait.prepare.kept import Kept
 from gait.prepare.masks import read_masks
-from gait.prepare.sources import Files, read_material
+from gait.prepare.raw.frames import Frame, natural
+from gait.prepare.raw.sources import Files, read_material
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tasks import Task, tasks_of
 from gait.prepare.values import judged

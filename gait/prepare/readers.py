@@ -20,10 +20,10 @@ from gait.formats.pkl import frames_of
 from gait.limits import FILE_BYTES
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
 from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
-from gait.prepare.frames import Frame, frames_of_contents, silhouette_of
-from gait.prepare.images import Bounds, ImageError, decode
 from gait.prepare.point_cloud import read_point_cloud
-from gait.prepare.sources import Files
+from gait.prepare.raw.frames import Frame, frames_of_contents, silhouette_of
+from gait.prepare.raw.images import Bounds, ImageError, decode
+from gait.prepare.raw.sources import Files
 from gait.prepare.tracks import ALGORITHM as JOINING
 from gait.prepare.tracks import Track
 from gait.prepare.video import VideoError, read_video

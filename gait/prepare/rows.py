@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.formats.manifest import check_key, check_once
-from gait.prepare.archives import SEPARATOR
+from gait.prepare.raw.archives import SEPARATOR
 from gait.tables import read_table, table_text
 from gait.types import CatalogueRow, SequenceKey
 

@@ -12,8 +12,8 @@ from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import readers, skeleton_maps
 from gait.prepare.beside import patterns_of
 from gait.prepare.journal import state_of
+from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
 from gait.prepare.rows import archive_in_one_go, read_rows
-from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow, SequenceKey
 
 _MASK_COLUMNS = (

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.frames import BRIGHT, DARK, Frame
+from gait.prepare.raw.frames import BRIGHT, DARK, Frame
 
 UNCLEAR = "unclear which value is the walker"
 OTHER_VALUES = "other values than in the frames before"

@@ -18,7 +18,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.masks import save_masks
 from gait.prepare.poses import save_pose
-from gait.prepare.tree import POSES
+from gait.prepare.raw.tree import POSES
 from gait.processes import follow_parent
 from gait.synthgait.avi import write_avi
 from gait.synthgait.estimate import estimate_pose

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.tree import POSES, VIDEOS, state_of, suffix_of, walk
+from gait.prepare.raw.tree import POSES, VIDEOS, state_of, suffix_of, walk
 
 # The renderer's list of its files, `file,size_bytes`, which it writes last.
 POPULATION = "population.csv"

@@ -11,10 +11,10 @@ import numpy as np
 
 from gait.formats.pkl import read_pkl, read_unnamed
 from gait.prepare.align import align
-from gait.prepare.archives import contents_of, read_archive
 from gait.prepare.check.headers import image_header, video_header
-from gait.prepare.frames import frames_of_files
 from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.raw.archives import contents_of, read_archive
+from gait.prepare.raw.frames import frames_of_files
 from gait.prepare.readers import read_tracks
 from gait.prepare.smpl import read_smpl
 from gait.prepare.video import read_video

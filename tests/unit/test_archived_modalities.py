@@ -15,16 +15,16 @@ import pytest
 
 from gait.errors import DataError
 from gait.formats.manifest import read_manifest
-from gait.prepare import held, unpacking
-from gait.prepare.archives import Contents, Names, contents_of
 from gait.prepare.beside import with_files_beside
 from gait.prepare.catalogue import scan
 from gait.prepare.check import check
 from gait.prepare.inside import Inside
 from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.listing import Listings, completed
 from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.raw import extraction, spill_buffer
+from gait.prepare.raw.archive_index import Listings, completed
+from gait.prepare.raw.archives import Contents, Names, contents_of
 from gait.prepare.rows import rows_text
 from gait.types import SequenceKey
 from tests import raw_trees
@@ -267,19 +267,19 @@ def test_each_archive_is_gone_through_once_a_shard(
     lay(tmp_path / "raw", mixed(gait3d()))
     read: Counter[str] = Counter()
     listed: Counter[str] = Counter()
-    plain = unpacking.opened
+    plain = extraction.opened
 
     def noted(path: Path, wanted: Mapping[str, Names], contents: Contents | None = None) -> object:
         read[path.name] += 1
         return plain(path, wanted, contents)
 
-    monkeypatch.setattr(unpacking, "opened", noted)
+    monkeypatch.setattr(extraction, "opened", noted)
 
     def listing(path: Path, patterns: set[str]) -> Contents:
         listed[path.name] += 1
         return contents_of(path, patterns)
 
-    monkeypatch.setattr("gait.prepare.listing.contents_of", listing)
+    monkeypatch.setattr("gait.prepare.raw.archive_index.contents_of", listing)
     scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
     assert set(listed.values()) == {1}
     listed.clear()
@@ -299,15 +299,15 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
     lay(tmp_path / "2/raw", {"Gait3D.7z": seven(tree)})
     lay(tmp_path / "3/raw", {f"{name}.tgz": tgz(part) for name, part in parts.items()})
     prepared(tmp_path / "1", "Gait3D", beside=BODIES)
-    monkeypatch.setattr(held, "MEMORY_BYTES", 5000)
+    monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 5000)
     where: set[Path | None] = set()
-    plain = held.tempfile.TemporaryFile
+    plain = spill_buffer.tempfile.TemporaryFile
 
     def noted(dir: Path | None) -> object:
         where.add(dir)
         return plain(dir=dir)
 
-    monkeypatch.setattr(held.tempfile, "TemporaryFile", noted)
+    monkeypatch.setattr(spill_buffer.tempfile, "TemporaryFile", noted)
     for number in "23":
         prepared(tmp_path / number, "Gait3D", beside=BODIES)
         assert pkl_tree(tmp_path / number) == pkl_tree(tmp_path / "1")
@@ -321,8 +321,8 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
 def test_the_disk_is_full_where_files_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "MEMORY_BYTES", 0)
-    waiting = held.Held(tmp_path / "gone")
+    monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 0)
+    waiting = spill_buffer.Held(tmp_path / "gone")
     with pytest.raises(DataError, match=r"gone: files out of an archive cannot wait .*; free sp"):
         waiting.put("a", "1.png", (b"x", ""))
 
@@ -330,8 +330,8 @@ def test_the_disk_is_full_where_files_wait(
 def test_held_files_are_replaced_and_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "MEMORY_BYTES", 10)
-    waiting = held.Held(tmp_path)
+    monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 10)
+    waiting = spill_buffer.Held(tmp_path)
     for data in (b"12345678", b"abcd", b"123456"):
         waiting.put("a", "1", (data, ""))
     waiting.put("a", "2", (b"on the disk", "damaged"))

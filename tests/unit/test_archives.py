@@ -17,15 +17,15 @@ import py7zr
 import pytest
 
 from gait.errors import DataError, MissingExtraError
-from gait.prepare.archives import (
+from gait.prepare.raw.archives import (
     Contents,
     Names,
     contents_of,
     read_archive,
     unpacked_path,
 )
-from gait.prepare.archives.spool import Spool
-from gait.prepare.tree import is_frame
+from gait.prepare.raw.archives.spool import Spool
+from gait.prepare.raw.tree import is_frame
 from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
 
 TREE: Tree = {
@@ -366,7 +366,7 @@ def test_an_archive_inside_has_the_password_of_the_outermost(
 def test_the_password_of_a_7z_file_of_large_members_is_tried_by_their_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gait.prepare.archives.seven_file._TRIED_BYTES", 1000)
+    monkeypatch.setattr("gait.prepare.raw.archives.seven_file._TRIED_BYTES", 1000)
     noise = np.random.default_rng(0)
     inner = tar({f"a/{number}.png": noise.bytes(10**6) for number in range(3)})
     (tmp_path / "1.7z").write_bytes(seven({"1.tar": inner}, PASSWORD))
@@ -394,7 +394,7 @@ def test_slow_decryption_is_announced(
     (tmp_path / "password.txt").write_text("secret")
     contents_of(tmp_path / "old.zip")
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("gait.prepare.archives.zips._LONG_BYTES", 10)
+    monkeypatch.setattr("gait.prepare.raw.archives.zips._LONG_BYTES", 10)
     contents_of(tmp_path / "old.zip")
     assert "old.zip: decrypting its 0 GiB takes 0.0 hours or so" in capsys.readouterr().err
 

@@ -16,9 +16,9 @@ import pytest
 
 from gait.errors import ConfigError, DataError
 from gait.files import confined
-from gait.prepare import listing
-from gait.prepare.archives import Contents, contents_of
 from gait.prepare.catalogue import Sequences, gather, materialise, read_rows, rearrange, scan
+from gait.prepare.raw import archive_index
+from gait.prepare.raw.archives import Contents, contents_of
 from gait.prepare.rows import archive_in_one_go, deal, rows_digest, rows_text
 from gait.synthgait.raw_state import altered_files
 from gait.types import CatalogueRow, SequenceKey
@@ -349,7 +349,7 @@ def test_unchanged_archives_are_not_listed_again(
         opened.append(path.name)
         return contents_of(path, patterns)
 
-    monkeypatch.setattr(listing, "contents_of", noted)
+    monkeypatch.setattr(archive_index, "contents_of", noted)
     assert scan(raw, CASIA_B, catalogue=catalogue).rows == read_rows(catalogue)
     assert opened == []
     make_tar(raw / "002.tar.gz", "002/nm-01/090/001.png", "002/nm-02/090/001.png")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gait.config.dataset import Pretreat
 from gait.prepare.check.findings import Finding, Severity
 from gait.prepare.check.values import of_arrays, of_images
-from gait.prepare.frames import Frame, frames_of_contents
+from gait.prepare.raw.frames import Frame, frames_of_contents
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.pngs import png
 from tests.unit.test_values import CERTAIN, PHOTO, UNCLEAR, WALK, Encode, encoded, jpg

@@ -21,8 +21,8 @@ import py7zr
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.archives import Contents, contents_of, read_archive
-from gait.prepare.tree import is_frame
+from gait.prepare.raw.archives import Contents, contents_of, read_archive
+from gait.prepare.raw.tree import is_frame
 from tests.raw_trees import PASSWORD, seven, tar, zipped
 
 FRAME = b"a frame" * 40
@@ -149,7 +149,7 @@ def test_a_flipped_bit_in_a_tar_file_in_a_zip_file_shows(tmp_path: Path) -> None
 def test_a_compressed_tar_file_is_unpacked_as_far_as_is_likely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gait.prepare.archives.part._SMALL_BYTES", MEGABYTE)
+    monkeypatch.setattr("gait.prepare.raw.archives.part._SMALL_BYTES", MEGABYTE)
     monkeypatch.setenv("GAIT_MAX_EXPANSION", "10")
     data = tar({"a/x/1.png": FRAME, "a/x/2.png": bytes(20 * MEGABYTE), "a/x/3.png": FRAME}, True)
     contents = listed(tmp_path, "1.tgz", data)
@@ -341,7 +341,7 @@ def test_folders_beyond_the_bound_are_counted(
 def test_little_is_unpacked_ahead_of_what_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gait.prepare.archives.sevens._AHEAD_BYTES", 4 * MEGABYTE)
+    monkeypatch.setattr("gait.prepare.raw.archives.sevens._AHEAD_BYTES", 4 * MEGABYTE)
     frame = np.random.default_rng(0).bytes(2 * MEGABYTE)
     with py7zr.SevenZipFile(
         tmp_path / "1.7z", "w", filters=[{"id": py7zr.FILTER_COPY}]
@@ -356,7 +356,7 @@ def test_little_is_unpacked_ahead_of_what_is_looked_at(
 def test_a_7z_file_is_unpacked_as_far_as_is_likely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gait.prepare.archives.part._SMALL_BYTES", 3 * MEGABYTE)
+    monkeypatch.setattr("gait.prepare.raw.archives.part._SMALL_BYTES", 3 * MEGABYTE)
     monkeypatch.setenv("GAIT_MAX_EXPANSION", "10")
     tree = {f"a/x/{number}.png": bytes(MEGABYTE) for number in range(4)}
     (tmp_path / "1.7z").write_bytes(seven(tree))

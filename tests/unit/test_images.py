@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.prepare import images
-from gait.prepare.frames import frames_of_contents, frames_of_files
-from gait.prepare.images import Bounds, ImageError, decode
+from gait.prepare.raw import images
+from gait.prepare.raw.frames import frames_of_contents, frames_of_files
+from gait.prepare.raw.images import Bounds, ImageError, decode
 from tests.unit.pngs import chunk, png
 
 GRAY = np.asarray(np.random.default_rng(0).integers(0, 256, (24, 40)), np.uint8)

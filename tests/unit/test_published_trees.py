@@ -20,7 +20,6 @@ from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
-from gait.prepare.archives import Contents, Member, Names, opened
 from gait.prepare.catalogue import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
 from gait.prepare.crops import squeezed
@@ -29,6 +28,7 @@ from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.raw.archives import Contents, Member, Names, opened
 from gait.ragged import Ragged
 from tests import raw_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
@@ -597,7 +597,7 @@ def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
         read[path.name] += 1
         return opened(path, wanted, contents)
 
-    monkeypatch.setattr("gait.prepare.unpacking.opened", noted)
+    monkeypatch.setattr("gait.prepare.raw.extraction.opened", noted)
     prepared(tmp_path, "OUMVLP", shards=4)
     assert read == {f"{name}.7z": 1 for name in parts}
 

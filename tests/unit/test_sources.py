@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.prepare.catalogue import scan
-from gait.prepare.frames import Frame, natural
-from gait.prepare.sources import read_images
+from gait.prepare.raw.frames import Frame, natural
+from gait.prepare.raw.sources import read_images
 from gait.types import CatalogueRow, SequenceKey
 from tests.raw_trees import lay, seven, tar
 

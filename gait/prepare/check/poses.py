@@ -12,16 +12,16 @@ import numpy as np
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
 from gait.modalities import POSE, WALKER_SILHOUETTES
-from gait.prepare.archives import SEPARATOR
 from gait.prepare.beside import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.joints import COCO, OPENPOSE
 from gait.prepare.pose_files import NOBODY, UNREADABLE
+from gait.prepare.raw.archives import SEPARATOR
+from gait.prepare.raw.sources import read_material
+from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
 from gait.prepare.readers import read_tracks
-from gait.prepare.sources import read_material
 from gait.prepare.tracks import join
-from gait.prepare.tree import WITHOUT_SILHOUETTES
 from gait.screen import shown
 from gait.types import CatalogueRow
 

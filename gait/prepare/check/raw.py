@@ -12,14 +12,14 @@ import numpy as np
 
 from gait.config.dataset import Pretreat
 from gait.files import confined
-from gait.prepare.archives import SEPARATOR
 from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, image_header, video_header
-from gait.prepare.frames import natural
-from gait.prepare.sources import read_images
+from gait.prepare.raw.archives import SEPARATOR
+from gait.prepare.raw.frames import natural
+from gait.prepare.raw.sources import read_images
+from gait.prepare.raw.tree import SILHOUETTE_FRAMES, frame_entries, state_of
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.tree import SILHOUETTE_FRAMES, frame_entries, state_of
 from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 

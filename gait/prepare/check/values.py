@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gait.config.dataset import Pretreat
 from gait.prepare.check.findings import Finding, Severity, such_as
-from gait.prepare.frames import BRIGHT, DARK, Frame
-from gait.prepare.images import UNREADABLE
+from gait.prepare.raw.frames import BRIGHT, DARK, Frame
+from gait.prepare.raw.images import UNREADABLE
 from gait.prepare.values import UNCLEAR, Converter, agreed, meaning_of, meaning_of_all
 from gait.types import CatalogueRow
 

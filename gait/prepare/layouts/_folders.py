@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gait.config.dataset import NAME, UNFIT_NAME
-from gait.prepare.archives.passwords import is_password_file
-from gait.prepare.tree import (
+from gait.prepare.raw.archives.passwords import is_password_file
+from gait.prepare.raw.tree import (
     MISPLACED,
     NO_SILHOUETTES,
     WITHOUT_SILHOUETTES,
@@ -39,7 +39,7 @@ def scan_folders(
             has it.
         archive: matches the paths below `raw` of the dataset's archives; None where there are
             none that can be read.
-        kind: what the folders hold, a key of `gait.prepare.tree.FRAMES`.
+        kind: what the folders hold, a key of `gait.prepare.raw.tree.FRAMES`.
     """
     ignored: Counter[str] = Counter()
     rows: list[CatalogueRow] = []
@@ -65,7 +65,7 @@ def scan_three_levels(raw: Path, kind: str) -> Scan:
 
     Args:
         raw: the dataset's raw folder.
-        kind: what they hold, a key of `gait.prepare.tree.FRAMES`.
+        kind: what they hold, a key of `gait.prepare.raw.tree.FRAMES`.
     """
     ignored: Counter[str] = Counter()
     rows = []

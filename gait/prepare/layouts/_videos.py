@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.tree import (
+from gait.prepare.raw.tree import (
     POSES,
     File,
     Scan,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._videos import BACKGROUND, scan_videos
-from gait.prepare.tree import VIDEOS, Scan, suffix_of
+from gait.prepare.raw.tree import VIDEOS, Scan, suffix_of
 from gait.types import SequenceKey
 
 _NAME = re.compile(r"(\d{3})-(?:((?:nm|bg|cl)-\d{2})|bkgrd)-(\d{3})\.(?i:avi)", re.ASCII)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.tree import Scan
+from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _ARCHIVE = re.compile(r"(?:.*/)?CCPG[\w.-]*\.(?i:zip|7z|tar|tar\.gz|tgz)", re.ASCII | re.DOTALL)

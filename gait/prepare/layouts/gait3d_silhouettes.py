@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.tree import Scan
+from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 # Other folders of the dataset hold images, too, in folders of the same names.

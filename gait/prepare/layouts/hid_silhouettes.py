@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.tree import ArchiveFile, Scan
+from gait.prepare.raw.tree import ArchiveFile, Scan
 from gait.types import SequenceKey
 
 # Whose the probes are is not given out: their folders lie in one that is named for them.

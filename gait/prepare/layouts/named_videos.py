@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gait.config.dataset import NAME, UNFIT_NAME
 from gait.prepare.layouts._videos import scan_videos
-from gait.prepare.tree import VIDEOS, Scan, suffix_of
+from gait.prepare.raw.tree import VIDEOS, Scan, suffix_of
 from gait.types import SequenceKey
 
 

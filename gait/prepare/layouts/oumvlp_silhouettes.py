@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.tree import Scan
+from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _FOLDER = re.compile(r"(?:.*/)?Silhouette_(\d{3})-(\d{2})/(\d{5})", re.ASCII | re.DOTALL)

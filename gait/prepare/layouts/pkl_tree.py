@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_three_levels
-from gait.prepare.tree import Scan
+from gait.prepare.raw.tree import Scan
 
 
 class PklTree:

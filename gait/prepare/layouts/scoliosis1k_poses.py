@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gait.prepare.layouts._folders import scan_folders
 from gait.prepare.layouts.scoliosis1k_silhouettes import key_of
-from gait.prepare.tree import Scan
+from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _ARCHIVE = re.compile(r"(?:.*/)?Scoliosis1K-pose-raw\.(?i:zip)", re.DOTALL)

@@ -13,8 +13,8 @@ from functools import partial
 from typing import IO, Any
 
 from gait.errors import MissingExtraError
-from gait.prepare.archives.index import AES, Entry, Index, content_start, index_of_one
-from gait.prepare.archives.part import (
+from gait.prepare.raw.archives.index import AES, Entry, Index, content_start, index_of_one
+from gait.prepare.raw.archives.part import (
     DAMAGED,
     TOO_LARGE,
     ExpansionError,
@@ -22,8 +22,8 @@ from gait.prepare.archives.part import (
     Member,
     Part,
 )
-from gait.prepare.archives.passwords import Password, password_of, wrong_password
-from gait.prepare.archives.zip_content import METHODS, PIECE_BYTES, Content
+from gait.prepare.raw.archives.passwords import Password, password_of, wrong_password
+from gait.prepare.raw.archives.zip_content import METHODS, PIECE_BYTES, Content
 
 # Of content that is corrupt, cut short, or encrypted by another password.
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from gait.prepare.archives.index import Entry
-from gait.prepare.archives.part import Growth
+from gait.prepare.raw.archives.index import Entry
+from gait.prepare.raw.archives.part import Growth
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

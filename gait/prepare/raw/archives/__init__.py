@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 
 from gait.errors import DataError
-from gait.prepare.archives.part import (
+from gait.prepare.raw.archives.part import (
     NO_IMAGE,
     READ,
     Contents,
@@ -18,8 +18,8 @@ from gait.prepare.archives.part import (
     Part,
     Wanted,
 )
-from gait.prepare.archives.walk import walk
-from gait.prepare.tree import SEPARATOR
+from gait.prepare.raw.archives.walk import walk
+from gait.prepare.raw.tree import SEPARATOR
 
 __all__ = [
     "NO_IMAGE",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.limits import HEADER_BYTES
-from gait.prepare.archives.part import Part
+from gait.prepare.raw.archives.part import Part
 
 _SUFFIX = ".password"
 _SHARED = "password.txt"

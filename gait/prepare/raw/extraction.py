@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from gait.errors import DataError
-from gait.prepare.archives import SEPARATOR, Contents, Member, Names, opened
-from gait.prepare.held import Files, Held
+from gait.prepare.raw.archives import SEPARATOR, Contents, Member, Names, opened
+from gait.prepare.raw.spill_buffer import Files, Held
 from gait.types import SequenceKey
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from gait.limits import ARCHIVE_FOLDERS, EXPANSION, FILE_BYTES, IMAGE_BYTES
-from gait.prepare.tree import (
+from gait.prepare.raw.tree import (
     FRAMES,
     IMAGES,
     SEPARATOR,
@@ -22,7 +22,7 @@ from gait.prepare.tree import (
     suffix_of,
     unfit_name,
 )
-from gait.prepare.unread import unread_format
+from gait.prepare.raw.unread import unread_format
 
 # Published archives lie three deep in each other; one that holds itself would never end.
 DEEPEST = 4

@@ -12,7 +12,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from gait.errors import GaitError
-from gait.prepare.archives.part import (
+from gait.prepare.raw.archives.part import (
     DAMAGED,
     TOO_LARGE,
     ExpansionError,
@@ -21,8 +21,8 @@ from gait.prepare.archives.part import (
     Part,
     largest,
 )
-from gait.prepare.archives.seven_file import extract, opened
-from gait.prepare.archives.spool import Spool
+from gait.prepare.raw.archives.seven_file import extract, opened
+from gait.prepare.raw.archives.spool import Spool
 
 if TYPE_CHECKING:
     from py7zr import SevenZipFile

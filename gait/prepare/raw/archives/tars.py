@@ -12,7 +12,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, cast
 
 from gait.limits import HEADER_BYTES
-from gait.prepare.archives.part import DAMAGED, Inner, Member, Part
+from gait.prepare.raw.archives.part import DAMAGED, Inner, Member, Part
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

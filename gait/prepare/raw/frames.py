@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.held import Read
-from gait.prepare.images import Bounds, ImageError, decoded, header_of, read_file
+from gait.prepare.raw.images import Bounds, ImageError, decoded, header_of, read_file
+from gait.prepare.raw.spill_buffer import Read
 
 UNFINISHED = "archive cut short"
 ALPHA = "alpha channel taken as the silhouette"
@@ -103,7 +103,7 @@ def silhouette_of(data: bytes, source: str, bounds: Bounds) -> tuple[NDArray[np.
         Gray values, uint8 [h, w], and the note, `ALPHA`, `LOW_BYTES` or empty.
 
     Raises:
-        ImageError: see `gait.prepare.images.decode`.
+        ImageError: see `gait.prepare.raw.images.decode`.
     """
     header = header_of(data, source, bounds)
     if not header.has_alpha and not header.is_deep:

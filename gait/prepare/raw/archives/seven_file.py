@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 from gait.errors import MissingExtraError
 from gait.limits import ARCHIVE_MEMBERS
-from gait.prepare.archives.part import Part, refusal
-from gait.prepare.archives.passwords import password_of, wrong_password
+from gait.prepare.raw.archives.part import Part, refusal
+from gait.prepare.raw.archives.passwords import password_of, wrong_password
 
 if TYPE_CHECKING:
     from py7zr import SevenZipFile

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from gait.errors import DataError
 from gait.files import confined
 from gait.limits import FILE_BYTES
-from gait.prepare.archives import SEPARATOR, Contents, Names
 from gait.prepare.beside import matching, patterns_of
-from gait.prepare.frames import Frame, frames_of_files, frames_unpacked
-from gait.prepare.held import Files as Unpacked
-from gait.prepare.listing import Listings
-from gait.prepare.tree import (
+from gait.prepare.raw.archive_index import Listings
+from gait.prepare.raw.archives import SEPARATOR, Contents, Names
+from gait.prepare.raw.extraction import Unpacking, Wish
+from gait.prepare.raw.frames import Frame, frames_of_files, frames_unpacked
+from gait.prepare.raw.spill_buffer import Files as Unpacked
+from gait.prepare.raw.tree import (
     FRAMES,
     SILHOUETTE_FRAMES,
     WITHOUT_SILHOUETTES,
@@ -28,7 +29,6 @@ from gait.prepare.tree import (
     image_files,
     is_frame,
 )
-from gait.prepare.unpacking import Unpacking, Wish
 from gait.types import CatalogueRow, SequenceKey
 
 # Path and content of each file, in the order of their names.
@@ -130,7 +130,7 @@ class _Place(NamedTuple):
         folder: as `Contents.folders` names it.
         names: which files of that folder.
         glob: the pattern of their names; empty for silhouettes.
-        frames: the kind of these, a key of `gait.prepare.tree.FRAMES`.
+        frames: the kind of these, a key of `gait.prepare.raw.tree.FRAMES`.
     """
 
     kind: str

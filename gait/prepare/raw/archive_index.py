@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from gait.errors import DataError
 from gait.files import confined, write_if_changed
 from gait.limits import FILE_BYTES
-from gait.prepare.archives import SEPARATOR, Contents, contents_of, unpacked_path
-from gait.prepare.tree import (
+from gait.prepare.raw.archives import SEPARATOR, Contents, contents_of, unpacked_path
+from gait.prepare.raw.tree import (
     IMAGES,
     MISPLACED,
     NO_SILHOUETTES,

@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import IO
 
-from gait.prepare.archives.part import Inner, Member, Part
-from gait.prepare.archives.sevens import walk_seven
-from gait.prepare.archives.spool import Spool
-from gait.prepare.archives.tars import walk_tar
-from gait.prepare.archives.zips import walk_zip
+from gait.prepare.raw.archives.part import Inner, Member, Part
+from gait.prepare.raw.archives.sevens import walk_seven
+from gait.prepare.raw.archives.spool import Spool
+from gait.prepare.raw.archives.tars import walk_tar
+from gait.prepare.raw.archives.zips import walk_zip
 
 
 def walk(

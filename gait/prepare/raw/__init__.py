@@ -1,0 +1,1 @@
+"""Files of a raw tree, on disk or in archives."""

@@ -24,7 +24,7 @@ KINDS = {
     "loss": "gait.losses",
     "transform": "gait.data.transforms",
     "sampler": "gait.data.samplers",
-    "layout": "gait.prepare.layouts",
+    "layout": "gait.prepare.catalogue.layouts",
     "segmenter": "gait.prepare.segmenters",
     "optimizer": "torch.optim",
     "scheduler": "gait.engine.schedulers",

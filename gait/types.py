@@ -33,7 +33,7 @@ class CatalogueRow:
         background: path of the background clip of the same camera, empty where there is none.
         fingerprint: digest of the names, sizes and modification times of the sources.
         pose: path of the file of joints that belongs to the video, empty where there is none.
-        beside: files of further modalities, see `gait.prepare.beside`.
+        beside: files of further modalities, see `gait.prepare.catalogue.companions`.
     """
 
     key: SequenceKey

@@ -112,7 +112,7 @@ def rearrange(
 ) -> None:
     """Turn a raw tree into a table of sequences; no file is moved."""
     from gait.config.load import load_dataset
-    from gait.prepare import catalogue
+    from gait.prepare.catalogue import scan
 
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
@@ -120,9 +120,9 @@ def rearrange(
     definition, _ = load_dataset(project_root(), dataset)
     number, of = int(match[1]), int(match[2])
     obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
-    print(catalogue.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))
+    print(scan.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))
     if materialise is not None:
-        count = catalogue.materialise(output, raw, tree, materialise.value)
+        count = scan.materialise(output, raw, tree, materialise.value)
         print(f"{count} sequences in {tree}")
 
 
@@ -132,7 +132,7 @@ def gather(
     output: Annotated[Path, typer.Option(help="The table of all sequences to write.")],
 ) -> None:
     """Put the shards' tables together to the catalogue, sequences.csv."""
-    from gait.prepare.catalogue import gather
+    from gait.prepare.catalogue.scan import gather
 
     print(f"{gather(shards, output)} sequences")
 

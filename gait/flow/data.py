@@ -16,8 +16,8 @@ from gait.errors import ConfigError, DataError
 from gait.flow.lack import Lack
 from gait.flow.slices import canonical_json
 from gait.limits import YAML_BYTES
-from gait.prepare.catalogue import deal, rows_digest, rows_text, scan
-from gait.prepare.offer import modalities_of_raw, modalities_of_tree
+from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
+from gait.prepare.catalogue.scan import deal, rows_digest, rows_text, scan
 from gait.prepare.raw.tree import fingerprint, state_of, walk
 from gait.synthgait.raw_state import RENDERER, altered_files
 from gait.types import CatalogueRow, SequenceKey

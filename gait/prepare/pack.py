@@ -19,8 +19,8 @@ from gait.formats.manifest import (
     told,
 )
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
+from gait.prepare.catalogue.rows import read_rows
 from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
-from gait.prepare.rows import read_rows
 from gait.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.types import SequenceKey
 

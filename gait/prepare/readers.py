@@ -59,7 +59,7 @@ def read_tracks(
     """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
     Args:
-        beside: the files of each kind, see `gait.prepare.beside`.
+        beside: the files of each kind, see `gait.prepare.catalogue.companions`.
         size_px: height and width that silhouettes are aligned to.
         silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
             `walker_silhouettes` are there, these are used instead.

@@ -20,8 +20,8 @@ from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.formats.manifest import format_drops, table_text
+from gait.prepare.catalogue.rows import read_rows
 from gait.prepare.masks import MaskRecord, read_record, write_masks
-from gait.prepare.rows import read_rows
 from gait.prepare.segmenters._figure import UNFIT
 from gait.prepare.summary import ShardSummary
 from gait.prepare.video import VideoError

@@ -10,10 +10,10 @@ from gait.files import confined
 from gait.formats.manifest import check_once, parse_drops, read_table
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import readers, skeleton_maps
-from gait.prepare.beside import patterns_of
+from gait.prepare.catalogue.companions import patterns_of
+from gait.prepare.catalogue.rows import archive_in_one_go, read_rows
 from gait.prepare.journal import state_of
 from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
-from gait.prepare.rows import archive_in_one_go, read_rows
 from gait.types import CatalogueRow, SequenceKey
 
 _MASK_COLUMNS = (

@@ -40,7 +40,7 @@ NOT_FROM_OUTSIDE = {
 
 _ON_DEMAND = (
     "gait.config.load",
-    "gait.prepare.catalogue",
+    "gait.prepare.catalogue.scan",
     "gait.prepare.check",
     "gait.prepare.pack",
     "gait.prepare.pretreat",

@@ -20,7 +20,7 @@ from gait.engine.checkpoint import fingerprint
 from gait.engine.embed import embed
 from gait.engine.trainer import train
 from gait.formats.manifest import manifest_text
-from gait.prepare.rows import rows_text
+from gait.prepare.catalogue.rows import rows_text
 from tests import engine_fixtures
 from tests.fuzz import material
 from tests.fuzz.arrays import mutate_npy, mutate_npz, mutate_torch, npy_of

@@ -16,7 +16,7 @@ from gait.errors import DataError
 from gait.formats.manifest import manifest_text
 from gait.formats.pkl import read_pkl
 from gait.prepare.adopt import manifest_of_tree
-from gait.prepare.offer import modalities_of_tree
+from gait.prepare.catalogue.available import modalities_of_tree
 from gait.prepare.pack import pack
 
 

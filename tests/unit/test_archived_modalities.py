@@ -15,17 +15,17 @@ import pytest
 
 from gait.errors import DataError
 from gait.formats.manifest import read_manifest
-from gait.prepare.beside import with_files_beside
-from gait.prepare.catalogue import scan
+from gait.prepare.catalogue.archived_companions import Inside
+from gait.prepare.catalogue.available import modalities_of_raw
+from gait.prepare.catalogue.companions import with_files_beside
+from gait.prepare.catalogue.layouts._folders import scan_folders
+from gait.prepare.catalogue.rows import rows_text
+from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
-from gait.prepare.inside import Inside
-from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw import extraction, spill_buffer
 from gait.prepare.raw.archive_index import Listings, completed
 from gait.prepare.raw.archives import Contents, Names, contents_of
-from gait.prepare.rows import rows_text
 from gait.types import SequenceKey
 from tests import raw_trees
 from tests.raw_trees import Tree, grouped, lay, seven, tar, zipped

@@ -16,10 +16,10 @@ import pytest
 
 from gait.errors import ConfigError, DataError
 from gait.files import confined
-from gait.prepare.catalogue import Sequences, gather, materialise, read_rows, rearrange, scan
+from gait.prepare.catalogue.rows import archive_in_one_go, deal, rows_digest, rows_text
+from gait.prepare.catalogue.scan import Sequences, gather, materialise, read_rows, rearrange, scan
 from gait.prepare.raw import archive_index
 from gait.prepare.raw.archives import Contents, contents_of
-from gait.prepare.rows import archive_in_one_go, deal, rows_digest, rows_text
 from gait.synthgait.raw_state import altered_files
 from gait.types import CatalogueRow, SequenceKey
 
@@ -419,7 +419,7 @@ def test_foreign_population_list(tmp_path: Path, content: str | None) -> None:
 
 def test_what_each_start_of_the_workflow_imports_is_light() -> None:
     code = (
-        "import sys, gait.prepare.catalogue, gait.synthgait.raw_state\n"
+        "import sys, gait.prepare.catalogue.scan, gait.synthgait.raw_state\n"
         "print(sorted({'torch', 'cv2', 'pandas', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

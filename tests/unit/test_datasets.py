@@ -16,7 +16,7 @@ from gait.config.load import dataset_names, load_dataset
 from gait.config.protocol import category_of
 from gait.config.yaml import read_yaml, write_yaml
 from gait.errors import DataError
-from gait.prepare.catalogue import scan
+from gait.prepare.catalogue.scan import scan
 from gait.types import SequenceKey
 
 REPOSITORY = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from gait.flow.messages import failures, left_out
 from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
 from gait.formats.manifest import ManifestRow, manifest_text
-from gait.prepare.catalogue import rearrange
+from gait.prepare.catalogue.scan import rearrange
 from gait.seal import seal_zip
 from gait.types import SequenceKey
 

@@ -15,7 +15,7 @@ import pytest
 from gait import registry
 from gait.config.dataset import UNFIT_NAME
 from gait.errors import DataError
-from gait.prepare.catalogue import scan
+from gait.prepare.catalogue.scan import scan
 from gait.prepare.raw.tree import IMAGES, VIDEOS, is_frame, state_of, walk
 from gait.types import CatalogueRow
 

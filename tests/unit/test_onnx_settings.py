@@ -13,8 +13,8 @@ pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, load, numpy_helper, save
 
+from gait.prepare.catalogue.rows import rows_text
 from gait.prepare.masks import load_masks
-from gait.prepare.rows import rows_text
 from gait.prepare.segment import segment_shard
 from gait.prepare.segmenters.onnx import Onnx
 from gait.types import CatalogueRow, SequenceKey

@@ -18,10 +18,10 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
 from gait.modalities import MODALITIES, packed_name
 from gait.prepare.adopt import manifest_of_tree
-from gait.prepare.catalogue import Sequences, gather, rearrange
+from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
+from gait.prepare.catalogue.scan import Sequences, gather, rearrange
 from gait.prepare.check import check
 from gait.prepare.crops import unpadded
-from gait.prepare.offer import modalities_of_raw, modalities_of_tree
 from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps

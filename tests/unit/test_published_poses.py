@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.modalities import POSE, SKELETON_MAPS
 from gait.prepare.adopt import manifest_of_tree
-from gait.prepare.catalogue import scan
+from gait.prepare.catalogue.available import modalities_of_raw
+from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
 from gait.prepare.joints import OPENPOSE_TO_COCO
-from gait.prepare.materialise import materialise
-from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps

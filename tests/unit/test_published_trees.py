@@ -20,11 +20,11 @@ from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.align import CCPG, align
-from gait.prepare.catalogue import Sequences, gather, read_rows, rearrange, scan
+from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.scan import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
 from gait.prepare.crops import squeezed
 from gait.prepare.depth import depth_images
-from gait.prepare.materialise import materialise
 from gait.prepare.pack import pack
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard

@@ -14,9 +14,9 @@ from gait.config.dataset import Dataset, Partition
 from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.catalogue import gather, rearrange, scan
+from gait.prepare.catalogue.available import modalities_of_raw
+from gait.prepare.catalogue.scan import gather, rearrange, scan
 from gait.prepare.check import check
-from gait.prepare.offer import modalities_of_raw
 from gait.prepare.pack import pack
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.skeleton_maps import skeleton_maps

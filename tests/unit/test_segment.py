@@ -13,8 +13,8 @@ import pytest
 
 from gait.errors import ConfigError, DataError
 from gait.prepare import masks as masks_module
+from gait.prepare.catalogue.rows import rows_text
 from gait.prepare.masks import load_masks, read_record
-from gait.prepare.rows import rows_text
 from gait.prepare.segment import COLUMNS, Figure, segment_shard
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey

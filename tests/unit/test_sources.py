@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.catalogue import scan
+from gait.prepare.catalogue.scan import scan
 from gait.prepare.raw.frames import Frame, natural
 from gait.prepare.raw.sources import read_images
 from gait.types import CatalogueRow, SequenceKey

@@ -12,8 +12,8 @@ import pytest
 
 from gait.errors import DataError, GaitError
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
+from gait.prepare.catalogue.rows import read_rows, rows_text
 from gait.prepare.check.findings import Finding, Report, Severity
-from gait.prepare.rows import read_rows, rows_text
 from gait.report.matrix import MatrixRow, read_matrix, tabulate_matrix
 from gait.report.tables import Row, read_report, write_table
 from gait.seal import sidecar, write_sealed_table

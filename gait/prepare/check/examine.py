@@ -8,12 +8,12 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import BESIDE
-from gait.prepare.beside import patterns_of
-from gait.prepare.catalogue import Sequences, scan
+from gait.prepare.catalogue.available import modalities_of_raw
+from gait.prepare.catalogue.companions import patterns_of
+from gait.prepare.catalogue.scan import Sequences, scan
 from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
-from gait.prepare.offer import modalities_of_raw
 from gait.prepare.raw.archives.part import READ
 from gait.prepare.raw.unread import unread_format
 from gait.types import CatalogueRow, SequenceKey

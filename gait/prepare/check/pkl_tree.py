@@ -18,7 +18,7 @@ from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES
 from gait.prepare.adopt import OTHER, arrays_of, leaves
-from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
+from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread

@@ -12,7 +12,7 @@ import numpy as np
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
 from gait.modalities import POSE, WALKER_SILHOUETTES
-from gait.prepare.beside import patterns_of, with_kinds
+from gait.prepare.catalogue.companions import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.joints import COCO, OPENPOSE

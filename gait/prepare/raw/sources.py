@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from gait.errors import DataError
 from gait.files import confined
 from gait.limits import FILE_BYTES
-from gait.prepare.beside import matching, patterns_of
+from gait.prepare.catalogue.companions import matching, patterns_of
 from gait.prepare.raw.archive_index import Listings
 from gait.prepare.raw.archives import SEPARATOR, Contents, Names
 from gait.prepare.raw.extraction import Unpacking, Wish

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._videos import BACKGROUND, scan_videos
+from gait.prepare.catalogue.layouts._videos import BACKGROUND, scan_videos
 from gait.prepare.raw.tree import VIDEOS, Scan, suffix_of
 from gait.types import SequenceKey
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.modalities import ARRAYS, BESIDE
-from gait.prepare.array_names import Pkl, any_name, filled_name, places_of_arrays
-from gait.prepare.inside import Found, Inside
+from gait.prepare.catalogue.archived_companions import Found, Inside
+from gait.prepare.catalogue.pkl_names import Pkl, any_name, filled_name, places_of_arrays
 from gait.prepare.raw.archives import NO_IMAGE, unpacked_path
 from gait.prepare.raw.tree import (
     MISPLACED,

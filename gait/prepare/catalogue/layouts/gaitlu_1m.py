@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.config.dataset import NAME
-from gait.prepare.layouts._folders import scan_folders
+from gait.prepare.catalogue.layouts._folders import scan_folders
 from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 

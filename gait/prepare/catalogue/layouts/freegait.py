@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._folders import scan_folders
+from gait.prepare.catalogue.layouts._folders import scan_folders
 from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._folders import scan_folders
+from gait.prepare.catalogue.layouts._folders import scan_folders
 from gait.prepare.raw.tree import ArchiveFile, Scan
 from gait.types import SequenceKey
 

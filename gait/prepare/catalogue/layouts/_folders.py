@@ -134,7 +134,7 @@ def folder_row(
         if is_frame(file.name, kind):
             frames.append(state_of(file))
             if kind in WITHOUT_SILHOUETTES:
-                # Until it is found to be used, see `gait.prepare.beside`.
+                # Until it is found to be used, see `gait.prepare.catalogue.companions`.
                 ignored[not_looked_for(file.name)] += 1
         elif is_frame(file.name):
             others += 1

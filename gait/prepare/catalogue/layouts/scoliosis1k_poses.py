@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._folders import scan_folders
-from gait.prepare.layouts.scoliosis1k_silhouettes import key_of
+from gait.prepare.catalogue.layouts._folders import scan_folders
+from gait.prepare.catalogue.layouts.scoliosis1k_silhouettes import key_of
 from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 

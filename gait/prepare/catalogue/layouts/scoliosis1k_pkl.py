@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._folders import scan_trees
+from gait.prepare.catalogue.layouts._folders import scan_trees
 from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 

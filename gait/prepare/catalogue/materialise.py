@@ -10,9 +10,9 @@ from typing import Literal
 
 from gait.errors import DataError
 from gait.files import atomic_path, confined
+from gait.prepare.catalogue.rows import read_rows
 from gait.prepare.raw.archives import SEPARATOR, read_archive
 from gait.prepare.raw.tree import FRAMES, image_files, is_frame
-from gait.prepare.rows import read_rows
 from gait.types import CatalogueRow
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare.array_names import Pkl, is_told_by_shape, named_files
-from gait.prepare.beside import patterns_of
+from gait.prepare.catalogue.companions import patterns_of
+from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
 from gait.types import CatalogueRow
 

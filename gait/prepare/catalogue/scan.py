@@ -10,14 +10,14 @@ from pathlib import Path
 
 from gait import registry
 from gait.errors import DataError, GaitError
-from gait.prepare.array_names import Pkl, any_name, places_of_arrays
-from gait.prepare.beside import with_files_beside
-from gait.prepare.guess import guess
-from gait.prepare.inside import Inside
-from gait.prepare.materialise import materialise
+from gait.prepare.catalogue.archived_companions import Inside
+from gait.prepare.catalogue.companions import with_files_beside
+from gait.prepare.catalogue.hints import guess
+from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.pkl_names import Pkl, any_name, places_of_arrays
+from gait.prepare.catalogue.rows import deal, read_rows, rows_digest, rows_text
 from gait.prepare.raw.archive_index import Listings, completed
 from gait.prepare.raw.tree import WITHOUT_SILHOUETTES, ArchiveFile, Layout, Scan, walk
-from gait.prepare.rows import deal, read_rows, rows_digest, rows_text
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from gait.prepare.layouts._folders import scan_three_levels
+from gait.prepare.catalogue.layouts._folders import scan_three_levels
 from gait.prepare.raw.tree import Scan
 
 

@@ -1,0 +1,1 @@
+"""A raw tree becomes a catalogue of sequences; no file is moved."""

@@ -21,8 +21,8 @@ import yaml
 
 from gait import registry
 from gait.config.dataset import Population
-from gait.prepare.masks import load_masks
-from gait.prepare.segment import Segmenter
+from gait.prepare.silhouettes.masks import load_masks
+from gait.prepare.silhouettes.segment import Segmenter
 from gait.synthgait.population import synthesize
 
 

@@ -25,7 +25,7 @@ KINDS = {
     "transform": "gait.data.transforms",
     "sampler": "gait.data.samplers",
     "layout": "gait.prepare.catalogue.layouts",
-    "segmenter": "gait.prepare.segmenters",
+    "segmenter": "gait.prepare.silhouettes.segmenters",
     "optimizer": "torch.optim",
     "scheduler": "gait.engine.schedulers",
 }

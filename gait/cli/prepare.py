@@ -145,7 +145,7 @@ def segment(
     segmenter: Annotated[str, typer.Option(help="Name and parameters, as YAML.")],
 ) -> None:
     """Extract silhouettes from the videos of a shard."""
-    from gait.prepare.segment import segment_shard
+    from gait.prepare.silhouettes.segment import segment_shard
 
     settings = _mapping(segmenter, "--segmenter")
     print(segment_shard(shard, root / "raw", root, output, settings))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.align import DEPTH, Aligned, align
+from gait.prepare.silhouettes.align import DEPTH, Aligned, align
 
 # Raised when the same clouds would give other images than before.
 ALGORITHM = "depth-1"

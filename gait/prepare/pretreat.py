@@ -21,17 +21,17 @@ from gait.formats.manifest import ManifestRow, manifest_text, pkl_name
 from gait.formats.pkl import digest_of, write_pkl
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare import poses, readers, skeleton_maps, tracks
-from gait.prepare.align import CCPG, Aligned, Frames, align
-from gait.prepare.fit import as_is, resize, resize_bicubic
 from gait.prepare.joints import JOINTS
 from gait.prepare.journal import Journal, remove_pkl
 from gait.prepare.kept import Kept
-from gait.prepare.masks import read_masks
 from gait.prepare.raw.frames import Frame, natural
 from gait.prepare.raw.sources import Files, read_material
+from gait.prepare.silhouettes.align import CCPG, Aligned, Frames, align
+from gait.prepare.silhouettes.masks import read_masks
+from gait.prepare.silhouettes.resize import as_is, resize, resize_bicubic
+from gait.prepare.silhouettes.values import judged
 from gait.prepare.summary import ShardSummary
 from gait.prepare.tasks import Task, tasks_of
-from gait.prepare.values import judged
 from gait.progress import Progress
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow

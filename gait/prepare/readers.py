@@ -19,14 +19,15 @@ from gait.errors import DataError
 from gait.formats.pkl import frames_of
 from gait.limits import FILE_BYTES
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
-from gait.prepare import align, crops, depth, fit, pose_files, smpl, values
+from gait.prepare import crops, depth, pose_files, smpl
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.raw.frames import Frame, frames_of_contents, silhouette_of
 from gait.prepare.raw.images import Bounds, ImageError, decode
 from gait.prepare.raw.sources import Files
+from gait.prepare.silhouettes import align, resize, values
+from gait.prepare.silhouettes.video import VideoError, read_video
 from gait.prepare.tracks import ALGORITHM as JOINING
 from gait.prepare.tracks import Track
-from gait.prepare.video import VideoError, read_video
 from gait.ragged import Frames, Ragged
 from gait.screen import LONGEST_MESSAGE, shown
 
@@ -134,7 +135,7 @@ def _masks_squeezed(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     # Of the frames' silhouettes it has been told already what was made of their values.
     silhouettes = values.judged(frames_of_contents(files))
     pieces = [
-        Track(keys, fit.resize(images, _SQUARE_PX).frames, problems)
+        Track(keys, resize.resize(images, _SQUARE_PX).frames, problems)
         for keys, images, problems in _blocks(silhouettes)
     ]
     return {"masks": _joined(pieces)}

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.prepare.masks import save_masks
 from gait.prepare.poses import save_pose
 from gait.prepare.raw.tree import POSES
+from gait.prepare.silhouettes.masks import save_masks
 from gait.processes import follow_parent
 from gait.synthgait.avi import write_avi
 from gait.synthgait.estimate import estimate_pose
@@ -52,7 +52,8 @@ def synthesize(
         population: who walks how often, and how it is filmed.
         processes: number of processes that render.
         truth: folder for the masks of the walkers as drawn, without shadows:
-            `<truth>/<subject>/<condition>-<number>/<view>.npz`, see `gait.prepare.masks`.
+            `<truth>/<subject>/<condition>-<number>/<view>.npz`;
+            `gait.prepare.silhouettes.masks` reads them.
 
     Raises:
         DataError: `raw` holds other videos or poses, or a file cannot be written.

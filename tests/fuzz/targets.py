@@ -44,7 +44,7 @@ _ON_DEMAND = (
     "gait.prepare.check",
     "gait.prepare.pack",
     "gait.prepare.pretreat",
-    "gait.prepare.segment",
+    "gait.prepare.silhouettes.segment",
     "gait.report.figures",
     "gait.report.quality_page",
     "matplotlib.figure",

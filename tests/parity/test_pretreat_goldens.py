@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.align import align
 from gait.prepare.catalogue.rows import rows_text
 from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.silhouettes.align import align
 from gait.types import CatalogueRow, SequenceKey
 
 GOLDENS = Path(__file__).parent / "goldens" / "pretreat"

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.align import align
+from gait.prepare.silhouettes.align import align
 
 
 def slow(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8] | None:

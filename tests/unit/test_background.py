@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from gait.prepare.segmenters import background as module
-from gait.prepare.segmenters._figure import UNFIT
-from gait.prepare.segmenters._scene import empty_scene, sorted_images, spread
-from gait.prepare.segmenters.background import Background
-from gait.prepare.video import VideoError, read_frames
+from gait.prepare.silhouettes.segmenters import background as module
+from gait.prepare.silhouettes.segmenters._figure import UNFIT
+from gait.prepare.silhouettes.segmenters._scene import empty_scene, sorted_images, spread
+from gait.prepare.silhouettes.segmenters.background import Background
+from gait.prepare.silhouettes.video import VideoError, read_frames
 from tests.unit.clips import HEIGHT, WIDTH, Shot, film, iou, rendered, write
 
 

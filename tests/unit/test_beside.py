@@ -16,12 +16,12 @@ from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.align import PARSING, align
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.companions import patterns_of
 from gait.prepare.catalogue.scan import read_rows, rearrange, rows_digest, scan
 from gait.prepare.pack import PackSummary, pack
 from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.silhouettes.align import PARSING, align
 from gait.prepare.skeleton_maps import skeleton_maps
 from gait.ragged import Ragged
 from gait.seal import sidecar

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.align import DEPTH, align
 from gait.prepare.depth import depth_images
+from gait.prepare.silhouettes.align import DEPTH, align
 
 
 def colour(level: float) -> tuple[int, int, int]:

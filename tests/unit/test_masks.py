@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare import masks as masks_module
-from gait.prepare.masks import (
+from gait.prepare.silhouettes import masks as masks_module
+from gait.prepare.silhouettes.masks import (
     MaskRecord,
     load_masks,
     read_masks,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gait.errors import ConfigError, DataError, MissingExtraError
-from gait.prepare.segmenters import onnx as module
-from gait.prepare.segmenters.onnx import Onnx
+from gait.prepare.silhouettes.segmenters import onnx as module
+from gait.prepare.silhouettes.segmenters.onnx import Onnx
 from gait.registry import parameters
 
 pytest.importorskip("onnx")

@@ -14,9 +14,9 @@ pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, load, numpy_helper, save
 
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.masks import load_masks
-from gait.prepare.segment import segment_shard
-from gait.prepare.segmenters.onnx import Onnx
+from gait.prepare.silhouettes.masks import load_masks
+from gait.prepare.silhouettes.segment import segment_shard
+from gait.prepare.silhouettes.segmenters.onnx import Onnx
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.test_onnx import BLUE, RED, H, W, check, clip, found, network
 

@@ -24,13 +24,13 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
-from gait.prepare.align import CCPG, align
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.fit import resize, resize_bicubic
 from gait.prepare.joints import JOINTS, to_coco
-from gait.prepare.masks import save_masks
 from gait.prepare.poses import save_pose
 from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.silhouettes.align import CCPG, align
+from gait.prepare.silhouettes.masks import save_masks
+from gait.prepare.silhouettes.resize import resize, resize_bicubic
 from gait.prepare.skeleton_maps import skeleton_maps
 from gait.prepare.summary import ShardSummary
 from gait.seal import sidecar

@@ -19,7 +19,6 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
-from gait.prepare.align import CCPG, align
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.scan import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
@@ -29,6 +28,7 @@ from gait.prepare.pack import pack
 from gait.prepare.point_cloud import read_point_cloud
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw.archives import Contents, Member, Names, opened
+from gait.prepare.silhouettes.align import CCPG, align
 from gait.ragged import Ragged
 from tests import raw_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped

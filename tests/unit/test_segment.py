@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from gait.errors import ConfigError, DataError
-from gait.prepare import masks as masks_module
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.masks import load_masks, read_record
-from gait.prepare.segment import COLUMNS, Figure, segment_shard
+from gait.prepare.silhouettes import masks as masks_module
+from gait.prepare.silhouettes.masks import load_masks, read_record
+from gait.prepare.silhouettes.segment import COLUMNS, Figure, segment_shard
 from gait.prepare.summary import ShardSummary
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.clips import Shot, film, iou
@@ -161,7 +161,7 @@ def test_a_video_without_a_walker_is_said_and_remembered(data: Data) -> None:
 
 def replaced(data: Data, monkeypatch: pytest.MonkeyPatch, *figures: Figure) -> None:
     """A segmenter that finds these."""
-    from gait.prepare.segmenters.background import Background
+    from gait.prepare.silhouettes.segmenters.background import Background
 
     def segment(self: Background, video: Path, background: Path | None) -> Iterator[Figure]:
         yield from figures
@@ -298,7 +298,7 @@ def test_a_full_disk_is_no_broken_video(data: Data, monkeypatch: pytest.MonkeyPa
 def test_clips_before_one_background_come_together(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gait.prepare.segmenters.background import Background
+    from gait.prepare.silhouettes.segmenters.background import Background
 
     seen: list[Path | None] = []
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gait.prepare.segmenters import _walked
-from gait.prepare.segmenters import background as module
-from gait.prepare.segmenters.background import Background
+from gait.prepare.silhouettes.segmenters import _walked
+from gait.prepare.silhouettes.segmenters import background as module
+from gait.prepare.silhouettes.segmenters.background import Background
 from tests.unit.clips import HEIGHT, WIDTH, Shot, film
 
 

@@ -21,9 +21,9 @@ from pydantic import ValidationError
 
 from gait.config.dataset import Population
 from gait.errors import DataError
-from gait.prepare.masks import load_masks
 from gait.prepare.poses import load_pose
-from gait.prepare.video import read_video
+from gait.prepare.silhouettes.masks import load_masks
+from gait.prepare.silhouettes.video import read_video
 from gait.synthgait.camera import Camera, place_camera
 from gait.synthgait.estimate import estimate_pose
 from gait.synthgait.kinematics import JOINTS, Skeleton, walk

@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.align import Aligned, align
 from gait.prepare.catalogue.rows import rows_text
 from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw.frames import Frame, frames_of_contents
-from gait.prepare.values import OTHER_VALUES, Meaning, converted, judged, meaning_of_all
+from gait.prepare.silhouettes.align import Aligned, align
+from gait.prepare.silhouettes.values import (
+    OTHER_VALUES,
+    Meaning,
+    converted,
+    judged,
+    meaning_of_all,
+)
 from gait.types import CatalogueRow, SequenceKey
 from tests.unit.pngs import png
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.video import VideoError, read_frames, read_video
+from gait.prepare.silhouettes.video import VideoError, read_frames, read_video
 from tests.unit.clips import Shot, film
 from tests.unit.containers import Pipe, encode, numbers, with_box
 

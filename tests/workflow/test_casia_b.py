@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from gait.prepare.masks import load_masks
+from gait.prepare.silhouettes.masks import load_masks
 from tests.workflow.workspace import EXPERIMENT, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

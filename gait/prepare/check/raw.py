@@ -19,8 +19,8 @@ from gait.prepare.raw.archives import SEPARATOR
 from gait.prepare.raw.frames import natural
 from gait.prepare.raw.sources import read_images
 from gait.prepare.raw.tree import SILHOUETTE_FRAMES, frame_entries, state_of
+from gait.prepare.silhouettes.video import VideoError, read_video
 from gait.prepare.summary import FEW_FRAMES
-from gait.prepare.video import VideoError, read_video
 from gait.types import CatalogueRow
 
 # Sequences of which pictures are decoded; an archive is read for each.

@@ -15,7 +15,7 @@ from gait.config.dataset import Pretreat
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.raw.frames import BRIGHT, DARK, Frame
 from gait.prepare.raw.images import UNREADABLE
-from gait.prepare.values import UNCLEAR, Converter, agreed, meaning_of, meaning_of_all
+from gait.prepare.silhouettes.values import UNCLEAR, Converter, agreed, meaning_of, meaning_of_all
 from gait.types import CatalogueRow
 
 # Of a sequence of images, how many are looked at.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gait import limits
 from gait.errors import DataError
-from gait.prepare.containers import MP4, is_cut_short, kind_of, samples_of
+from gait.prepare.silhouettes.containers import MP4, is_cut_short, kind_of, samples_of
 
 # A damaged file makes the decoders write lines of chatter, which would hide the sentence that
 # matters; OpenCV does so about damaged images.

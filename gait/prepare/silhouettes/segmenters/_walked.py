@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.segmenters._scene import (
+from gait.prepare.silhouettes.segmenters._scene import (
     Image,
     Scene,
     distance,

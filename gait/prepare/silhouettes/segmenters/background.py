@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.segmenters._doubts import (
+from gait.prepare.silhouettes.segmenters._doubts import (
     MOVED,
     MOVED_SINCE_LAST,
     MOVED_WITHOUT_BACKGROUND,
@@ -31,8 +31,12 @@ from gait.prepare.segmenters._doubts import (
     Motion,
     is_changed,
 )
-from gait.prepare.segmenters._figure import CAMERA_MOVES, SCENE_CHANGES, SEVERAL_WALKERS
-from gait.prepare.segmenters._scene import (
+from gait.prepare.silhouettes.segmenters._figure import (
+    CAMERA_MOVES,
+    SCENE_CHANGES,
+    SEVERAL_WALKERS,
+)
+from gait.prepare.silhouettes.segmenters._scene import (
     REDUCTION,
     UNCHANGED,
     Comparison,
@@ -47,8 +51,8 @@ from gait.prepare.segmenters._scene import (
     smooth,
     spread,
 )
-from gait.prepare.segmenters._walked import walked_scene
-from gait.prepare.video import DAMAGED_FRAME, VideoError, read_frames, read_video
+from gait.prepare.silhouettes.segmenters._walked import walked_scene
+from gait.prepare.silhouettes.video import DAMAGED_FRAME, VideoError, read_frames, read_video
 
 # Fewer samples are taken of frames that are larger than those of 1080p, to fit in memory.
 _SAMPLES_BYTES = 2**28

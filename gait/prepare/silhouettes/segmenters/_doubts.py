@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.segmenters._scene import Plane
+from gait.prepare.silhouettes.segmenters._scene import Plane
 
 # Along each side of the reduced image; each tells by itself how far it has moved.
 _BLOCKS = 8

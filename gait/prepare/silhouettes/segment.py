@@ -21,10 +21,10 @@ from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.formats.manifest import format_drops, table_text
 from gait.prepare.catalogue.rows import read_rows
-from gait.prepare.masks import MaskRecord, read_record, write_masks
-from gait.prepare.segmenters._figure import UNFIT
+from gait.prepare.silhouettes.masks import MaskRecord, read_record, write_masks
+from gait.prepare.silhouettes.segmenters._figure import UNFIT
+from gait.prepare.silhouettes.video import VideoError
 from gait.prepare.summary import ShardSummary
-from gait.prepare.video import VideoError
 from gait.progress import Progress
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow, SequenceKey

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from gait import limits
 from gait.errors import ConfigError, MissingExtraError, nearest
-from gait.prepare.segmenters._figure import largest_part
-from gait.prepare.video import DAMAGED_FRAME, read_frames
+from gait.prepare.silhouettes.segmenters._figure import largest_part
+from gait.prepare.silhouettes.video import DAMAGED_FRAME, read_frames
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

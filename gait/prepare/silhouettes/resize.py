@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.align import Aligned, Frames
+from gait.prepare.silhouettes.align import Aligned, Frames
 
 
 def as_is(frames: Frames, size_px: int) -> Aligned:

@@ -1,0 +1,1 @@
+"""Silhouettes: out of videos, judged by their values, aligned and resized."""

@@ -163,7 +163,7 @@ def pretreat(
     joints: Annotated[Joints | None, typer.Option(help="Which joints poses keep; all.")] = None,
 ) -> None:
     """Align the silhouettes of a shard and write them as pkl sequences."""
-    from gait.prepare.pretreat import pretreat_shard
+    from gait.prepare.sequences.pretreat import pretreat_shard
 
     summary = pretreat_shard(
         shard,
@@ -191,7 +191,7 @@ def latents(
     """Make DenoisingGait's latents from the colour crops of a pkl tree."""
     import torch
 
-    from gait.prepare.latents import LatentSettings, write_latents
+    from gait.prepare.sequences.latents import LatentSettings, write_latents
 
     settings = LatentSettings(weights, step, height_px, width_px, frames_per_batch)
     print(
@@ -214,7 +214,7 @@ def adopt(
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.config.patterns import check_pkl
     from gait.formats.manifest import manifest_text
-    from gait.prepare.adopt import manifest_of_tree
+    from gait.prepare.sequences.import_tree import manifest_of_tree
     from gait.seal import write_sealed_table
 
     try:

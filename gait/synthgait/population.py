@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.files import write_if_changed
-from gait.prepare.poses import save_pose
+from gait.prepare.modalities.video_poses import save_pose
 from gait.prepare.raw.tree import POSES
 from gait.prepare.silhouettes.masks import save_masks
 from gait.processes import follow_parent
@@ -42,10 +42,10 @@ def synthesize(
     """Render a population as raw videos named as those of CASIA-B.
 
     Writes `<raw>/<subject>-<condition>-<number>-<view>.avi` with the walker's joints beside it,
-    estimated with errors (`.pose.npz`, see `gait.prepare.poses`), a clip of the empty scene
-    `<raw>/<subject>-bkgrd-<view>.avi` for each subject and view, and last `<raw>/population.csv`
-    with each file and its size. The bytes depend on `population` alone. A file that comes out
-    as it was keeps its modification time.
+    estimated with errors (`.pose.npz`, see `gait.prepare.modalities.video_poses`), a clip of the
+    empty scene `<raw>/<subject>-bkgrd-<view>.avi` for each subject and view, and last
+    `<raw>/population.csv` with each file and its size. The bytes depend on `population` alone. A
+    file that comes out as it was keeps its modification time.
 
     Args:
         raw: folder of the videos and poses.

@@ -43,7 +43,7 @@ _ON_DEMAND = (
     "gait.prepare.catalogue.scan",
     "gait.prepare.check",
     "gait.prepare.pack",
-    "gait.prepare.pretreat",
+    "gait.prepare.sequences.pretreat",
     "gait.prepare.silhouettes.segment",
     "gait.report.figures",
     "gait.report.quality_page",

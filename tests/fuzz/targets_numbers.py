@@ -22,7 +22,7 @@ from gait.evaluation.embeddings import read_embeddings
 from gait.evaluation.score import score
 from gait.layers.dinov2 import DINOv2, to_original
 from gait.layers.mask_branch import MaskBranch
-from gait.prepare.poses import load_pose
+from gait.prepare.modalities.video_poses import load_pose
 from gait.prepare.silhouettes.masks import load_masks, read_record, save_masks
 from gait.prepare.silhouettes.segmenters.onnx import Onnx
 from tests import engine_fixtures

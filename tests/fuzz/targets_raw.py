@@ -11,13 +11,13 @@ import numpy as np
 
 from gait.formats.pkl import read_pkl, read_unnamed
 from gait.prepare.check.headers import image_header, video_header
-from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.modalities.decoders import read_tracks
+from gait.prepare.modalities.point_cloud import read_point_cloud
+from gait.prepare.modalities.smpl import read_smpl
 from gait.prepare.raw.archives import contents_of, read_archive
 from gait.prepare.raw.frames import frames_of_files
-from gait.prepare.readers import read_tracks
 from gait.prepare.silhouettes.align import align
 from gait.prepare.silhouettes.video import read_video
-from gait.prepare.smpl import read_smpl
 from tests.fuzz import material
 from tests.fuzz.arrays import mutate_npy
 from tests.fuzz.ciphers import aes_zip_of, crypto_zip_of

@@ -16,9 +16,9 @@ from gait.formats.manifest import ManifestRow, manifest_text, pkl_name, read_man
 from gait.formats.pkl import digest_of
 from gait.prepare.catalogue.companions import patterns_of
 from gait.prepare.catalogue.rows import deal, read_rows, rows_text
-from gait.prepare.journal import Journal
 from gait.prepare.raw.archive_index import Listings, count_damage
 from gait.prepare.raw.tree import frames_among
+from gait.prepare.sequences.cache import Journal
 from gait.report.quality import measure
 from gait.synthgait.raw_state import POPULATION, altered_files
 from gait.types import CatalogueRow, SequenceKey

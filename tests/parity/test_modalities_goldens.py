@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.crops import fitted, unpadded
-from gait.prepare.pose_files import poses_of_json, poses_of_texts
+from gait.prepare.modalities.crops import fitted, unpadded
+from gait.prepare.modalities.pose_files import poses_of_json, poses_of_texts
 from gait.prepare.silhouettes.align import CCPG, DEPTH, PARSING, align
 
 GOLDENS = Path(__file__).parent / "goldens" / "pretreat"

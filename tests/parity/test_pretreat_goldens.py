@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import align
 from gait.types import CatalogueRow, SequenceKey
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.prepare.joints import OPENPOSE_TO_COCO
-from gait.prepare.skeleton_maps import normalised, skeleton_maps
+from gait.prepare.modalities.joints import OPENPOSE_TO_COCO
+from gait.prepare.modalities.skeleton_maps import normalised, skeleton_maps
 
 GOLDENS = Path(__file__).parent / "goldens" / "pretreat"
 

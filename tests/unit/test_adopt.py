@@ -15,9 +15,9 @@ from gait.config.patterns import check_pkl
 from gait.errors import DataError
 from gait.formats.manifest import manifest_text
 from gait.formats.pkl import read_pkl
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue.available import modalities_of_tree
 from gait.prepare.pack import pack
+from gait.prepare.sequences.import_tree import manifest_of_tree
 
 
 def frames(count: int) -> NDArray[np.uint8]:

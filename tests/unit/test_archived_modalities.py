@@ -22,10 +22,10 @@ from gait.prepare.catalogue.layouts._folders import scan_folders
 from gait.prepare.catalogue.rows import rows_text
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
-from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw import extraction, spill_buffer
 from gait.prepare.raw.archive_index import Listings, completed
 from gait.prepare.raw.archives import Contents, Names, contents_of
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.types import SequenceKey
 from tests import raw_trees
 from tests.raw_trees import Tree, grouped, lay, seven, tar, zipped

@@ -19,10 +19,10 @@ from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.companions import patterns_of
 from gait.prepare.catalogue.scan import read_rows, rearrange, rows_digest, scan
+from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import PackSummary, pack
-from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import PARSING, align
-from gait.prepare.skeleton_maps import skeleton_maps
 from gait.ragged import Ragged
 from gait.seal import sidecar
 from gait.types import CatalogueRow, SequenceKey

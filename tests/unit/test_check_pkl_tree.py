@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gait.formats.pkl import write_pkl
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
+from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.ragged import Ragged
 from tests.unit.test_check import CONDITIONS, FRAMES, SUBJECTS, VIEWS, definition, the
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.crops import fitted, squeezed, unpadded
+from gait.prepare.modalities.crops import fitted, squeezed, unpadded
 
 
 def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

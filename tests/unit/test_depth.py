@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.depth import depth_images
+from gait.prepare.modalities.depth import depth_images
 from gait.prepare.silhouettes.align import DEPTH, align
 
 

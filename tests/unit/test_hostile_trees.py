@@ -11,11 +11,11 @@ import pytest
 from gait.config.dataset import Dataset
 from gait.config.load import load_dataset
 from gait.errors import DataError
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue.rows import read_rows, rows_text
 from gait.prepare.catalogue.scan import materialise, scan
 from gait.prepare.check import check
 from gait.prepare.raw.tree import image_files, unfit_name, walk
+from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.types import CatalogueRow, SequenceKey
 from tests.raw_trees import encoded, figure, lay, zipped
 

@@ -11,7 +11,7 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.formats.manifest import COLUMNS, ManifestRow
 from gait.formats.pkl import write_pkl
-from gait.prepare.journal import Journal, remove_pkl, state_of
+from gait.prepare.sequences.cache import Journal, remove_pkl, state_of
 from gait.seal import sidecar
 from gait.types import SequenceKey
 

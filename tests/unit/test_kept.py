@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gait.prepare.kept import Kept
+from gait.prepare.sequences.kept import Kept
 
 
 def test_what_is_held_comes_back_as_it_was() -> None:

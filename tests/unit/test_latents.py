@@ -16,9 +16,9 @@ from gait.cli import app
 from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.formats.manifest import manifest_text
 from gait.formats.pkl import read_pkl, write_pkl
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue.pkl_names import Pkl
-from gait.prepare.latents import Diffusion, LatentSettings, write_latents
+from gait.prepare.sequences.import_tree import manifest_of_tree
+from gait.prepare.sequences.latents import Diffusion, LatentSettings, write_latents
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")

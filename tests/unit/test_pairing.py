@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.pairing import pair, pair_by_time, time_ns
+from gait.prepare.modalities.pairing import pair, pair_by_time, time_ns
 
 
 def test_a_frame_that_one_lacks_is_dropped_from_all() -> None:

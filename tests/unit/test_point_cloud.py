@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.modalities.point_cloud import read_point_cloud
 
 HEADER = """# .PCD v0.7 - Point Cloud Data file format
 VERSION 0.7
@@ -129,7 +129,7 @@ def test_what_is_no_cloud_is_refused(data: bytes, what: str) -> None:
 
 
 def test_numbers_across_blocks_and_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gait.prepare.point_cloud._BLOCK_BYTES", 7)
+    monkeypatch.setattr("gait.prepare.modalities.point_cloud._BLOCK_BYTES", 7)
     lines = "\n".join(" ".join(map(repr, point)) for point in POINTS.tolist())
     data = header("ascii", 40) + lines.encode() + b"  \n" * 9
     np.testing.assert_array_equal(read_point_cloud(data, "1.pcd"), POINTS)

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.prepare.joints import BODY_25_TO_OPENPOSE, OPENPOSE_TO_COCO, to_coco
-from gait.prepare.pose_files import (
+from gait.prepare.modalities.joints import BODY_25_TO_OPENPOSE, OPENPOSE_TO_COCO, to_coco
+from gait.prepare.modalities.pose_files import (
     frame_names,
     poses_of_json,
     poses_of_texts,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.poses import load_pose, save_pose
+from gait.prepare.modalities.video_poses import load_pose, save_pose
 
 POSE = np.arange(4 * 17 * 3, dtype=np.float32).reshape(4, 17, 3)
 

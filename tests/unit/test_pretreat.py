@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import gait.prepare.pretreat as subject_under_test
+import gait.prepare.sequences.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
@@ -25,13 +25,13 @@ from gait.formats.manifest import ManifestRow, read_manifest, read_table, table_
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.joints import JOINTS, to_coco
-from gait.prepare.poses import save_pose
-from gait.prepare.pretreat import pretreat_shard
+from gait.prepare.modalities.joints import JOINTS, to_coco
+from gait.prepare.modalities.skeleton_maps import skeleton_maps
+from gait.prepare.modalities.video_poses import save_pose
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import CCPG, align
 from gait.prepare.silhouettes.masks import save_masks
 from gait.prepare.silhouettes.resize import resize, resize_bicubic
-from gait.prepare.skeleton_maps import skeleton_maps
 from gait.prepare.summary import ShardSummary
 from gait.seal import sidecar
 from gait.types import CatalogueRow, SequenceKey

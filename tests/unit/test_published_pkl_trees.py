@@ -17,14 +17,14 @@ from gait.config.load import load_dataset
 from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
 from gait.modalities import MODALITIES, packed_name
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
 from gait.prepare.catalogue.scan import Sequences, gather, rearrange
 from gait.prepare.check import check
-from gait.prepare.crops import unpadded
+from gait.prepare.modalities.crops import unpadded
+from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
-from gait.prepare.pretreat import pretreat_shard
-from gait.prepare.skeleton_maps import skeleton_maps
+from gait.prepare.sequences.import_tree import manifest_of_tree
+from gait.prepare.sequences.pretreat import pretreat_shard
 from tests import raw_pkl_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
 

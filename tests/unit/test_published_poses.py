@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import POSE, SKELETON_MAPS
-from gait.prepare.adopt import manifest_of_tree
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
-from gait.prepare.joints import OPENPOSE_TO_COCO
+from gait.prepare.modalities.joints import OPENPOSE_TO_COCO
+from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
-from gait.prepare.pretreat import pretreat_shard
-from gait.prepare.skeleton_maps import skeleton_maps
+from gait.prepare.sequences.import_tree import manifest_of_tree
+from gait.prepare.sequences.pretreat import pretreat_shard
 from tests import raw_trees
 from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay, zipped
 from tests.unit.test_published_trees import dataset, frames, modality, pkl_tree, prepared

@@ -22,12 +22,12 @@ from gait.modalities import SILHOUETTES
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.scan import Sequences, gather, read_rows, rearrange, scan
 from gait.prepare.check import check
-from gait.prepare.crops import squeezed
-from gait.prepare.depth import depth_images
+from gait.prepare.modalities.crops import squeezed
+from gait.prepare.modalities.depth import depth_images
+from gait.prepare.modalities.point_cloud import read_point_cloud
 from gait.prepare.pack import pack
-from gait.prepare.point_cloud import read_point_cloud
-from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw.archives import Contents, Member, Names, opened
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import CCPG, align
 from gait.ragged import Ragged
 from tests import raw_trees

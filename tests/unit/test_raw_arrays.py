@@ -17,9 +17,9 @@ from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.scan import gather, rearrange, scan
 from gait.prepare.check import check
+from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
-from gait.prepare.pretreat import pretreat_shard
-from gait.prepare.skeleton_maps import skeleton_maps
+from gait.prepare.sequences.pretreat import pretreat_shard
 
 BESIDE = {
     "pkl_silhouettes": "{folder}/*-sils.pkl",

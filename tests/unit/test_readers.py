@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.modalities import BESIDE, MODALITIES
-from gait.prepare import readers
-from gait.prepare.readers import KINDS
-from gait.prepare.tracks import Track, join
+from gait.prepare.modalities import decoders
+from gait.prepare.modalities.decoders import KINDS
+from gait.prepare.modalities.streams import Track, join
 from gait.ragged import Ragged
 
 
@@ -294,7 +294,7 @@ def test_blocks_of_images_are_what_all_of_them_at_once_are(
     files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(7)]
     files[3] = ("0003.x", b"none")
     whole = KINDS[kind](files, 64, {})
-    monkeypatch.setattr(readers, "_BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(decoders, "_BLOCK_BYTES", 10_000)
     for modality, track in KINDS[kind](files, 64, {}).items():
         assert (track.keys, track.problems) == (whole[modality].keys, whole[modality].problems)
         np.testing.assert_array_equal(track.frames, whole[modality].frames)

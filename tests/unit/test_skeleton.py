@@ -7,7 +7,7 @@ import torch
 
 from gait.errors import DataError
 from gait.layers.graph import hop_adjacency
-from gait.prepare.joints import OPENPOSE_TO_COCO
+from gait.prepare.modalities.joints import OPENPOSE_TO_COCO
 from gait.skeleton import derived, graph_streams, skeleton_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.prepare.skeleton_maps import LIMBS, area_weights, normalised, skeleton_maps
+from gait.prepare.modalities.skeleton_maps import LIMBS, area_weights, normalised, skeleton_maps
 
 
 def walker(frames: int, seed: int = 0) -> NDArray[np.float64]:
@@ -110,7 +110,7 @@ def test_many_frames_are_completed_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     pose = generator.uniform(1, 100, (40, 17, 3))
     pose[generator.random((40, 17)) < 0.2] = 0
     whole = normalised(pose)
-    monkeypatch.setattr("gait.prepare.skeleton_maps._DISTANCES", 40 * 7)
+    monkeypatch.setattr("gait.prepare.modalities.skeleton_maps._DISTANCES", 40 * 7)
     np.testing.assert_allclose(normalised(pose), whole, rtol=1e-9)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.smpl import read_smpl
+from gait.prepare.modalities.smpl import read_smpl
 
 
 def npz(results: object, name: str = "results") -> bytes:

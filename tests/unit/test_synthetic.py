@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from gait.config.dataset import Population
 from gait.errors import DataError
-from gait.prepare.poses import load_pose
+from gait.prepare.modalities.video_poses import load_pose
 from gait.prepare.silhouettes.masks import load_masks
 from gait.prepare.silhouettes.video import read_video
 from gait.synthgait.camera import Camera, place_camera

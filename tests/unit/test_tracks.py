@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.tracks import Track, join
+from gait.prepare.modalities.streams import Track, join
 
 
 def test_joined_rows_are_one_moment() -> None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.rows import rows_text
-from gait.prepare.pretreat import pretreat_shard
 from gait.prepare.raw.frames import Frame, frames_of_contents
+from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import Aligned, align
 from gait.prepare.silhouettes.values import (
     OTHER_VALUES,

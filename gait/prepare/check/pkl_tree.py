@@ -1,6 +1,6 @@
 """Looks at a pkl tree: names and sizes of all files, a few of them read.
 
-What names tell of a sequence's files is told as `gait.prepare.adopt` does, sequence by sequence.
+File names are interpreted as in `gait.prepare.sequences.import_tree`, sequence by sequence.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.modalities import MODALITIES, SILHOUETTES
-from gait.prepare.adopt import OTHER, arrays_of, leaves
 from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, named_files
 from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import short_ones, spread
+from gait.prepare.sequences.import_tree import OTHER, arrays_of, leaves
 from gait.ragged import Ragged
 from gait.types import SequenceKey
 

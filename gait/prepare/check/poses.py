@@ -15,13 +15,13 @@ from gait.modalities import POSE, WALKER_SILHOUETTES
 from gait.prepare.catalogue.companions import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
-from gait.prepare.joints import COCO, OPENPOSE
-from gait.prepare.pose_files import NOBODY, UNREADABLE
+from gait.prepare.modalities.decoders import read_tracks
+from gait.prepare.modalities.joints import COCO, OPENPOSE
+from gait.prepare.modalities.pose_files import NOBODY, UNREADABLE
+from gait.prepare.modalities.streams import join
 from gait.prepare.raw.archives import SEPARATOR
 from gait.prepare.raw.sources import read_material
 from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
-from gait.prepare.readers import read_tracks
-from gait.prepare.tracks import join
 from gait.screen import shown
 from gait.types import CatalogueRow
 

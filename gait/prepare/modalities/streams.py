@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.pairing import Paired, pair, pair_by_time
+from gait.prepare.modalities.pairing import Paired, pair, pair_by_time
 from gait.ragged import Frames, Ragged
 
 # Raised when the same tracks would be joined otherwise than before.

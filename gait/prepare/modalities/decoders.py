@@ -19,15 +19,15 @@ from gait.errors import DataError
 from gait.formats.pkl import frames_of
 from gait.limits import FILE_BYTES
 from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, WALKER_SILHOUETTES
-from gait.prepare import crops, depth, pose_files, smpl
-from gait.prepare.point_cloud import read_point_cloud
+from gait.prepare.modalities import crops, depth, pose_files, smpl
+from gait.prepare.modalities.point_cloud import read_point_cloud
+from gait.prepare.modalities.streams import ALGORITHM as JOINING
+from gait.prepare.modalities.streams import Track
 from gait.prepare.raw.frames import Frame, frames_of_contents, silhouette_of
 from gait.prepare.raw.images import Bounds, ImageError, decode
 from gait.prepare.raw.sources import Files
 from gait.prepare.silhouettes import align, resize, values
 from gait.prepare.silhouettes.video import VideoError, read_video
-from gait.prepare.tracks import ALGORITHM as JOINING
-from gait.prepare.tracks import Track
 from gait.ragged import Frames, Ragged
 from gait.screen import LONGEST_MESSAGE, shown
 

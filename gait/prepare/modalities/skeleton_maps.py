@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.joints import to_coco
+from gait.prepare.modalities.joints import to_coco
 
 # Raised when the same poses would give other maps than before.
 ALGORITHM = "skeleton-1"

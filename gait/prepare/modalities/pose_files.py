@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gait.errors import DataError
 from gait.limits import JSON_BYTES
-from gait.prepare.joints import BODY_25, BODY_25_TO_OPENPOSE, COCO
+from gait.prepare.modalities.joints import BODY_25, BODY_25_TO_OPENPOSE, COCO
 
 # Raised when the same files would give other poses than before.
 ALGORITHM = "pose-files-2"

@@ -18,7 +18,7 @@ from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.formats.manifest import ManifestRow, pkl_name, pkl_path, read_manifest
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.modalities import LATENT, RGB
-from gait.prepare.journal import Journal, state_of
+from gait.prepare.sequences.cache import Journal, state_of
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
 

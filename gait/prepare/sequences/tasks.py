@@ -9,11 +9,11 @@ from gait.errors import DataError
 from gait.files import confined
 from gait.formats.manifest import check_once, parse_drops, read_table
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import readers, skeleton_maps
 from gait.prepare.catalogue.companions import patterns_of
 from gait.prepare.catalogue.rows import archive_in_one_go, read_rows
-from gait.prepare.journal import state_of
+from gait.prepare.modalities import decoders, skeleton_maps
 from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
+from gait.prepare.sequences.cache import state_of
 from gait.types import CatalogueRow, SequenceKey
 
 _MASK_COLUMNS = (
@@ -101,7 +101,7 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
         )
     state = f"{settings} {row.fingerprint}"
     if row.beside:
-        state += f" {skeleton_maps.ALGORITHM} {readers.ALGORITHM} {row.beside}"
+        state += f" {skeleton_maps.ALGORITHM} {decoders.ALGORITHM} {row.beside}"
     archive = archive_in_one_go(row)
     return Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
 

@@ -20,18 +20,18 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, manifest_text, pkl_name
 from gait.formats.pkl import digest_of, write_pkl
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare import poses, readers, skeleton_maps, tracks
-from gait.prepare.joints import JOINTS
-from gait.prepare.journal import Journal, remove_pkl
-from gait.prepare.kept import Kept
+from gait.prepare.modalities import decoders, skeleton_maps, streams, video_poses
+from gait.prepare.modalities.joints import JOINTS
 from gait.prepare.raw.frames import Frame, natural
 from gait.prepare.raw.sources import Files, read_material
+from gait.prepare.sequences.cache import Journal, remove_pkl
+from gait.prepare.sequences.kept import Kept
+from gait.prepare.sequences.tasks import Task, tasks_of
 from gait.prepare.silhouettes.align import CCPG, Aligned, Frames, align
 from gait.prepare.silhouettes.masks import read_masks
 from gait.prepare.silhouettes.resize import as_is, resize, resize_bicubic
 from gait.prepare.silhouettes.values import judged
 from gait.prepare.summary import ShardSummary
-from gait.prepare.tasks import Task, tasks_of
 from gait.progress import Progress
 from gait.seal import write_sealed_table
 from gait.types import CatalogueRow
@@ -146,7 +146,7 @@ def pretreat_shard(
         kind: how frames are aligned, a name in `KINDS`.
         least_frames: nothing is kept of a sequence with fewer usable frames.
         frame_order: how images, or poses without any, are sorted by name, a name in `ORDERS`.
-        joints: which joints poses keep, a name in `gait.prepare.joints`.
+        joints: which joints poses keep, a name in `gait.prepare.modalities.joints`.
 
     Raises:
         DataError: a table, a source or a file of masks cannot be used, or a file not be written.
@@ -173,7 +173,7 @@ def pretreat_shard(
         rows = _pretreat(task, _with_progress(frames, task, progress), beside, root, rules)
         progress.advance()
         # A bad pose is remembered without a state: it is tried, and reported, until it is mended.
-        has_bad_pose = any(reason in rows[0].dropped for reason in poses.PROBLEMS)
+        has_bad_pose = any(reason in rows[0].dropped for reason in video_poses.PROBLEMS)
         journal.record(rows, "" if has_bad_pose else task.state)
         done[task.key] = rows
         # What was dropped before is counted even of a video of which nothing could be read.
@@ -288,7 +288,7 @@ def _pretreat(
     elif len(kept):
         found[SILHOUETTES] = kept.frames
         if task.pose is not None:
-            pose, problem = poses.pose_of_frames(
+            pose, problem = video_poses.pose_of_frames(
                 task.pose, task.key, frames_read, np.concatenate(numbers)
             )
             if pose is None:
@@ -298,7 +298,7 @@ def _pretreat(
                 found[POSE] = pose
         elif task.beside:
             told = {key: note for key, note in zip(keys, notes, strict=True) if note}
-            track = tracks.Track(keys, found[SILHOUETTES], problems, guessed=told)
+            track = streams.Track(keys, found[SILHOUETTES], problems, guessed=told)
             silhouettes = {SILHOUETTES: track}
             joined = _joined(task, silhouettes, images, beside, rules)
             found, dropped, guessed = joined.frames, Counter(joined.dropped), joined.guessed
@@ -332,23 +332,23 @@ def _pretreat(
 
 def _joined(
     task: Task,
-    silhouettes: dict[str, tracks.Track],
-    images: readers.Silhouettes,
+    silhouettes: dict[str, streams.Track],
+    images: decoders.Silhouettes,
     beside: dict[str, Files],
     rules: _Rules,
-) -> tracks.Joined:
+) -> streams.Joined:
     """The silhouettes, if there are any, with what lies beside them.
 
     Of a sequence whose files do not go together nothing is kept, which is reported on stderr.
     """
     try:
-        return tracks.join(silhouettes | readers.read_tracks(beside, rules.size_px, images))
+        return streams.join(silhouettes | decoders.read_tracks(beside, rules.size_px, images))
     except DataError as error:
         print(f"sequence {task.key}: {error}", file=sys.stderr)
         frames = max(
             (len(each.keys) + len(each.problems) for each in silhouettes.values()), default=0
         )
-        return tracks.Joined({}, 0, {UNUSABLE: frames or 1})
+        return streams.Joined({}, 0, {UNUSABLE: frames or 1})
 
 
 def _with_maps(

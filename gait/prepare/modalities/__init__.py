@@ -1,0 +1,1 @@
+"""Decoders of what lies beside silhouettes, and the streams that they give."""

@@ -1,0 +1,1 @@
+"""Sequences as pkl files: pretreated here, or imported from another program."""

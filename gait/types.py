@@ -20,31 +20,6 @@ class SequenceKey(NamedTuple):
         return "/".join(self)
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueRow:
-    """One raw sequence, as a row of `sequences.csv`.
-
-    Attributes:
-        key: subject, condition and view.
-        kind: 'video', 'images' (a folder of silhouettes), 'masks' (one in which only png files
-            are silhouettes), or a folder without silhouettes, of which all that is known lies
-            `beside`: 'poses' (a file a frame) or 'pkl' (arrays).
-        source: path below the raw folder; in an archive `<archive>::<folder inside>`.
-        background: path of the background clip of the same camera, empty where there is none.
-        fingerprint: digest of the names, sizes and modification times of the sources.
-        pose: path of the file of joints that belongs to the video, empty where there is none.
-        beside: files of further modalities, see `gait.prepare.catalogue.companions`.
-    """
-
-    key: SequenceKey
-    kind: str
-    source: str
-    background: str
-    fingerprint: str
-    pose: str = ""
-    beside: str = ""
-
-
 @dataclass(slots=True)
 class ModelOutput:
     """What a model's forward pass gives.

@@ -112,17 +112,18 @@ def rearrange(
 ) -> None:
     """Turn a raw tree into a table of sequences; no file is moved."""
     from gait.config.load import load_dataset
-    from gait.prepare.catalogue import scan
+    from gait.prepare.catalogue import shards
+    from gait.prepare.catalogue.materialise import materialise as lay_tree
+    from gait.prepare.catalogue.raw_form import RawForm
 
     match = re.fullmatch(r"(\d+)-of-(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ConfigError(f"--shard: expected <i>-of-<n> such as 1-of-8, got {shard!r}")
     definition, _ = load_dataset(project_root(), dataset)
     number, of = int(match[1]), int(match[2])
-    obtain, beside, pkl = definition.obtain, definition.beside, definition.pkl
-    print(scan.rearrange(raw, definition.layouts, output, number, of, obtain, beside, pkl))
+    print(shards.rearrange(raw, RawForm.of(definition), output, number, of))
     if materialise is not None:
-        count = scan.materialise(output, raw, tree, materialise.value)
+        count = lay_tree(output, raw, tree, materialise.value)
         print(f"{count} sequences in {tree}")
 
 
@@ -132,7 +133,7 @@ def gather(
     output: Annotated[Path, typer.Option(help="The table of all sequences to write.")],
 ) -> None:
     """Put the shards' tables together to the catalogue, sequences.csv."""
-    from gait.prepare.catalogue.scan import gather
+    from gait.prepare.catalogue.shards import gather
 
     print(f"{gather(shards, output)} sequences")
 

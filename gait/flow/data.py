@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,15 @@ from gait.config.yaml import read_text
 from gait.errors import ConfigError, DataError
 from gait.flow.lack import Lack
 from gait.flow.slices import canonical_json
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_digest, rows_text
 from gait.limits import YAML_BYTES
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
-from gait.prepare.catalogue.scan import deal, rows_digest, rows_text, scan
-from gait.prepare.raw.tree import fingerprint, state_of, walk
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import scan
+from gait.prepare.catalogue.shards import deal
+from gait.prepare.raw.files import fingerprint, state_of, walk
 from gait.synthgait.raw_state import RENDERER, altered_files
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 
 class DataFlow:
@@ -123,7 +125,7 @@ class DataFlow:
     def is_video(self, dataset: str) -> bool:
         """Whether the raw material is videos, to be segmented, or silhouettes already."""
         rows = self.raw_rows(dataset)
-        return rows is None or rows[0].kind == "video"
+        return rows is None or rows[0].kind is RowKind.VIDEO
 
     def _raw_rows(self, dataset: str) -> list[CatalogueRow] | None:
         """The raw tree as its layout sees it; None for one that has not been rendered yet."""
@@ -131,9 +133,7 @@ class DataFlow:
         definition = self.dataset(dataset)
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
-        catalogue = self.root / self.folder(dataset) / "sequences.csv"
-        beside, pkl = definition.beside, definition.pkl
-        return scan(raw, definition.layouts, definition.obtain, catalogue, beside, pkl).rows
+        return scan(raw, RawForm.of(definition), self.root / self.folder(dataset)).rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)
@@ -192,7 +192,7 @@ class DataFlow:
 
     def pkl_state(self, dataset: str) -> str:
         """Changes when a file of an adopted pkl tree does."""
-        tree = walk(self.root / self.folder(dataset) / "pkl", Counter())
+        tree = walk(self.root / self.folder(dataset) / "pkl")
         return fingerprint(
             state_of(file)._replace(name=folder.path_of(file.name))
             for folder in tree
@@ -274,4 +274,4 @@ def _data_root(given: str) -> Path:
 
 def _files(row: CatalogueRow) -> set[str]:
     """What a sequence is made from, below the raw folder."""
-    return {row.source, row.background, row.pose} - {""}
+    return {str(row.source), row.background, row.pose} - {""}

@@ -11,6 +11,7 @@ from pathlib import Path
 from gait.blocks import DIGESTS, write_digests
 from gait.errors import DataError
 from gait.files import atomic_path
+from gait.formats.catalogue import read_rows
 from gait.formats.manifest import (
     ManifestRow,
     manifest_text,
@@ -19,7 +20,6 @@ from gait.formats.manifest import (
     told,
 )
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
-from gait.prepare.catalogue.rows import read_rows
 from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
 from gait.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.types import SequenceKey

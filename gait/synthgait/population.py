@@ -17,7 +17,7 @@ from gait.config.dataset import Population
 from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.prepare.modalities.video_poses import save_pose
-from gait.prepare.raw.tree import POSES
+from gait.prepare.raw.files import POSES
 from gait.prepare.silhouettes.masks import save_masks
 from gait.processes import follow_parent
 from gait.synthgait.avi import write_avi

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.raw.tree import POSES, VIDEOS, state_of, suffix_of, walk
+from gait.prepare.raw.files import POSES, VIDEOS, state_of, suffix_of, walk
 
 # The renderer's list of its files, `file,size_bytes`, which it writes last.
 POPULATION = "population.csv"
@@ -44,7 +43,7 @@ def altered_files(raw: Path) -> set[str]:
         ) from error
     untouched: set[str] = set()
     altered: set[str] = set()
-    for folder in walk(raw, Counter()):
+    for folder in walk(raw):
         for entry in folder.files:
             if suffix_of(entry.name) not in VIDEOS and not entry.name.endswith(POSES):
                 continue

@@ -32,9 +32,9 @@ NOT_FROM_OUTSIDE = {
     "flow.messages": "shows lines of logs that jobs of the same run wrote",
     "flow.data": "compares a table with the bytes that are to be written",
     "flow.lock": "opens a file to lock it",
-    "prepare.latents": "leaves the folder of Stable Diffusion to the library diffusers",
-    "prepare.pickling": "compares a file with the bytes that are to be written",
-    "prepare.synthetic.avi": "measures the file that it has just written",
+    "prepare.sequences.latents": "leaves the folder of Stable Diffusion to the library diffusers",
+    "formats.pickles.writer": "compares a file with the bytes that are to be written",
+    "synthgait.avi": "measures the file that it has just written",
     "registry": "parses the package's own modules",
 }
 

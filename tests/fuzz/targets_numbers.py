@@ -237,7 +237,7 @@ def _segmented(path: Path) -> object:
 _ARRAYS = [
     Target(
         "masks-npz",
-        ("prepare.masks",),
+        ("prepare.silhouettes.masks",),
         mask_files,
         sealing(mutate_npz, seal_zip),
         _masks,
@@ -246,7 +246,7 @@ _ARRAYS = [
     ),
     Target(
         "pose-npz",
-        ("arrays", "prepare.poses"),
+        ("arrays", "prepare.modalities.video_poses"),
         lambda: [npz_of(pose=np.ones((3, 17, 3), np.float32))],
         mutate_npz,
         load_pose,
@@ -333,7 +333,7 @@ _WEIGHTS = [
     ),
     Target(
         "mask-branch-pt",
-        ("formats.foreign_weights", "formats.torch_file", "layers.mask_branch"),
+        ("formats.weights.read", "formats.weights.torch_file", "layers.mask_branch"),
         _branch_files,
         mutate_torch,
         _branch,
@@ -354,7 +354,7 @@ _WEIGHTS = [
     ),
     Target(
         "onnx",
-        ("prepare.segmenters.onnx",),
+        ("prepare.silhouettes.segmenters.onnx",),
         lambda: [material.network()],
         mutate_onnx,
         _segmented,

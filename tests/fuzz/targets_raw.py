@@ -38,7 +38,7 @@ _PATTERNS = ("*.png", "*.txt")
 def _pickle(modality: str, share: float) -> Target:
     return Target(
         f"pkl-{modality}",
-        ("prepare.pkl", "prepare.unpickle"),
+        ("formats.pkl", "formats.pickles.arrays"),
         partial(material.pickles_of, modality),
         mutate_pickle,
         lambda path: read_pkl(path, modality),
@@ -82,12 +82,16 @@ def _an_archive(
     share: float = 1.0,
     has_password: bool = False,
 ) -> Target:
-    covers = ("prepare.archives", f"prepare.archives.{module}", "prepare.archives.walk")
+    covers = (
+        "prepare.raw.archives",
+        f"prepare.raw.archives.{module}",
+        "prepare.raw.archives.walk",
+    )
     if module == "sevens":
-        covers += ("prepare.archives.seven_file",)
+        covers += ("prepare.raw.archives.seven_file",)
     return Target(
         name,
-        (*covers, "prepare.archives.passwords") if has_password else covers,
+        (*covers, "prepare.raw.archives.passwords") if has_password else covers,
         seeds,
         mutate,
         _archive,
@@ -137,7 +141,7 @@ def _track(
 ) -> Target:
     return Target(
         f"track-{kind}",
-        ("prepare.readers", "prepare.pose_files"),
+        ("prepare.modalities.decoders", "prepare.modalities.pose_files"),
         seeds,
         mutate,
         _tracks(kind, name),
@@ -168,7 +172,7 @@ def _lay_video(folder: Path) -> None:
 _PICKLES = [
     Target(
         "pkl-unnamed",
-        ("prepare.pkl", "prepare.unpickle"),
+        ("formats.pkl", "formats.pickles.arrays"),
         lambda: material.pickles_of("pose") + material.pickles_of("silhouettes"),
         mutate_pickle,
         lambda path: read_unnamed(path, "silhouettes", alone=False),
@@ -181,7 +185,7 @@ _PICKLES = [
     _pickle("ratio", 1),
     Target(
         "smpl",
-        ("prepare.smpl", "prepare.unpickle"),
+        ("prepare.modalities.smpl", "formats.pickles.arrays"),
         lambda: [material.body_model()],
         zip_mutator(_body_member),
         lambda path: read_smpl(path.read_bytes(), path.name),
@@ -247,7 +251,7 @@ _ARCHIVES = [
     ),
     Target(
         "password",
-        ("prepare.archives.passwords",),
+        ("prepare.raw.archives.passwords",),
         lambda: [material.PASSWORD.encode()],
         mutate_text,
         _password,
@@ -260,7 +264,7 @@ _ARCHIVES = [
 _PICTURES = [
     Target(
         "image",
-        ("prepare.images", "prepare.frames", "prepare.check.headers"),
+        ("prepare.raw.images", "prepare.raw.frames", "prepare.check.headers"),
         material.images,
         mutate_image,
         _images,
@@ -270,7 +274,7 @@ _PICTURES = [
     ),
     Target(
         "video-avi",
-        ("prepare.video", "prepare.containers", "prepare.check.headers"),
+        ("prepare.silhouettes.video", "prepare.silhouettes.containers", "prepare.check.headers"),
         lambda: [material.video(".avi", "MJPG"), material.video(".avi", "XVID")],
         mutate_video,
         _video,
@@ -279,7 +283,7 @@ _PICTURES = [
     ),
     Target(
         "video-mp4",
-        ("prepare.video", "prepare.containers"),
+        ("prepare.silhouettes.video", "prepare.silhouettes.containers"),
         lambda: [material.video(".mp4", "mp4v"), material.video(".mkv", "mp4v")],
         mutate_video,
         _video,
@@ -288,7 +292,7 @@ _PICTURES = [
     ),
     Target(
         "video-playlist",
-        ("prepare.video",),
+        ("prepare.silhouettes.video",),
         lambda: [material.image(".png")],
         playlist_mutator(("s.avi", "./s.avi", "../case/s.avi")),
         _playlist,
@@ -330,7 +334,7 @@ _TRACKS = [
 _CLOUDS = [
     Target(
         "point-cloud",
-        ("prepare.point_cloud",),
+        ("prepare.modalities.point_cloud",),
         lambda: [material.cloud("ascii"), material.cloud("binary")],
         mutate_text,
         lambda path: read_point_cloud(path.read_bytes(), path.name),

@@ -19,8 +19,8 @@ from gait.config.resolved import Resolved
 from gait.engine.checkpoint import fingerprint
 from gait.engine.embed import embed
 from gait.engine.trainer import train
+from gait.formats.catalogue import rows_text
 from gait.formats.manifest import manifest_text
-from gait.prepare.catalogue.rows import rows_text
 from tests import engine_fixtures
 from tests.fuzz import material
 from tests.fuzz.arrays import mutate_npy, mutate_npz, mutate_torch, npy_of
@@ -235,7 +235,7 @@ TARGETS = [
         _laid(_lay_archive),
         (*_REARRANGE, "--materialise", "copy", "--tree", "tree"),
         (*_REARRANGE, "--materialise", "copy", "--tree", "tree"),
-        covers=("prepare.materialise",),
+        covers=("prepare.catalogue.materialise",),
     ),
     _stage(
         "check-video",
@@ -272,7 +272,7 @@ TARGETS = [
         _laid(_lay_shard),
         _PRETREAT,
         share=0.5,
-        covers=("prepare.sources",),
+        covers=("prepare.raw.sources",),
     ),
     _stage(
         "pretreat-shard",

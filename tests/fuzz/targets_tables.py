@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gait.data.store import PackedStore
+from gait.formats.catalogue import CatalogueRow, Companion, RowKind, read_rows, rows_text
 from gait.formats.manifest import ManifestRow, manifest_text, pkl_name, read_manifest
 from gait.formats.pkl import digest_of
-from gait.prepare.catalogue.companions import patterns_of
-from gait.prepare.catalogue.rows import deal, read_rows, rows_text
-from gait.prepare.raw.archive_index import Listings, count_damage
-from gait.prepare.raw.tree import frames_among
+from gait.formats.source import File, parse_source
+from gait.prepare.catalogue.archived_rows import count_damage
+from gait.prepare.catalogue.shards import deal
+from gait.prepare.raw.archive_index import ArchiveIndex
+from gait.prepare.raw.files import frames_among
+from gait.prepare.raw.unused import Unused
 from gait.prepare.sequences.cache import Journal
 from gait.report.quality import measure
 from gait.synthgait.raw_state import POPULATION, altered_files
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.fuzz import material
 from tests.fuzz.seals import seal_store
 from tests.fuzz.target import Target
@@ -37,21 +39,29 @@ def _key(text: str) -> SequenceKey:
 
 def catalogue_rows() -> list[CatalogueRow]:
     """Sequences in folders and archives, some with files beside."""
-    beside = json.dumps({"pose_text": ["poses/001/*.txt", "0" * 16]})
+    poses = Companion("pose_text", File("poses/001/*.txt"), "0" * 16)
     return [
-        *(CatalogueRow(_key(key), "images", key, "", "f" * 16) for key in material.KEYS),
-        CatalogueRow(
-            _key("003/nm-01/000"), "images", "a.tar.gz::b.zip::c", "", "f" * 16, "", beside
+        *(
+            CatalogueRow(_key(key), RowKind.IMAGES, parse_source(key), "", "f" * 16)
+            for key in material.KEYS
         ),
-        CatalogueRow(_key("003/nm-02/000"), "video", "003.avi", "bg.avi", "f" * 16, "p.npz"),
+        CatalogueRow(
+            _key("003/nm-01/000"),
+            RowKind.IMAGES,
+            parse_source("a.tar.gz::b.zip::c"),
+            "",
+            "f" * 16,
+            "",
+            (poses,),
+        ),
+        CatalogueRow(
+            _key("003/nm-02/000"), RowKind.VIDEO, File("003.avi"), "bg.avi", "f" * 16, "p.npz"
+        ),
     ]
 
 
 def _catalogue(path: Path) -> None:
-    rows = read_rows(path)
-    deal(rows, 3)
-    for row in rows:
-        patterns_of(row)
+    deal(read_rows(path), 3)
 
 
 def manifest_rows() -> list[ManifestRow]:
@@ -117,11 +127,11 @@ def _lay_listing(folder: Path) -> None:
 
 def _listed(path: Path) -> None:
     """Takes what is remembered of an archive, as the catalogue does."""
-    contents = Listings(Path("raw"), Path(), ["*.png"]).of(_ARCHIVE)
-    count_damage(_ARCHIVE, contents, Counter())
+    contents = ArchiveIndex(Path("raw"), Path(), ["*.png"]).of(_ARCHIVE)
+    count_damage(_ARCHIVE, contents, Unused())
     sorted(contents.unfinished)
     for folder, files in contents.folders.items():
-        frames_among(files, "images")
+        frames_among(files, RowKind.IMAGES)
         for images, others in contents.matches.get(folder, {}).values():
             str(images + others)
 
@@ -176,7 +186,7 @@ def _quality(path: Path) -> None:
 TARGETS = [
     Target(
         "catalogue-csv",
-        ("prepare.rows", "prepare.beside"),
+        ("formats.catalogue",),
         lambda: [rows_text(catalogue_rows()).encode()],
         mutate_table,
         _catalogue,
@@ -185,7 +195,7 @@ TARGETS = [
     ),
     Target(
         "manifest-csv",
-        ("prepare.manifest",),
+        ("formats.manifest",),
         lambda: [manifest_text(manifest_rows()).encode()],
         mutate_table,
         read_manifest,
@@ -194,7 +204,7 @@ TARGETS = [
     ),
     Target(
         "journal-csv",
-        ("prepare.journal", "prepare.manifest"),
+        ("prepare.sequences.cache", "formats.manifest"),
         lambda: [journal_text()],
         mutate_table,
         _journal,
@@ -203,7 +213,7 @@ TARGETS = [
     ),
     Target(
         "listing-json",
-        ("prepare.listing",),
+        ("prepare.raw.archive_index",),
         lambda: [json.dumps(_listing()).encode()],
         mutate_json,
         _listed,
@@ -212,7 +222,7 @@ TARGETS = [
     ),
     Target(
         "population-csv",
-        ("prepare.raw_state",),
+        ("synthgait.raw_state",),
         lambda: [b"file,size_bytes\n001-nm-01-000.avi,4\n"],
         mutate_table,
         lambda path: altered_files(Path()),

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.catalogue.rows import rows_text
+from gait.formats.source import File
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import align
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 GOLDENS = Path(__file__).parent / "goldens" / "pretreat"
 
@@ -113,7 +114,7 @@ def test_from_image_files_to_pkl(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         for name, frame in frames.items():
             assert cv2.imwrite(str(folder / f"{name}.png"), frame)
-        rows.append(CatalogueRow(key, "images", str(Path(*key)), "", "0123"))
+        rows.append(CatalogueRow(key, RowKind.IMAGES, File(str(Path(*key))), "", "0123"))
     shard = tmp_path / "shards" / "1-of-1.csv"
     shard.parent.mkdir()
     shard.write_text(rows_text(rows))

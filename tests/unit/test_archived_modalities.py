@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
+from gait.formats.catalogue import RowKind, companions_text, rows_text
 from gait.formats.manifest import read_manifest
-from gait.prepare.catalogue.archived_companions import Inside
+from gait.prepare.catalogue.archived_companions import ArchivedFolders
+from gait.prepare.catalogue.archived_rows import completed
 from gait.prepare.catalogue.available import modalities_of_raw
-from gait.prepare.catalogue.companions import with_files_beside
+from gait.prepare.catalogue.companions import CompanionFinder, with_companions
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.catalogue.rows import rows_text
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
 from gait.prepare.raw import extraction, spill_buffer
-from gait.prepare.raw.archive_index import Listings, completed
+from gait.prepare.raw.archive_index import ArchiveIndex
 from gait.prepare.raw.archives import Contents, Names, contents_of
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.types import SequenceKey
@@ -236,11 +238,13 @@ def without_silhouettes(root: Path) -> None:
         parts = folder.split("/")
         return SequenceKey(*parts) if len(parts) == 3 else None
 
-    listings = Listings(raw, root, {each.rpartition("/")[2] for each in patterns.values()})
-    found = completed(scan_folders(raw, key_of, re.compile(r"all\..*"), kind="pkl"), listings)
-    inside = Inside(raw, found.archives, [], patterns.values(), listings)
-    rows, ignored = with_files_beside(raw, found.rows, found.ignored, patterns, inside, {})
-    assert ignored == {}
+    listings = ArchiveIndex(raw, root, {each.rpartition("/")[2] for each in patterns.values()})
+    found = completed(scan_folders(raw, key_of, re.compile(r"all\..*"), RowKind.PKL), listings)
+    archived = ArchivedFolders(raw, listings)
+    archived.look_through(found.archives, [], patterns.values(), found.unused)
+    finder = CompanionFinder(raw, found.rows, archived, found.unused, {})
+    rows = with_companions(raw, found.rows, RawForm([], files=patterns), finder)
+    assert found.unused.counts() == {}
     assert modalities_of_raw(rows) == {"silhouettes", "pose", "ratio", "skeleton_maps"}
     shard = root / "shards/1-of-1.csv"
     lay(root, {"shards/1-of-1.csv": rows_text(rows).encode()})
@@ -280,7 +284,7 @@ def test_each_archive_is_gone_through_once_a_shard(
         return contents_of(path, patterns)
 
     monkeypatch.setattr("gait.prepare.raw.archive_index.contents_of", listing)
-    scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+    scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     assert set(listed.values()) == {1}
     listed.clear()
     prepared(tmp_path, "Gait3D", shards=2, beside=GAIT3D)
@@ -354,7 +358,7 @@ def test_files_in_two_places_are_refused(tmp_path: Path, twice: str) -> None:
     with pytest.raises(
         DataError, match=r"pose_text of 0001/\S+ lie in 2D_Poses\S+ and in 2D_Pose"
     ):
-        scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+        scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
 
 
 def test_a_replaced_archive_changes_what_lies_beside_and_nothing_else(tmp_path: Path) -> None:
@@ -362,9 +366,13 @@ def test_a_replaced_archive_changes_what_lies_beside_and_nothing_else(tmp_path: 
 
     def rows() -> list[tuple[str, dict[str, list[str]]]]:
         found = scan(
-            tmp_path / "raw", ["gait3d_silhouettes"], "", tmp_path / "sequences.csv", GAIT3D
+            tmp_path / "raw",
+            RawForm(["gait3d_silhouettes"], files=GAIT3D),
+            tmp_path,
         )
-        return [(row.fingerprint, json.loads(row.beside)) for row in found.rows]
+        return [
+            (row.fingerprint, json.loads(companions_text(row.companions))) for row in found.rows
+        ]
 
     before = rows()
     assert rows() == before
@@ -381,17 +389,17 @@ def test_a_listing_knows_numbers_and_no_names(tmp_path: Path) -> None:
         tree = {f"a/x/{each:06d}.png": b"x" for each in range(number)}
         tree |= {f"a/x/{each:06d}_2d_pose.txt": b"x" for each in range(number)}
         lay(tmp_path / "raw", {"1.tar": tar(tree)})
-        contents = Listings(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
+        contents = ArchiveIndex(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
         assert contents.folders == {"a/x": {".png": number, ".txt": number}}
         assert contents.matches == {"a/x": {"*_2d_pose.txt": [0, number]}}
         (journal,) = (tmp_path / "journal/archives").iterdir()
-        again = Listings(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
+        again = ArchiveIndex(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
         assert again == contents
         return journal.stat().st_size
 
     assert listed(1000) == listed(2000)
     # Another pattern is counted as well, and what was known stays.
-    assert Listings(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar").matches["a/x"] == {
+    assert ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar").matches["a/x"] == {
         "*.txt": [0, 2000],
         "*_2d_pose.txt": [0, 2000],
     }
@@ -415,12 +423,12 @@ def test_a_listing_knows_numbers_and_no_names(tmp_path: Path) -> None:
 )
 def test_a_spoilt_listing_is_made_anew(tmp_path: Path, spoilt: dict[str, object]) -> None:
     lay(tmp_path / "raw", {"1.tar": tar({"a/x/1.png": b"x", "a/x/1.txt": b"x"})})
-    contents = Listings(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar")
+    contents = ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar")
     (journal,) = (tmp_path / "journal/archives").iterdir()
     sound = journal.read_text()
     for text in (json.dumps(json.loads(sound) | spoilt), "[" * 10**5, "[]", sound[:-1]):
         journal.write_text(text)
-        assert Listings(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar") == contents
+        assert ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar") == contents
         assert journal.read_text() == sound
 
 
@@ -430,7 +438,7 @@ def test_a_listing_is_of_an_archive_below_the_raw_folder(tmp_path: Path) -> None
     (tmp_path / "raw/link.tar").symlink_to(tmp_path / "1.tar")
     for archive in ("../1.tar", str(tmp_path / "1.tar"), "link.tar"):
         with pytest.raises(DataError, match="stays below"):
-            Listings(tmp_path / "raw", tmp_path).of(archive)
+            ArchiveIndex(tmp_path / "raw", tmp_path).of(archive)
 
 
 def test_an_archive_of_poses_that_is_cut_costs_its_own_frames(tmp_path: Path) -> None:
@@ -462,9 +470,9 @@ def test_poses_of_which_nobody_wrote_the_password(tmp_path: Path) -> None:
     poses = zipped(parts["2D_Poses"], raw_trees.PASSWORD)
     lay(tmp_path / "raw", parts["2D_Silhouettes"] | {"2D_Poses.zip": poses})
     with pytest.raises(DataError, match=r"2D_Poses\.zip: is encrypted, and neither"):
-        scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+        scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     lay(tmp_path / "raw", {"2D_Poses.zip.password": raw_trees.PASSWORD.encode()})
-    found = scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+    found = scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     assert modalities_of_raw(found.rows) == {"silhouettes", "pose", "skeleton_maps"}
     assert found.ignored == {}
 
@@ -474,7 +482,7 @@ def test_an_archive_that_a_link_leads_to_outside_is_not_read(tmp_path: Path) -> 
     lay(tmp_path / "raw", parts["2D_Silhouettes"])
     lay(tmp_path / "outside", {"2D_Poses.zip": zipped(parts["2D_Poses"])})
     (tmp_path / "raw/2D_Poses.zip").symlink_to(tmp_path / "outside/2D_Poses.zip")
-    found = scan(tmp_path / "raw", ["gait3d_silhouettes"], beside=GAIT3D)
+    found = scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     assert modalities_of_raw(found.rows) == {"silhouettes"}
     assert found.ignored == {
         "link that leaves the raw folder (link the raw folder itself instead)": 1

@@ -17,15 +17,15 @@ import py7zr
 import pytest
 
 from gait.errors import DataError, MissingExtraError
+from gait.formats.source import parse_source
 from gait.prepare.raw.archives import (
     Contents,
     Names,
     contents_of,
     read_archive,
-    unpacked_path,
 )
 from gait.prepare.raw.archives.spool import Spool
-from gait.prepare.raw.tree import is_frame
+from gait.prepare.raw.files import is_frame
 from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
 
 TREE: Tree = {
@@ -144,8 +144,8 @@ def test_archives_in_archives(tmp_path: Path) -> None:
         **{f"outer.tgz::b/c.tgz::{name}": each for name, each in whole(TREE, "a/y").items()},
         **{f"1.tar::{name}": each for name, each in whole(TREE, "a/x").items()},
     }
-    assert unpacked_path("d/all.zip::outer.tgz::b/c.tgz::a/y") == "d/b/a/y"
-    assert unpacked_path("a/y") == "a/y"
+    assert parse_source("d/all.zip::outer.tgz::b/c.tgz::a/y").unpacked == "d/b/a/y"
+    assert parse_source("a/y").unpacked == "a/y"
 
 
 @pytest.mark.parametrize("inner", MAKERS)

@@ -14,18 +14,27 @@ import pytest
 
 from gait.config.dataset import Dataset
 from gait.errors import DataError
+from gait.formats.catalogue import (
+    CatalogueRow,
+    Companion,
+    RowKind,
+    read_rows,
+    rows_digest,
+    rows_text,
+)
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
+from gait.formats.source import File
 from gait.prepare.catalogue.available import modalities_of_raw
-from gait.prepare.catalogue.companions import patterns_of
-from gait.prepare.catalogue.scan import read_rows, rearrange, rows_digest, scan
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import scan
+from gait.prepare.catalogue.shards import rearrange
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import PackSummary, pack
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import PARSING, align
 from gait.ragged import Ragged
-from gait.seal import sidecar
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 # As Gait3D comes, with the contents of its folder of silhouettes right below the raw folder.
 GAIT3D = {
@@ -84,7 +93,7 @@ def raw(tmp_path: Path) -> Path:
 def pretreated(raw: Path, beside: dict[str, str], least_frames: int = 1) -> list[ManifestRow]:
     root = raw.parent
     shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
-    rearrange(raw, ["image_tree"], shard, 1, 1, beside=beside)
+    rearrange(raw, RawForm(["image_tree"], files=beside), shard, 1, 1)
     pretreat_shard(shard, raw, root, output, 64, least_frames=least_frames)
     return read_manifest(output)
 
@@ -221,20 +230,25 @@ def test_the_walker_of_several_people_is_on_the_silhouette(tmp_path: Path) -> No
 
 
 def test_what_lies_beside_is_used_and_its_change_is_the_shards(raw: Path) -> None:
-    plain = scan(raw, ["image_tree"])
+    plain = scan(raw, RawForm(["image_tree"]))
     assert plain.ignored == {
         "image outside <subject>/<condition>/<view>/": 5,
         "other .npz file": 5,
         "other .txt file": 5,
     }
     put(raw / "notes.txt", b"")
-    found = scan(raw, ["image_tree"], beside=GAIT3D)
+    found = scan(raw, RawForm(["image_tree"], files=GAIT3D))
     assert found.ignored == {"other .txt file": 1}
     (row,) = found.rows
-    assert patterns_of(row)["smpl"] == f"3D_SMPLs/{SEQUENCE}/*.npz"
-    assert rows_digest(scan(raw, ["image_tree"], beside=GAIT3D).rows) == rows_digest(found.rows)
+    files = {each.kind: str(each.files) for each in row.companions}
+    assert files["smpl"] == f"3D_SMPLs/{SEQUENCE}/*.npz"
+    assert rows_digest(scan(raw, RawForm(["image_tree"], files=GAIT3D)).rows) == rows_digest(
+        found.rows
+    )
     touch_pose(raw)
-    assert rows_digest(scan(raw, ["image_tree"], beside=GAIT3D).rows) != rows_digest(found.rows)
+    assert rows_digest(scan(raw, RawForm(["image_tree"], files=GAIT3D)).rows) != rows_digest(
+        found.rows
+    )
 
 
 def test_files_of_two_kinds_are_used_once(raw: Path) -> None:
@@ -246,7 +260,7 @@ def test_files_of_two_kinds_are_used_once(raw: Path) -> None:
         put(raw / "clouds" / SEQUENCE / name, f"{header}{points}".encode())
     put(raw / "mine.pcd", b"")
     both = {"depth": clouds, "points": clouds}
-    assert scan(raw, ["image_tree"], beside=both).ignored["other .pcd file"] == 1
+    assert scan(raw, RawForm(["image_tree"], files=both)).ignored["other .pcd file"] == 1
     rows = pretreated(raw, both)
     assert {row.modality for row in rows} == {"silhouettes", "depth", "points"}
     assert {row.frames_kept for row in rows} == {5}
@@ -260,20 +274,19 @@ def test_files_of_two_kinds_are_used_once(raw: Path) -> None:
 
 def test_a_catalogue_keeps_what_lies_beside(raw: Path) -> None:
     shard = raw.parent / "shards" / "1-of-1.csv"
-    rows = rearrange(raw, ["image_tree"], shard, 1, 1, beside=GAIT3D).rows
+    rows = rearrange(raw, RawForm(["image_tree"], files=GAIT3D), shard, 1, 1).rows
     assert read_rows(shard) == rows
-    former = [line.rpartition(",")[0] for line in ("a,b,c,images,s,,f,,", "a,b,d,images,t,,f,,")]
-    header = "subject,condition,view,kind,source,background,fingerprint,pose"
-    shard.write_text("\n".join([header, *former]) + "\n")
-    sidecar(shard).unlink()
-    assert [row.beside for row in read_rows(shard)] == ["", ""]
 
 
 @pytest.mark.parametrize("beside", ["{", "[]", "{}", '{"hair": ["a/*", "1"]}', '{"smpl": [1, 2]}'])
-def test_a_malformed_column_is_refused(beside: str) -> None:
-    row = CatalogueRow(SequenceKey("a", "b", "c"), "images", "a/b/c", "", "", "", beside)
+def test_a_malformed_column_is_refused(beside: str, tmp_path: Path) -> None:
+    row = CatalogueRow(SequenceKey("a", "b", "c"), RowKind.IMAGES, File("a/b/c"))
+    table = tmp_path / "sequences.csv"
+    (header, line, _) = rows_text([row]).split("\n")
+    cell = beside.replace('"', '""')
+    table.write_text(f'{header}\n{line}"{cell}"\n')
     with pytest.raises(DataError, match="a/b/c: expected files of further modalities as JSON"):
-        patterns_of(row)
+        read_rows(table)
 
 
 def test_nothing_outside_the_raw_folder_is_read(raw: Path) -> None:
@@ -283,7 +296,7 @@ def test_nothing_outside_the_raw_folder_is_read(raw: Path) -> None:
     link.unlink()
     link.symlink_to(outside / "human_crop_f9998.txt")
     with pytest.raises(DataError, match="stays below"):
-        scan(raw, ["image_tree"], beside=GAIT3D)
+        scan(raw, RawForm(["image_tree"], files=GAIT3D))
 
 
 def test_two_files_of_one_frame_cost_their_sequence(
@@ -329,8 +342,9 @@ def test_a_pattern_that_cannot_work_is_refused(beside: dict[str, str], message: 
 
 
 def test_what_is_offered_includes_what_lies_beside() -> None:
-    row = CatalogueRow(SequenceKey("1", "nm", "0"), "images", "1/nm/0", "", "digest")
+    row = CatalogueRow(SequenceKey("1", "nm", "0"), RowKind.IMAGES, File("1/nm/0"), "", "digest")
     assert modalities_of_raw([row]) == {"silhouettes"}
-    beside = json.dumps({"pose_text": ["p/*.txt", "x"], "rgb_fitted": ["c/*.jpg", "y"]})
-    found = modalities_of_raw([row, replace(row, beside=beside)])
+    poses = Companion("pose_text", File("p/*.txt"), "x")
+    colours = Companion("rgb_fitted", File("c/*.jpg"), "y")
+    found = modalities_of_raw([row, replace(row, companions=(poses, colours))])
     assert found == {"silhouettes", "pose", "skeleton_maps", "rgb", "ratio"}

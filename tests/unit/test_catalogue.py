@@ -16,12 +16,16 @@ import pytest
 
 from gait.errors import ConfigError, DataError
 from gait.files import confined
-from gait.prepare.catalogue.rows import archive_in_one_go, deal, rows_digest, rows_text
-from gait.prepare.catalogue.scan import Sequences, gather, materialise, read_rows, rearrange, scan
+from gait.formats.catalogue import CatalogueRow, RowKind, read_rows, rows_digest, rows_text
+from gait.formats.source import File, parse_source
+from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import Sequences, scan
+from gait.prepare.catalogue.shards import archive_in_one_go, deal, gather, rearrange
 from gait.prepare.raw import archive_index
 from gait.prepare.raw.archives import Contents, contents_of
 from gait.synthgait.raw_state import altered_files
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 CASIA_B = ["casia_b_videos", "casia_b_silhouettes"]
 
@@ -43,7 +47,9 @@ def make_tar(path: Path, *names: str) -> None:
 
 def rows_of(subjects: int, videos: int = 2) -> list[CatalogueRow]:
     return [
-        CatalogueRow(SequenceKey(f"{s:03d}", f"nm-{v:02d}", "090"), "video", "x", "", "f")
+        CatalogueRow(
+            SequenceKey(f"{s:03d}", f"nm-{v:02d}", "090"), RowKind.VIDEO, File("x"), "", "f"
+        )
         for s in range(1, subjects + 1)
         for v in range(1, videos + 1)
     ]
@@ -57,7 +63,7 @@ def tables(folder: Path, count: int = 3) -> tuple[Path, list[Path]]:
 def rearrange_all(raw: Path, layouts: list[str], catalogue: Path, shards: list[Path]) -> Sequences:
     """What the workflow does: each shard by itself, then the table of them all."""
     found = [
-        rearrange(raw, layouts, shard, number, len(shards), "ask")
+        rearrange(raw, RawForm(layouts, "ask"), shard, number, len(shards))
         for number, shard in enumerate(shards, 1)
     ]
     gather(shards, catalogue)
@@ -114,22 +120,17 @@ def test_only_the_shard_of_a_replaced_video_changes(tmp_path: Path) -> None:
 def test_rows_survive_the_table(tmp_path: Path) -> None:
     rows = [
         CatalogueRow(
-            SequenceKey("001", "nm", "090"), "video", 'day 1, "b"/x\ny.avi', "é.avi", "0"
+            SequenceKey("001", "nm", "090"),
+            RowKind.VIDEO,
+            parse_source('day 1, "b"/x\ny.avi'),
+            "é.avi",
+            "0",
         ),
-        CatalogueRow(SequenceKey("NA", "null", "00"), "images", "a", "", "1e5"),
+        CatalogueRow(SequenceKey("NA", "null", "00"), RowKind.IMAGES, File("a"), "", "1e5"),
     ]
     (tmp_path / "t.csv").write_text(rows_text(rows), encoding="utf-8", newline="")
     assert read_rows(tmp_path / "t.csv") == rows
     assert rows_digest(rows) == rows_digest(list(rows)) != rows_digest(rows[:1])
-
-
-def test_a_table_of_a_former_version_is_read(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text(
-        "subject,condition,view,kind,source,background,fingerprint\n"
-        "001,nm-01,090,video,a.avi,,ff\n"
-    )
-    (row,) = read_rows(tmp_path / "t.csv")
-    assert (row.fingerprint, row.pose) == ("ff", "")
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "subject,condition\n"])
@@ -195,9 +196,9 @@ def test_a_new_subject_moves_few_others() -> None:
     ],
 )
 def test_archives_that_are_unpacked_in_one_go(source: str, archive: str) -> None:
-    row = CatalogueRow(SequenceKey("1", "2", "3"), "images", source, "", "")
+    row = CatalogueRow(SequenceKey("1", "2", "3"), RowKind.IMAGES, parse_source(source), "", "")
     assert archive_in_one_go(row) == archive
-    assert archive_in_one_go(replace(row, source="a/x")) == ""
+    assert archive_in_one_go(replace(row, source=File("a/x"))) == ""
 
 
 def archived(
@@ -205,19 +206,27 @@ def archived(
 ) -> list[CatalogueRow]:
     """Rows of subjects in archives, and of some on disk."""
     rows = [
-        CatalogueRow(SequenceKey(f"{who:03d}", "nm", name[:3]), "images", f"{name}::{who}", "", "")
+        CatalogueRow(
+            SequenceKey(f"{who:03d}", "nm", name[:3]),
+            RowKind.IMAGES,
+            parse_source(f"{name}::{who}"),
+            "",
+            "",
+        )
         for name, subjects in archives.items()
         for who in subjects
     ]
     on_disk = [
-        CatalogueRow(SequenceKey(f"{who:03d}", "nm", "disk"), "images", f"{who}", "", "")
+        CatalogueRow(
+            SequenceKey(f"{who:03d}", "nm", "disk"), RowKind.IMAGES, parse_source(f"{who}"), "", ""
+        )
         for who in folder
     ]
     return sorted(rows + on_disk, key=lambda row: row.key)
 
 
 def places(part: Iterable[CatalogueRow]) -> set[str]:
-    return {row.source.partition("::")[0] for row in part if "::" in row.source}
+    return {str(row.source).partition("::")[0] for row in part if "::" in str(row.source)}
 
 
 def test_an_archive_of_an_archive_is_dealt_by_that() -> None:
@@ -231,12 +240,12 @@ def test_archives_that_are_unpacked_in_one_go_are_dealt_whole() -> None:
     dealt = deal(rows, 4)
     assert sorted(map(str, itertools.chain(*dealt))) == sorted(map(str, rows))
     assert sum(len(places(part)) for part in dealt) == len(sizes)
-    numbers = [sum("::" in row.source for row in part) for part in dealt]
+    numbers = [sum("::" in str(row.source) for row in part) for part in dealt]
     assert max(numbers) - min(numbers) <= 28
     assert all(part == sorted(part, key=lambda row: row.key) for part in dealt)
     assert deal(reversed(rows), 4) == dealt
     # What lies on disk is dealt as always.
-    assert max(sum("::" not in row.source for row in part) for part in dealt) == 13
+    assert max(sum("::" not in str(row.source) for row in part) for part in dealt) == 13
     # In order of size, the largest beside the smallest.
     assert places(deal(archived({"a.7z": [1, 2, 3], "b.7z": [1], "c.7z": [2, 3]}), 2)[0]) == {
         "a.7z"
@@ -255,7 +264,7 @@ def test_archives_that_would_not_do_for_all_shards_or_hold_one_subject_are_not()
 
 def test_missing_raw_folder_is_one_helpful_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        scan(tmp_path / "raw", CASIA_B, "ask\n  the owner.")
+        scan(tmp_path / "raw", RawForm(CASIA_B, "ask\n  the owner."))
     text = str(caught.value)
     assert "\n" not in text
     assert text.startswith(f"{tmp_path / 'raw'}: there is no such folder; expected there videos")
@@ -268,10 +277,10 @@ def test_missing_raw_folder_is_one_helpful_sentence(tmp_path: Path) -> None:
 def test_a_dataset_without_layouts_wants_a_pkl_tree(tmp_path: Path) -> None:
     sentence = rf"{tmp_path}/pkl/<subject>/<condition>/<view>/\*\.pkl, without a folder raw"
     with pytest.raises(DataError, match=rf"nor is it there; .*{sentence}.* obtain it: ask;"):
-        scan(tmp_path / "raw", [], "ask")
+        scan(tmp_path / "raw", RawForm([], "ask"))
     make(tmp_path, "raw/001/nm-01/090/1.png")
     with pytest.raises(DataError, match=rf"of this dataset; expected .*{sentence}"):
-        scan(tmp_path / "raw", [])
+        scan(tmp_path / "raw", RawForm([]))
 
 
 def test_empty_raw_folder(tmp_path: Path) -> None:
@@ -279,13 +288,13 @@ def test_empty_raw_folder(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="raw: holds no sequence, no file either; expected there vid"
     ):
-        scan(tmp_path / "raw", CASIA_B, "ask")
+        scan(tmp_path / "raw", RawForm(CASIA_B, "ask"))
 
 
 def test_unknown_form_says_what_was_found_and_what_fits(tmp_path: Path) -> None:
     make(tmp_path, "day 1/anna-walk-front.mp4", "day 1/bob-walk-front.mp4", "z/1", "z/2", "a.txt")
     with pytest.raises(DataError) as caught:
-        scan(tmp_path, CASIA_B, "ask")
+        scan(tmp_path, RawForm(CASIA_B, "ask"))
     text = str(caught.value)
     assert "\n" not in text
     assert "5 files such as 'a.txt', 'day 1/anna-walk-front.mp4', 'day 1/bob-walk" in text
@@ -297,13 +306,13 @@ def test_unknown_form_says_what_was_found_and_what_fits(tmp_path: Path) -> None:
 def test_unknown_form_names_the_damage(tmp_path: Path) -> None:
     (tmp_path / "001.zip").write_bytes(b"")
     with pytest.raises(DataError, match=r"archive 001\.zip, damaged \(File is not a zip file\)"):
-        scan(tmp_path, CASIA_B)
+        scan(tmp_path, RawForm(CASIA_B))
 
 
 def test_two_forms_are_an_error(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi", "001/nm-01/090/001.png", "001/nm-01/108/001.png")
     with pytest.raises(DataError) as caught:
-        scan(tmp_path, CASIA_B)
+        scan(tmp_path, RawForm(CASIA_B))
     text = str(caught.value)
     assert "1 sequences of CasiaBVideos (such as 001-nm-01-090.avi) and 2 sequences of" in text
     assert "CasiaBSilhouettes (such as 001/nm-01/090), expected one form" in text
@@ -314,7 +323,7 @@ def test_two_forms_are_an_error(tmp_path: Path) -> None:
 def test_a_sequence_twice_is_an_error(tmp_path: Path, other: str) -> None:
     make(tmp_path, "001-nm-01-090.avi", other)
     with pytest.raises(DataError) as caught:
-        scan(tmp_path, CASIA_B)
+        scan(tmp_path, RawForm(CASIA_B))
     assert f"{other}" in str(caught.value)
     assert "001-nm-01-090.avi" in str(caught.value)
     assert "expected each sequence once" in str(caught.value)
@@ -324,14 +333,14 @@ def test_archive_beside_its_unpacked_self_is_an_error(tmp_path: Path) -> None:
     make(tmp_path, "001/nm-01/090/001.png", "001/nm-02/090/001.png")
     make_tar(tmp_path / "001.tar.gz", "001/nm-01/090/001.png", "001/nm-02/090/001.png")
     with pytest.raises(DataError) as caught:
-        scan(tmp_path, CASIA_B)
+        scan(tmp_path, RawForm(CASIA_B))
     assert "001.tar.gz::001/nm-01/090" in str(caught.value)
     assert "(and 1 more such pairs)" in str(caught.value)
 
 
 def test_unknown_layout_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'CasiaBVideos'"):
-        scan(tmp_path, ["casia_b_video"])
+        scan(tmp_path, RawForm(["casia_b_video"]))
 
 
 def test_unchanged_archives_are_not_listed_again(
@@ -350,19 +359,19 @@ def test_unchanged_archives_are_not_listed_again(
         return contents_of(path, patterns)
 
     monkeypatch.setattr(archive_index, "contents_of", noted)
-    assert scan(raw, CASIA_B, catalogue=catalogue).rows == read_rows(catalogue)
+    assert scan(raw, RawForm(CASIA_B), catalogue.parent).rows == read_rows(catalogue)
     assert opened == []
     make_tar(raw / "002.tar.gz", "002/nm-01/090/001.png", "002/nm-02/090/001.png")
-    rows = scan(raw, CASIA_B, catalogue=catalogue).rows
+    rows = scan(raw, RawForm(CASIA_B), catalogue.parent).rows
     assert opened == ["002.tar.gz"]
-    assert rows == scan(raw, CASIA_B).rows
+    assert rows == scan(raw, RawForm(CASIA_B)).rows
     for journal in (tmp_path / "journal/archives").iterdir():
         journal.write_text("torn")
     opened.clear()
     for _ in range(2):
-        assert scan(raw, CASIA_B, catalogue=catalogue).rows == rows
+        assert scan(raw, RawForm(CASIA_B), catalogue.parent).rows == rows
     assert sorted(opened) == ["001.tar.gz", "002.tar.gz"]
-    assert scan(raw, CASIA_B, catalogue=tmp_path / "none.csv").rows == rows
+    assert scan(raw, RawForm(CASIA_B), (tmp_path / "none.csv").parent).rows == rows
 
 
 def test_confined_paths(tmp_path: Path) -> None:

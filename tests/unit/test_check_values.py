@@ -10,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.config.dataset import Pretreat
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import parse_source
 from gait.prepare.check.findings import Finding, Severity
 from gait.prepare.check.values import of_arrays, of_images
 from gait.prepare.raw.frames import Frame, frames_of_contents
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.unit.pngs import png
 from tests.unit.test_values import CERTAIN, PHOTO, UNCLEAR, WALK, Encode, encoded, jpg
 
@@ -24,7 +26,11 @@ def found(encode: Encode, kind: str = "normalise", others: int = 0) -> list[Find
     def sequences() -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
         for number, each in enumerate([encode] + [png] * others):
             row = CatalogueRow(
-                SequenceKey("001", "nm", str(number)), "images", str(number), "", ""
+                SequenceKey("001", "nm", str(number)),
+                RowKind.IMAGES,
+                parse_source(str(number)),
+                "",
+                "",
             )
             yield row, frames_of_contents(encoded(each))
 

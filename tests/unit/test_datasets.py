@@ -16,6 +16,7 @@ from gait.config.load import dataset_names, load_dataset
 from gait.config.protocol import category_of
 from gait.config.yaml import read_yaml, write_yaml
 from gait.errors import DataError
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.types import SequenceKey
 
@@ -173,7 +174,7 @@ def test_it_says_what_it_is_and_how_to_obtain_it(name: str, tmp_path: Path) -> N
     definition = dataset(name)
     assert not definition.title.endswith(".") and definition.licence.endswith(".")
     with pytest.raises(DataError) as raised:
-        scan(tmp_path / name / "raw", definition.layouts, definition.obtain)
+        scan(tmp_path / name / "raw", RawForm(definition.layouts, definition.obtain))
     text = str(raised.value)
     assert "\n" not in text and " ".join(definition.obtain.split()).rstrip(".") in text
     if not definition.layouts:

@@ -24,7 +24,8 @@ from gait.flow.messages import failures, left_out
 from gait.flow.slices import SLICES, setting_names
 from gait.flow.targets import check_targets
 from gait.formats.manifest import ManifestRow, manifest_text
-from gait.prepare.catalogue.scan import rearrange
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.shards import rearrange
 from gait.seal import seal_zip
 from gait.types import SequenceKey
 
@@ -815,7 +816,9 @@ def test_only_a_shard_whose_table_is_not_as_the_raw_files_waits_for_the_check(ro
 
     assert waiting() == shards
     for number, shard in enumerate(shards, 1):
-        rearrange(folder / "raw", ["casia_b_videos"], folder / f"shards/{shard}.csv", number, 4)
+        rearrange(
+            folder / "raw", RawForm(["casia_b_videos"]), folder / f"shards/{shard}.csv", number, 4
+        )
     assert waiting() == shards
     (folder / "check.csv").write_text("severity\n", encoding="utf-8")
     assert waiting() == []

@@ -22,7 +22,7 @@ import pytest
 
 from gait.errors import DataError
 from gait.prepare.raw.archives import Contents, contents_of, read_archive
-from gait.prepare.raw.tree import is_frame
+from gait.prepare.raw.files import is_frame
 from tests.raw_trees import PASSWORD, seven, tar, zipped
 
 FRAME = b"a frame" * 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,16 @@ import pytest
 from gait.config.dataset import Dataset
 from gait.config.load import load_dataset
 from gait.errors import DataError
-from gait.prepare.catalogue.rows import read_rows, rows_text
-from gait.prepare.catalogue.scan import materialise, scan
+from gait.formats.catalogue import CatalogueRow, RowKind, read_rows, rows_text
+from gait.formats.source import File, parse_source
+from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
-from gait.prepare.raw.tree import image_files, unfit_name, walk
+from gait.prepare.raw.files import image_files, unfit_name, walk
+from gait.prepare.raw.unused import Unused
 from gait.prepare.sequences.import_tree import manifest_of_tree
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.raw_trees import encoded, figure, lay, zipped
 
 KEY = SequenceKey("001", "nm-01", "090")
@@ -52,10 +55,10 @@ def test_odd_entries_are_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
     (home / "loop").symlink_to("..")
     (home / "lost+found").mkdir()
     (home / ("9" * 251 + ".png")).write_bytes(encoded(figure(1, 9)))
-    ignored: Counter[str] = Counter()
-    files = [file.name for each in walk(tmp_path / "raw", ignored) for file in each.files]
+    unused = Unused()
+    files = [file.name for each in walk(tmp_path / "raw", unused) for file in each.files]
     assert files == [*(f"{n}.png" for n in range(4)), "9" * 251 + ".png"]
-    assert ignored == {
+    assert unused.counts() == {
         "link to nothing": 2,
         "name with a control character, such as a line break": 1,
         "name that is not UTF-8": 1,
@@ -68,7 +71,7 @@ def test_odd_entries_are_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
     report = check(tmp_path, casia_b())
     assert not report.errors
     assert "sequences without a frame" not in str(report)
-    (row,) = scan(tmp_path / "raw", ["casia_b_silhouettes"]).rows
+    (row,) = scan(tmp_path / "raw", RawForm(["casia_b_silhouettes"])).rows
     (tmp_path / "t.csv").write_text(rows_text([row]), encoding="utf-8", newline="")
     assert read_rows(tmp_path / "t.csv") == [row]
 
@@ -80,9 +83,9 @@ def test_links_to_folders_of_links_do_not_multiply_without_end(tmp_path: Path) -
         for name in "ab":
             (raw / f"{level}" / name).symlink_to(f"../{level + 1}")
     (raw / "40").mkdir()
-    ignored: Counter[str] = Counter()
-    assert sum(1 for _ in walk(raw, ignored)) < 2000
-    assert ignored["link behind a link to a folder that many lead to"]
+    unused = Unused()
+    assert sum(1 for _ in walk(raw, unused)) < 2000
+    assert unused.counts()["link behind a link to a folder that many lead to"]
 
 
 def test_a_zip_file_with_a_name_that_is_no_text_is_used_nevertheless(tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_images_of_a_format_that_is_not_read_are_the_likely_cause(tmp_path: Path
     assert "convert them to png" in line and "what is missing is likely in them" in line
     lay(tmp_path / "other/raw", {f"002/nm-01/090/{n}.tif": b"II*" for n in range(4)})
     with pytest.raises(DataError, match=r"look like images of a format that is not read \(.tif\)"):
-        scan(tmp_path / "other/raw", ["casia_b_silhouettes"])
+        scan(tmp_path / "other/raw", RawForm(["casia_b_silhouettes"]))
 
 
 def test_an_archive_beside_unpacked_folders_may_hold_what_is_missing(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_an_archive_beside_unpacked_folders_may_hold_what_is_missing(tmp_path: P
 def test_no_table_makes_a_folder_elsewhere(tmp_path: Path) -> None:
     folder(tmp_path)
     for key in (SequenceKey("..", "..", "x"), SequenceKey("/tmp", "a", "b")):
-        row = CatalogueRow(key, "images", "001/nm-01/090", "", "0")
+        row = CatalogueRow(key, RowKind.IMAGES, File("001/nm-01/090"), "", "0")
         (tmp_path / "t.csv").write_text(rows_text([row]), encoding="utf-8")
         with pytest.raises(DataError, match="cannot be the name of a folder"):
             materialise(tmp_path / "t.csv", tmp_path / "raw", tmp_path / "tree", "copy")
@@ -126,11 +129,11 @@ def test_no_table_makes_a_folder_elsewhere(tmp_path: Path) -> None:
 def test_nothing_is_written_through_a_link_into_the_raw_folder(tmp_path: Path) -> None:
     home = folder(tmp_path)
     catalogue, raw, tree = tmp_path / "t.csv", tmp_path / "raw", tmp_path / "tree"
-    row = CatalogueRow(KEY, "images", "001/nm-01/090", "", "0")
+    row = CatalogueRow(KEY, RowKind.IMAGES, File("001/nm-01/090"), "", "0")
     catalogue.write_text(rows_text([row]), encoding="utf-8")
     materialise(catalogue, raw, tree, "symlink")
     (raw / "1.zip").write_bytes(zipped({"b/9.png": b"9"}))
-    row = CatalogueRow(KEY, "images", "1.zip::b", "", "0")
+    row = CatalogueRow(KEY, RowKind.IMAGES, parse_source("1.zip::b"), "", "0")
     catalogue.write_text(rows_text([row]), encoding="utf-8")
     with pytest.raises(DataError, match="expected a path that stays below"):
         materialise(catalogue, raw, tree, "copy")

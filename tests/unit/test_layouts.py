@@ -6,7 +6,6 @@ import io
 import os
 import tarfile
 import zipfile
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +14,10 @@ import pytest
 from gait import registry
 from gait.config.dataset import UNFIT_NAME
 from gait.errors import DataError
+from gait.formats.catalogue import IMAGES, CatalogueRow
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
-from gait.prepare.raw.tree import IMAGES, VIDEOS, is_frame, state_of, walk
-from gait.types import CatalogueRow
+from gait.prepare.raw.files import VIDEOS, is_frame, state_of, walk
 
 
 def make(raw: Path, *names: str) -> None:
@@ -54,7 +54,7 @@ def test_every_layout_says_what_it_looks_for_and_finds_nothing_in_nothing(
     assert "\n" not in layout.looked_for
     assert layout.looked_for
     found = layout.scan(tmp_path)
-    assert (found.rows, found.archives, found.ignored) == ([], [], {})
+    assert (found.rows, found.archives, found.unused.counts()) == ([], [], {})
 
 
 def test_casia_b_videos(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_casia_b_videos(tmp_path: Path) -> None:
         "Thumbs.db",
         "__MACOSX/001-nm-02-090.avi",
     )
-    found = scan(tmp_path, ["casia_b_videos"])
+    found = scan(tmp_path, RawForm(["casia_b_videos"]))
     assert found.layout == "CasiaBVideos"
-    assert [(str(row.key), row.kind, row.source, row.background) for row in found.rows] == [
+    assert [(str(row.key), row.kind, str(row.source), row.background) for row in found.rows] == [
         ("001/nm-01/090", "video", "001-nm-01-090.avi", "001-bkgrd-090.avi"),
         (
             "002/bg-02/000",
@@ -102,7 +102,7 @@ def test_casia_b_videos(tmp_path: Path) -> None:
 
 def test_video_without_background_clip(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi", "001-bkgrd-018.avi", "001-nm-01-018.avi")
-    rows = scan(tmp_path, ["casia_b_videos"]).rows
+    rows = scan(tmp_path, RawForm(["casia_b_videos"])).rows
     assert [row.background for row in rows] == ["001-bkgrd-018.avi", ""]
 
 
@@ -116,28 +116,28 @@ def test_a_pose_belongs_to_the_video_beside_it(layout: str, tmp_path: Path) -> N
         "001-nm-02-090.pose.npz",
         "a/001-bkgrd-090.pose.npz",
     )
-    found = scan(tmp_path, [layout])
+    found = scan(tmp_path, RawForm([layout]))
     assert [row.pose for row in found.rows] == ["a/001-nm-01-090.pose.npz", ""]
     assert found.ignored == {"pose without a video of its name beside it": 2}
     os.utime(tmp_path / "a/001-nm-01-090.pose.npz", ns=(5, 5))
-    changed = scan(tmp_path, [layout]).rows
+    changed = scan(tmp_path, RawForm([layout])).rows
     assert changed[0].fingerprint != found.rows[0].fingerprint
     assert changed[1].fingerprint == found.rows[1].fingerprint
     (tmp_path / "a/001-nm-01-090.pose.npz").unlink()
-    assert [row.pose for row in scan(tmp_path, [layout]).rows] == ["", ""]
+    assert [row.pose for row in scan(tmp_path, RawForm([layout])).rows] == ["", ""]
 
 
 def test_two_background_clips_of_a_camera_are_an_error(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi", "a/001-bkgrd-090.avi", "b/001-bkgrd-090.avi")
     with pytest.raises(DataError, match=r"a/001-bkgrd-090.avi and b/001-bkgrd-090.avi; remove"):
-        scan(tmp_path, ["casia_b_videos"])
+        scan(tmp_path, RawForm(["casia_b_videos"]))
 
 
 def test_fingerprint_follows_the_video_and_its_background(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi", "001-nm-02-090.avi", "001-bkgrd-090.avi")
 
     def prints() -> list[str]:
-        return [row.fingerprint for row in scan(tmp_path, ["casia_b_videos"]).rows]
+        return [row.fingerprint for row in scan(tmp_path, RawForm(["casia_b_videos"])).rows]
 
     before = prints()
     assert prints() == before
@@ -163,8 +163,8 @@ def test_casia_b_silhouettes_unpacked(tmp_path: Path) -> None:
         "__MACOSX/001/nm-01/090/._001.png",
     )
     (tmp_path / "001/nm-01/108").mkdir()
-    found = scan(tmp_path, ["CasiaBSilhouettes"])
-    assert [(str(row.key), row.kind, row.source) for row in found.rows] == [
+    found = scan(tmp_path, RawForm(["CasiaBSilhouettes"]))
+    assert [(str(row.key), row.kind, str(row.source)) for row in found.rows] == [
         ("001/nm-01/090", "images", "001/nm-01/090"),
         ("001/nm-01/108", "images", "001/nm-01/108"),
         ("002/cl-02/018", "images", "GaitDatasetB-silh/002/cl-02/018"),
@@ -198,8 +198,8 @@ def test_casia_b_archives(tmp_path: Path, name: str) -> None:
             archive.writestr("001/cl-01/180/", b"")
     else:
         make_tar(path, {**members, "001/cl-01/180": None})
-    found = scan(tmp_path, ["casia_b_silhouettes"])
-    assert [(str(row.key), row.kind, row.source) for row in found.rows] == [
+    found = scan(tmp_path, RawForm(["casia_b_silhouettes"]))
+    assert [(str(row.key), row.kind, str(row.source)) for row in found.rows] == [
         ("001/bg-01/000", "images", f"deep/{name}::001/bg-01/000"),
         ("001/cl-01/180", "images", f"deep/{name}::001/cl-01/180"),
         ("001/nm-01/090", "images", f"deep/{name}::001/nm-01/090"),
@@ -220,7 +220,7 @@ def test_links_in_an_archive_are_not_followed(tmp_path: Path) -> None:
             info = tarfile.TarInfo("001/nm-02/090/001.png")
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
-    found = scan(tmp_path, ["casia_b_silhouettes"])
+    found = scan(tmp_path, RawForm(["casia_b_silhouettes"]))
     assert keys(found.rows) == ["001/nm-01/090"]
     assert found.ignored == {"other archive member": 2}
 
@@ -234,7 +234,7 @@ def test_truncated_archive_is_listed_as_far_as_it_goes(tmp_path: Path) -> None:
     make_tar(tmp_path / "001.tar.gz", frames)
     whole = (tmp_path / "001.tar.gz").read_bytes()
     (tmp_path / "001.tar.gz").write_bytes(whole[: len(whole) // 2])
-    found = scan(tmp_path, ["casia_b_silhouettes"])
+    found = scan(tmp_path, RawForm(["casia_b_silhouettes"]))
     assert keys(found.rows)[0] == "001/nm-01/090"
     assert 1 < len(found.rows) < 4
     assert found.ignored == {"archive 001.tar.gz, damaged (it is cut short), its end": 1}
@@ -247,7 +247,7 @@ def test_broken_archive_is_counted_beside_whole_ones(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     make_tar(tmp_path / "002.tar.gz", {"002/nm-01/090/001.png": b"one"})
-    found = scan(tmp_path, ["casia_b_silhouettes"])
+    found = scan(tmp_path, RawForm(["casia_b_silhouettes"]))
     assert keys(found.rows) == ["002/nm-01/090"]
     assert len(found.ignored) == 1
     assert next(iter(found.ignored)).startswith(f"archive {name}, damaged (")
@@ -267,8 +267,8 @@ def test_image_tree(tmp_path: Path) -> None:
         "poster.png",
         "notes.txt",
     )
-    found = scan(tmp_path, ["image_tree"])
-    assert [(str(row.key), row.source) for row in found.rows] == [
+    found = scan(tmp_path, RawForm(["image_tree"]))
+    assert [(str(row.key), str(row.source)) for row in found.rows] == [
         ("anna/walk/front", "anna/walk/front"),
         ("bob/walk/side", "bob/walk/side"),
     ]
@@ -283,7 +283,7 @@ def test_image_tree(tmp_path: Path) -> None:
 def test_tree_of_empty_folders_holds_no_sequence(tmp_path: Path) -> None:
     (tmp_path / "a/b/c").mkdir(parents=True)
     with pytest.raises(DataError, match=r"holds no sequence, no file either.*empty folder: 1"):
-        scan(tmp_path, ["image_tree"])
+        scan(tmp_path, RawForm(["image_tree"]))
 
 
 def test_named_videos(tmp_path: Path) -> None:
@@ -298,8 +298,8 @@ def test_named_videos(tmp_path: Path) -> None:
         "josé-walk-front.mkv",
         "frank-walk-front.txt",
     )
-    found = scan(tmp_path, ["NamedVideos"])
-    assert [(*row.key, row.source, row.background) for row in found.rows] == [
+    found = scan(tmp_path, RawForm(["NamedVideos"]))
+    assert [(*row.key, str(row.source), row.background) for row in found.rows] == [
         ("001", "nm-01", "090", "001-nm-01-090.avi", ""),
         ("bob", "walk", "front", "day 2/bob-walk-front.MP4", "bob-background-front.mov"),
         ("carol", "a-b-c", "side", "carol-a-b-c-side.webm", ""),
@@ -322,7 +322,7 @@ def test_links_stay_inside(tmp_path: Path) -> None:
     (raw / "001-nm-04-090.avi").symlink_to("store/clip.bin")
     (raw / "a" / "loop").symlink_to("..")
     os.mkfifo(raw / "001-nm-06-090.avi")
-    found = scan(raw, ["casia_b_videos"])
+    found = scan(raw, RawForm(["casia_b_videos"]))
     assert keys(found.rows) == ["001/nm-01/090", "001/nm-04/090"]
     assert found.ignored == {
         "link back to a folder above it": 1,
@@ -338,24 +338,24 @@ def test_folders_that_link_to_each_other_end(tmp_path: Path) -> None:
     (tmp_path / "a" / "to_b").symlink_to("../b")
     (tmp_path / "b" / "to_a").symlink_to("../a")
     with pytest.raises(DataError, match="expected each sequence once"):
-        scan(tmp_path, ["casia_b_videos"])
+        scan(tmp_path, RawForm(["casia_b_videos"]))
 
 
 def test_linked_raw_folder_is_fine(tmp_path: Path) -> None:
     make(tmp_path / "store", "001-nm-01-090.avi")
     (tmp_path / "raw").symlink_to("store")
-    assert keys(scan(tmp_path / "raw", ["casia_b_videos"]).rows) == ["001/nm-01/090"]
+    assert keys(scan(tmp_path / "raw", RawForm(["casia_b_videos"])).rows) == ["001/nm-01/090"]
 
 
 def test_names_that_are_not_text_are_counted(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi")
     (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
-    assert scan(tmp_path, ["casia_b_videos"]).ignored == {"name that is not UTF-8": 1}
+    assert scan(tmp_path, RawForm(["casia_b_videos"])).ignored == {"name that is not UTF-8": 1}
 
 
 def test_walk_is_in_order_and_knows_suffixes(tmp_path: Path) -> None:
     make(tmp_path, "b/2", "b/1", "a/c/1", "z", "a/1")
-    found = list(walk(tmp_path, Counter()))
+    found = list(walk(tmp_path))
     assert [folder.parts for folder in found] == [(), ("a",), ("a", "c"), ("b",)]
     assert [file.name for file in found[3].files] == ["1", "2"]
     assert not IMAGES & VIDEOS
@@ -373,7 +373,7 @@ def test_folder_that_may_not_be_listed_is_an_error(
     with pytest.raises(
         DataError, match=r"cannot be listed \(Permission denied\); make the folder"
     ):
-        scan(tmp_path, ["casia_b_videos"])
+        scan(tmp_path, RawForm(["casia_b_videos"]))
 
 
 def test_archive_that_may_not_be_opened_is_an_error(
@@ -386,12 +386,12 @@ def test_archive_that_may_not_be_opened_is_an_error(
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"001\.zip: cannot be opened \(Permission denied\)"):
-        scan(tmp_path, ["casia_b_silhouettes"])
+        scan(tmp_path, RawForm(["casia_b_silhouettes"]))
 
 
 def test_file_that_goes_meanwhile_is_an_error(tmp_path: Path) -> None:
     make(tmp_path, "001-nm-01-090.avi")
-    (folder,) = walk(tmp_path, Counter())
+    (folder,) = walk(tmp_path)
     (tmp_path / "001-nm-01-090.avi").unlink()
     with pytest.raises(DataError, match="went while the folder was read"):
         state_of(folder.files[0])

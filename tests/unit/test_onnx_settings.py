@@ -13,11 +13,12 @@ pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, load, numpy_helper, save
 
-from gait.prepare.catalogue.rows import rows_text
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
+from gait.formats.source import File
 from gait.prepare.silhouettes.masks import load_masks
 from gait.prepare.silhouettes.segment import segment_shard
 from gait.prepare.silhouettes.segmenters.onnx import Onnx
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.unit.test_onnx import BLUE, RED, H, W, check, clip, found, network
 
 __all__ = ["clip"]
@@ -101,7 +102,9 @@ def test_frames_that_are_cut_are_dropped_or_kept(
     path = network(tmp_path / "net.onnx", [RED], [0.0])
     (tmp_path / "raw").mkdir()
     clip.rename(tmp_path / "raw/clip.avi")
-    row = CatalogueRow(SequenceKey("001", "nm-01", "090"), "video", "clip.avi", "", "print")
+    row = CatalogueRow(
+        SequenceKey("001", "nm-01", "090"), RowKind.VIDEO, File("clip.avi"), "", "print"
+    )
     (tmp_path / "shard.csv").write_text(rows_text([row]))
     settings = {"name": "onnx", "network": path, "height_px": H, "width_px": W}
     segment_shard(

@@ -21,10 +21,11 @@ import gait.prepare.sequences.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
 from gait.formats.manifest import ManifestRow, read_manifest, read_table, table_text
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
-from gait.prepare.catalogue.rows import rows_text
+from gait.formats.source import File, parse_source
 from gait.prepare.modalities.joints import JOINTS, to_coco
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.modalities.video_poses import save_pose
@@ -34,7 +35,7 @@ from gait.prepare.silhouettes.masks import save_masks
 from gait.prepare.silhouettes.resize import resize, resize_bicubic
 from gait.prepare.summary import ShardSummary
 from gait.seal import sidecar
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 
 def walker(step: int) -> NDArray[np.uint8]:
@@ -73,7 +74,7 @@ class Shard:
                 path.write_bytes(frame)
             else:
                 assert cv2.imwrite(str(path), frame)
-        self.rows[key] = CatalogueRow(key, "images", name, "", fingerprint)
+        self.rows[key] = CatalogueRow(key, RowKind.IMAGES, parse_source(name), "", fingerprint)
         self.write()
 
     def remove(self, name: str) -> None:
@@ -395,7 +396,7 @@ def test_long_sequences_are_read_in_blocks(shard: Shard, monkeypatch: pytest.Mon
 
 def test_a_video_is_not_taken_for_images(shard: Shard) -> None:
     key = SequenceKey("004", "nm-01", "000")
-    shard.rows[key] = CatalogueRow(key, "video", "004-nm-01-000.avi", "", "f")
+    shard.rows[key] = CatalogueRow(key, RowKind.VIDEO, File("004-nm-01-000.avi"), "", "f")
     shard.write()
     with pytest.raises(DataError, match=r"got the video 004-nm-01-000.avi; extract"):
         shard.run()

@@ -18,7 +18,9 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
 from gait.modalities import MODALITIES, packed_name
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
-from gait.prepare.catalogue.scan import Sequences, gather, rearrange
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import Sequences
+from gait.prepare.catalogue.shards import gather, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.crops import unpadded
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
@@ -42,7 +44,9 @@ def prepared(root: Path, name: str) -> tuple[Sequences, list[ManifestRow]]:
     table = root / "shards/1-of-1.csv"
     output = table.with_suffix(".pkl.csv")
     beside, pkl = definition.beside, definition.pkl
-    found = rearrange(root / "raw", definition.layouts, table, 1, 1, "", beside, pkl)
+    found = rearrange(
+        root / "raw", RawForm(definition.layouts, files=beside, pkl=pkl), table, 1, 1
+    )
     pretreat_shard(table, root / "raw", root, output, **definition.pretreat.model_dump())
     gather([table], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
@@ -294,7 +298,7 @@ def test_freegait(tmp_path: Path) -> None:
     lay(tmp_path / "own/raw/FreeGait", tree)
     found, _ = prepared(tmp_path / "own", "FreeGait")
     assert found.ignored == {"other .pkl file": 8}
-    assert [row.source for row in found.rows] == [
+    assert [str(row.source) for row in found.rows] == [
         "FreeGait/0001/devid0/seq_00/lidar",
         "FreeGait/0002/devid_1/seq_01_new/lidar",
     ]

@@ -14,6 +14,7 @@ from gait.errors import DataError
 from gait.modalities import POSE, SKELETON_MAPS
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.materialise import materialise
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
 from gait.prepare.modalities.joints import OPENPOSE_TO_COCO
@@ -105,7 +106,7 @@ def test_oumvlp_pose_alone_guesses_the_walker_and_says_so(
     summary = pack(outputs, tmp_path, tmp_path / "manifest.csv", tmp_path / "packed")
     assert "guessed in frames: 14 walker of several people" in str(summary)
     definition = dataset("OUMVLP-Pose")
-    found = scan(tmp_path / "raw", definition.layouts, beside=definition.beside)
+    found = scan(tmp_path / "raw", RawForm(definition.layouts, files=definition.beside))
     assert modalities_of_raw(found.rows) == {POSE, SKELETON_MAPS}
 
 
@@ -326,7 +327,7 @@ def test_images_and_arrays_are_two_forms(tmp_path: Path) -> None:
     """Nobody knows which frame of an array is which image."""
     lay(tmp_path, {"001/a/000/1.png": b"x", "001/b/000/000.pkl": b"x"})
     with pytest.raises(DataError, match=r"1 sequences of ImageTree .* 1 sequences of PklTree"):
-        scan(tmp_path, ["image_tree", "pkl_tree"], beside={"pkl_pose": "{folder}/*.pkl"})
+        scan(tmp_path, RawForm(["image_tree", "pkl_tree"], files={"pkl_pose": "{folder}/*.pkl"}))
 
 
 def findings(root: Path, name: str) -> dict[str, int]:

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from gait.config.dataset import Dataset, named_subjects
 from gait.config.load import load_dataset
 from gait.errors import DataError
+from gait.formats.catalogue import read_rows
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.catalogue.materialise import materialise
-from gait.prepare.catalogue.scan import Sequences, gather, read_rows, rearrange, scan
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import Sequences, scan
+from gait.prepare.catalogue.shards import gather, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.crops import squeezed
 from gait.prepare.modalities.depth import depth_images
@@ -57,7 +60,9 @@ def prepared(
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     settings = definition.pretreat.model_dump()
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
-        found = rearrange(root / "raw", definition.layouts, table, number, shards, beside=beside)
+        found = rearrange(
+            root / "raw", RawForm(definition.layouts, files=beside or {}), table, number, shards
+        )
         pretreat_shard(table, root / "raw", root, output, **settings)
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
@@ -134,7 +139,7 @@ def test_oumvlp(tmp_path: Path) -> None:
         lambda raw: lay(raw, tree),
     )
     assert ignored == [{}, {}, {}]
-    keys = {str(row.key) for row in scan(root / "raw", dataset("OUMVLP").layouts).rows}
+    keys = {str(row.key) for row in scan(root / "raw", RawForm(dataset("OUMVLP").layouts)).rows}
     assert len(keys) == 4 * 2 * 2 - 2
     assert "00003/00/000" in keys and "00003/00/090" not in keys
     expected = align(images(tree, "Silhouette_090-01/00002"), 64).frames
@@ -154,7 +159,7 @@ def test_grew(tmp_path: Path) -> None:
     beside = sum(name.endswith(".txt") or "gei" in name for name in tree)
     assert ignored[:3] == [{"other archive member": beside}] * 3
     assert sum(ignored[3].values()) == beside
-    keys = [row.key for row in scan(root / "raw", dataset("GREW").layouts).rows]
+    keys = [row.key for row in scan(root / "raw", RawForm(dataset("GREW").layouts)).rows]
     # By name, digits before capitals before small letters.
     assert [str(key) for key in keys] == [
         "00001/01/A1b2C3d4",
@@ -237,8 +242,8 @@ def test_casia_b_in_the_zip_file_as_it_comes(tmp_path: Path) -> None:
         lambda raw: lay(raw, archives),
         lambda raw: lay(raw, tree),
     )
-    (row, *_) = scan(root / "raw", dataset("CASIA-B").layouts).rows
-    assert row.source == "GaitDatasetB-silh.zip::001.tar.gz::001/nm-01/090"
+    (row, *_) = scan(root / "raw", RawForm(dataset("CASIA-B").layouts)).rows
+    assert str(row.source) == "GaitDatasetB-silh.zip::001.tar.gz::001/nm-01/090"
 
 
 def test_gait3d(tmp_path: Path) -> None:
@@ -275,7 +280,9 @@ def test_scoliosis1k(tmp_path: Path) -> None:
         lambda raw: lay(raw, {"Scoliosis1K-sil-raw.zip": zipped(tree)}),
     )
     assert ignored == [{}, {}]
-    keys = {str(row.key) for row in scan(root / "raw", dataset("Scoliosis1K").layouts).rows}
+    keys = {
+        str(row.key) for row in scan(root / "raw", RawForm(dataset("Scoliosis1K").layouts)).rows
+    }
     assert keys == {"00000/positive/000_180", "00001/neutral/000_180", "00002/negative/000_180"}
 
 
@@ -409,7 +416,7 @@ def test_hid(tmp_path: Path, year: str, folders: tuple[str, ...], keys: tuple[st
         lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
     )
     assert ignored == [{}, {}, {}]
-    found = [str(row.key) for row in scan(root / "raw", dataset(year).layouts).rows]
+    found = [str(row.key) for row in scan(root / "raw", RawForm(dataset(year).layouts)).rows]
     assert found == [f"{key}/default" for key in keys]
     for folder, key in zip(folders, found, strict=True):
         np.testing.assert_array_equal(frames(root, key), np.stack(images(tree, folder)))
@@ -429,7 +436,9 @@ def test_the_phase_of_hid_s_probes_is_in_the_names_above_them(
     tmp_path: Path, folder: str, subject: str
 ) -> None:
     lay(tmp_path / "raw", raw_trees.hid([f"{folder}/10", "hid_2025/00000/0001"], frames=1))
-    found = [str(row.key) for row in scan(tmp_path / "raw", dataset("HID2025").layouts).rows]
+    found = [
+        str(row.key) for row in scan(tmp_path / "raw", RawForm(dataset("HID2025").layouts)).rows
+    ]
     assert found == ["00000/0001/default", f"{subject}/10/default"]
 
 
@@ -452,7 +461,7 @@ def test_sustech1k(tmp_path: Path) -> None:
         "other .pcd file": 4 * 3 * 3,
     }
     assert ignored[2] == {}
-    keys = [str(row.key) for row in scan(root / "raw", dataset("SUSTech1K").layouts).rows]
+    keys = [str(row.key) for row in scan(root / "raw", RawForm(dataset("SUSTech1K").layouts)).rows]
     subjects = ("0000", "0001", "0003", "1057")
     assert keys == [f"{who}/{key}" for who in subjects for key in raw_trees.SUSTECH1K]
     # The whole image, not aligned anew; all frames, however few clouds there are.
@@ -539,8 +548,8 @@ def by_archive(root: Path, archives: Mapping[str, Tree], order: tuple[int, ...])
     lay(root / "raw", {name: raw_trees.seven(tree) for name, tree in archives.items()})
     for number in order:
         table = root / f"shards/{number}-of-{len(order)}.csv"
-        rearrange(root / "raw", definition.layouts, table, number, len(order))
-        assert len({row.source.partition("::")[0] for row in read_rows(table)}) == 1
+        rearrange(root / "raw", RawForm(definition.layouts), table, number, len(order))
+        assert len({str(row.source).partition("::")[0] for row in read_rows(table)}) == 1
         output = table.with_suffix(".pkl.csv")
         pretreat_shard(table, root / "raw", root, output, **definition.pretreat.model_dump())
         assert all((root / row.pkl).is_file() for row in read_manifest(output))

@@ -15,7 +15,9 @@ from gait.errors import DataError
 from gait.formats.manifest import ManifestRow, read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.available import modalities_of_raw
-from gait.prepare.catalogue.scan import gather, rearrange, scan
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import scan
+from gait.prepare.catalogue.shards import gather, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
@@ -60,7 +62,7 @@ def prepared(raw: Path, beside: dict[str, str] = BESIDE) -> dict[tuple[str, str]
     """The manifest's rows by sequence and modality."""
     root = raw.parent
     shard, output = root / "shards/1-of-1.csv", root / "shards/1-of-1.pkl.csv"
-    rearrange(raw, ["pkl_tree"], shard, 1, 1, beside=beside)
+    rearrange(raw, RawForm(["pkl_tree"], files=beside), shard, 1, 1)
     pretreat_shard(shard, raw, root, output, 64)
     gather([shard], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
@@ -84,7 +86,7 @@ def test_arrays_are_taken_as_they_are(raw: Path) -> None:
         maps = read_pkl(folder / f"{view}-skeleton_maps.pkl", "skeleton_maps")
         np.testing.assert_array_equal(maps, skeleton_maps(expected["pose"], 64))
     assert np.load(root / "packed/ratio.npy").shape == (15,)
-    offered = modalities_of_raw(scan(raw, ["pkl_tree"], beside=BESIDE).rows)
+    offered = modalities_of_raw(scan(raw, RawForm(["pkl_tree"], files=BESIDE)).rows)
     assert offered == made
 
 
@@ -127,21 +129,21 @@ def test_a_changed_array_is_noticed(raw: Path) -> None:
 def test_files_that_no_pattern_names_are_counted(raw: Path) -> None:
     (raw / "001/nm-01/000/000-extra.pkl").write_bytes(b"")
     (raw / "001/nm-01/000/readme.txt").write_bytes(b"")
-    found = scan(raw, ["pkl_tree"], beside=BESIDE)
+    found = scan(raw, RawForm(["pkl_tree"], files=BESIDE))
     assert found.ignored == {"other .pkl file": 1, "other .txt file": 1}
 
 
 def test_a_tree_of_which_nothing_is_named_is_refused(raw: Path) -> None:
     message = r"expected files of the kinds under 'beside' .*, found none for 001/nm-01/000 in 001"
     with pytest.raises(DataError, match=message) as told:
-        scan(raw, ["pkl_tree"], beside={"pkl_parsing": "{folder}/*-par.pkl"})
+        scan(raw, RawForm(["pkl_tree"], files={"pkl_parsing": "{folder}/*-par.pkl"}))
     assert min(path.name for path in (raw / "001/nm-01/000").iterdir()) in str(told.value)
 
 
 def test_one_modality_from_two_files_is_refused(raw: Path) -> None:
     beside = {"pkl_pose": BESIDE["pkl_pose"], "pose_text": "{folder}/*.pkl"}
     with pytest.raises(DataError, match=r"pkl_pose and pose_text both give pose there"):
-        scan(raw, ["pkl_tree"], beside=beside)
+        scan(raw, RawForm(["pkl_tree"], files=beside))
 
 
 def test_a_check_knows_that_arrays_are_no_pictures(raw: Path) -> None:

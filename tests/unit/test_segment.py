@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from gait.errors import ConfigError, DataError
-from gait.prepare.catalogue.rows import rows_text
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
+from gait.formats.source import File, parse_source
 from gait.prepare.silhouettes import masks as masks_module
 from gait.prepare.silhouettes.masks import load_masks, read_record
 from gait.prepare.silhouettes.segment import COLUMNS, Figure, segment_shard
 from gait.prepare.summary import ShardSummary
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.unit.clips import Shot, film, iou
 
 SEGMENTER = {"name": "background"}
@@ -42,7 +43,9 @@ class Data:
         if background and not (self.raw / background).exists():
             film(self.raw / background, Shot(walker=False, frames=8))
         key = SequenceKey("001", condition, "090")
-        self.rows.append(CatalogueRow(key, "video", name, background, f"print of {name}"))
+        self.rows.append(
+            CatalogueRow(key, RowKind.VIDEO, parse_source(name), background, f"print of {name}")
+        )
         return truth
 
     def run(self, **settings: Any) -> ShardSummary:
@@ -263,14 +266,14 @@ def test_an_empty_shard_has_a_header_only(data: Data) -> None:
 
 def test_a_shard_of_images_is_refused(data: Data) -> None:
     data.add("nm-01", None)
-    data.rows[0] = replace(data.rows[0], kind="images")
+    data.rows[0] = replace(data.rows[0], kind=RowKind.IMAGES)
     with pytest.raises(DataError, match=r"expected videos, got 001-nm-01-090\.avi"):
         data.run()
 
 
 def test_a_source_outside_the_raw_folder_is_refused(data: Data) -> None:
     data.add("nm-01", None)
-    data.rows[0] = replace(data.rows[0], source="../secret.avi")
+    data.rows[0] = replace(data.rows[0], source=File("../secret.avi"))
     with pytest.raises(DataError, match=r"'\.\./secret\.avi'"):
         data.run()
 

@@ -15,10 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import parse_source
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.raw.frames import Frame, natural
 from gait.prepare.raw.sources import read_images
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.raw_trees import lay, seven, tar
 
 CASIA_B = ["casia_b_silhouettes"]
@@ -70,7 +73,7 @@ def test_folder_in_the_order_of_names_with_unreadable_ones(tmp_path: Path) -> No
     (folder / "notes.txt").write_text("no image")
     (folder / "._f9.png").write_text("no image")
     (tmp_path / "outside.png").write_bytes(png(5))
-    frames = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]
+    frames = read(tmp_path, scan(tmp_path, RawForm(CASIA_B)).rows)["001/nm-01/090"]
     assert told(frames) == [
         ("cut.png", "unreadable"),
         ("empty.png", "unreadable"),
@@ -91,7 +94,7 @@ def test_colour_images_become_gray_as_by_imread(tmp_path: Path) -> None:
     colour = np.random.default_rng(0).integers(0, 256, (10, 12, 3), np.uint8)
     for suffix in (".png", ".jpg", ".bmp"):
         cv2.imwrite(str(folder / f"1{suffix}"), colour)
-    for frame in read(tmp_path, scan(tmp_path, ["image_tree"]).rows)["a/b/c"]:
+    for frame in read(tmp_path, scan(tmp_path, RawForm(["image_tree"])).rows)["a/b/c"]:
         expected = cv2.imread(str(folder / frame.name), cv2.IMREAD_GRAYSCALE)
         assert frame.image is not None
         np.testing.assert_array_equal(frame.image, expected)
@@ -105,7 +108,7 @@ def test_numbers_in_names_may_count(tmp_path: Path, name: str) -> None:
         lay(tmp_path, {name: tar(tree) if name.endswith("tar") else seven(tree)})
     else:
         lay(tmp_path, tree)
-    rows = scan(tmp_path, ["oumvlp_silhouettes"]).rows
+    rows = scan(tmp_path, RawForm(["oumvlp_silhouettes"])).rows
     ((_, frames),) = read_images(tmp_path, rows, order=natural)
     assert [frame.name for frame in frames] == [
         "2f.png",
@@ -127,7 +130,7 @@ def test_link_to_outside_is_not_a_frame(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(png(1))
     (raw / "001/nm-01/090/1.png").symlink_to(tmp_path / "secret.png")
     (raw / "001/nm-01/090/2.png").write_bytes(png(2))
-    found = scan(raw, CASIA_B)
+    found = scan(raw, RawForm(CASIA_B))
     assert sum(found.ignored.values()) == 1
     assert told(read(raw, found.rows)["001/nm-01/090"]) == [("2.png", "")]
 
@@ -140,7 +143,7 @@ def test_archive_with_interleaved_and_unordered_members(tmp_path: Path, name: st
         for condition in ("nm-01", "bg-01", "cl-01")
     ]
     make_archive(tmp_path / name, members)
-    rows = scan(tmp_path, CASIA_B).rows
+    rows = scan(tmp_path, RawForm(CASIA_B)).rows
     found = read(tmp_path, rows)
     assert list(found) == ["001/nm-01/090", "001/bg-01/090", "001/cl-01/090"]
     for frames in found.values():
@@ -159,7 +162,7 @@ def test_archive_and_folder_give_the_same(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     packed, plain = (
-        read(tmp_path / each, scan(tmp_path / each, CASIA_B).rows)["001/nm-01/090"]
+        read(tmp_path / each, scan(tmp_path / each, RawForm(CASIA_B)).rows)["001/nm-01/090"]
         for each in ("packed", "plain")
     )
     assert told(packed) == told(plain)
@@ -175,7 +178,7 @@ def test_empty_sequences_have_no_frames(tmp_path: Path) -> None:
     (tmp_path / "002/nm-01/090").mkdir(parents=True)
     (tmp_path / "002/nm-01/108").mkdir(parents=True)
     (tmp_path / "002/nm-01/108/1.png").write_bytes(png(1))
-    found = read(tmp_path, scan(tmp_path, CASIA_B).rows)
+    found = read(tmp_path, scan(tmp_path, RawForm(CASIA_B)).rows)
     assert {key: len(frames) for key, frames in found.items()} == {
         "001/nm-01/090": 0,
         "002/nm-01/090": 0,
@@ -204,7 +207,7 @@ def test_truncated_archive_tells_which_sequence_suffered(
     make_archive(tmp_path / name, noisy_members(4, 30, interleaved))
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(share * len(data))])
-    found = scan(tmp_path, CASIA_B)
+    found = scan(tmp_path, RawForm(CASIA_B))
     assert any("damaged" in reason for reason in found.ignored)
     frames = read(tmp_path, found.rows)
     cut = {key for key, each in frames.items() if told(each)[-1] == ("", "archive cut short")}
@@ -222,7 +225,7 @@ def test_tar_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "001.tar") as tar:
         end = tar.getmembers()[2].offset
     os.truncate(tmp_path / "001.tar", end)
-    rows = scan(tmp_path, CASIA_B).rows
+    rows = scan(tmp_path, RawForm(CASIA_B)).rows
     assert told(read(tmp_path, rows)["001/nm-01/090"]) == [
         ("0.png", ""),
         ("1.png", ""),
@@ -232,7 +235,7 @@ def test_tar_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
 
 def test_archive_cut_after_it_was_catalogued(tmp_path: Path) -> None:
     make_archive(tmp_path / "001.tar", noisy_members(3, 10, False))
-    rows = scan(tmp_path, CASIA_B).rows
+    rows = scan(tmp_path, RawForm(CASIA_B)).rows
     os.truncate(tmp_path / "001.tar", 3000)
     found = read(tmp_path, rows)
     assert told(found["001/nm-02/090"]) == [("", "archive cut short")]
@@ -245,7 +248,7 @@ def test_corrupt_member_of_a_zip(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "001.zip").read_bytes())
     data[data.index(png(1)) + 45] ^= 0xFF
     (tmp_path / "001.zip").write_bytes(data)
-    frames = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]
+    frames = read(tmp_path, scan(tmp_path, RawForm(CASIA_B)).rows)["001/nm-01/090"]
     assert told(frames) == [("0.png", ""), ("1.png", "damaged in the archive"), ("2.png", "")]
 
 
@@ -253,14 +256,14 @@ def test_huge_member_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GAIT_MAX_IMAGE_BYTES", "1000")
     members = [("001/nm-01/090/1.png", bytes(100_000)), ("001/nm-01/090/2.png", png(2))]
     make_archive(tmp_path / "001.tar.gz", members)
-    frames = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]
+    frames = read(tmp_path, scan(tmp_path, RawForm(CASIA_B)).rows)["001/nm-01/090"]
     assert told(frames) == [("1.png", "too large"), ("2.png", "")]
 
 
 def test_member_written_twice_counts_once_and_the_later_one(tmp_path: Path) -> None:
     name = "001/nm-01/090/1.png"
     make_archive(tmp_path / "001.tar", [(name, png(1)), (name, png(2))])
-    (frame,) = read(tmp_path, scan(tmp_path, CASIA_B).rows)["001/nm-01/090"]
+    (frame,) = read(tmp_path, scan(tmp_path, RawForm(CASIA_B)).rows)["001/nm-01/090"]
     np.testing.assert_array_equal(frame.image, silhouette(2))
 
 
@@ -273,7 +276,7 @@ def test_one_sequence_at_a_time_is_held(tmp_path: Path) -> None:
         for frame in range(10)
     ]
     make_archive(tmp_path / "001.tar", members)
-    rows = scan(tmp_path, CASIA_B).rows
+    rows = scan(tmp_path, RawForm(CASIA_B)).rows
     tracemalloc.start()
     assert sum(1 for _ in read_images(tmp_path, rows)) == 60
     peak = tracemalloc.get_traced_memory()[1]
@@ -282,7 +285,9 @@ def test_one_sequence_at_a_time_is_held(tmp_path: Path) -> None:
 
 
 def row(kind: str, source: str) -> CatalogueRow:
-    return CatalogueRow(SequenceKey("001", "nm-01", "090"), kind, source, "", "")
+    return CatalogueRow(
+        SequenceKey("001", "nm-01", "090"), RowKind(kind), parse_source(source), "", ""
+    )
 
 
 def test_sources_that_are_gone(tmp_path: Path) -> None:

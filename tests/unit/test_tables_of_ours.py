@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 
 from gait.errors import DataError, GaitError
+from gait.formats.catalogue import CatalogueRow, RowKind, read_rows, rows_text
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
-from gait.prepare.catalogue.rows import read_rows, rows_text
+from gait.formats.source import File
 from gait.prepare.check.findings import Finding, Report, Severity
 from gait.report.matrix import MatrixRow, read_matrix, tabulate_matrix
 from gait.report.tables import Row, read_report, write_table
 from gait.seal import sidecar, write_sealed_table
 from gait.tables import read_table, sheet_text, table_text
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 KEY = SequenceKey("001", "nm", "090")
 
@@ -61,7 +62,7 @@ def test_tables_for_people_hold_no_formulas(tmp_path: Path) -> None:
 
 
 def catalogue(path: Path) -> Callable[[Path], object]:
-    row = CatalogueRow(KEY, "images", "=a", "", "x", "", "")
+    row = CatalogueRow(KEY, RowKind.IMAGES, File("=a"), "", "x")
     write_sealed_table(path, rows_text([row]))
     assert read_rows(path) == [row]
     return read_rows

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
 from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
-from gait.prepare.catalogue.rows import rows_text
+from gait.formats.source import File
 from gait.prepare.raw.frames import Frame, frames_of_contents
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import Aligned, align
@@ -24,7 +25,7 @@ from gait.prepare.silhouettes.values import (
     judged,
     meaning_of_all,
 )
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 from tests.unit.pngs import png
 
 Image = NDArray[np.uint8]
@@ -261,7 +262,7 @@ def test_pretreatment_says_how_often_it_had_to_convert(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         for file, data in encoded(encode):
             (folder / file).write_bytes(data)
-        rows.append(CatalogueRow(key, "images", str(Path(*key)), "", "0123"))
+        rows.append(CatalogueRow(key, RowKind.IMAGES, File(str(Path(*key))), "", "0123"))
     shard, output = tmp_path / "1.csv", tmp_path / "1.pkl.csv"
     shard.write_text(rows_text(rows))
     summary = pretreat_shard(shard, tmp_path / "raw", tmp_path, output, 64)

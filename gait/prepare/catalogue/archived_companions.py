@@ -1,46 +1,44 @@
-"""Finds files of further modalities inside archives, as if these were unpacked where they lie."""
+"""Finds companion files inside archives, as if these were unpacked where they lie."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gait.prepare.raw.archive_index import Listings, count_damage, member_digest
-from gait.prepare.raw.archives import READ, SEPARATOR, unpacked_path
-from gait.prepare.raw.tree import (
-    IMAGES,
-    MISPLACED,
-    ArchiveFile,
-    File,
-    is_system,
-    not_looked_for,
-)
+from gait.formats.catalogue import IMAGES
+from gait.formats.source import ArchiveMember
+from gait.prepare.catalogue.archived_rows import count_damage, member_digest
+from gait.prepare.catalogue.layout import MISPLACED, ArchiveFile
+from gait.prepare.raw.archive_index import ArchiveIndex
+from gait.prepare.raw.archives import READ
+from gait.prepare.raw.files import FileState, is_system, not_looked_for
+from gait.prepare.raw.unused import Unused
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ArchivedMatch:
     """Files in a folder of an archive that match a pattern.
 
     Attributes:
-        source: the folder, `<archive>::<folder inside>`.
-        pattern: the same with the pattern of their names.
+        folder: the folder.
+        files: the same with the pattern of their names.
         digest: changes when the archive does, or their number.
         images: how many of them are images.
         others: how many are not.
     """
 
-    source: str
-    pattern: str
+    folder: ArchiveMember
+    files: ArchiveMember
     digest: str
     images: int
     others: int
 
 
-class Inside:
-    """The folders in archives that hold files of further modalities.
+class ArchivedFolders:
+    """The folders in archives that hold companion files.
 
     They are looked for in archives that hold sequences; where a pattern begins without a field, as
     `2D_Poses/{subject}/*.txt` does, in archives in that folder; and in those that are called like
@@ -49,64 +47,71 @@ class Inside:
 
     Args:
         raw: the dataset's raw folder.
-        archives: those that the layout knows.
-        further: those that it does not know and another one does.
-        patterns: where the files of each kind lie, as in a dataset.yaml.
-        listings: tells what archives hold; it has to know the patterns of names.
-
-    Attributes:
-        counted: what the layout counted as not used and should not have, with negative numbers,
-            and what is not used of the archives that it did not know.
-
-    Raises:
-        DataError: as `contents_of`.
+        index: what archives hold; it has to know the patterns of names.
     """
 
-    def __init__(
+    def __init__(self, raw: Path, index: ArchiveIndex) -> None:
+        self._raw = raw
+        self._index = index
+        self._folders: dict[str, list[tuple[ArchiveMember, FileState, dict[str, list[int]]]]] = (
+            defaultdict(list)
+        )
+
+    def look_through(
         self,
-        raw: Path,
-        archives: Iterable[ArchiveFile],
+        known: Iterable[ArchiveFile],
         further: Iterable[ArchiveFile],
-        patterns: Collection[str],
-        listings: Listings,
+        patterns: Iterable[str],
+        unused: Unused,
     ) -> None:
-        self.counted: Counter[str] = Counter()
-        self._folders: dict[str, list[tuple[str, File, dict[str, list[int]]]]] = defaultdict(list)
-        files = {each.path: each.file for each in archives}
+        """Look through archives for the folders that patterns name.
+
+        Args:
+            known: archives that the layout knows.
+            further: those that it does not know and another one does.
+            patterns: where the files of each kind lie, as in a dataset.yaml.
+            unused: gets what has no use in archives that the layout did not know, which are
+                claimed.
+
+        Raises:
+            DataError: as `contents_of`.
+        """
+        files = {each.path: each.file for each in known}
         called: dict[str, set[str]] = defaultdict(set)
         for pattern in patterns:
-            for path, folder in _candidates(raw, pattern):
+            for path, folder in _candidates(self._raw, pattern):
                 called[path].add(folder)
         for path in sorted(called.keys() | {each.path for each in further}):
             if path not in files:
-                status = (raw / path).stat()
-                files[path] = File(Path(path).name, status.st_size, status.st_mtime_ns)
-                self.counted[not_looked_for(path)] -= 1
-                contents = listings.of(path)
-                count_damage(path, contents, self.counted)
+                status = (self._raw / path).stat()
+                files[path] = FileState(Path(path).name, status.st_size, status.st_mtime_ns)
+                unused.claim(path.rpartition("/")[0], not_looked_for(path))
+                contents = self._index.of(path)
+                count_damage(path, contents, unused)
                 images = (each[suffix] for each in contents.folders.values() for suffix in IMAGES)
-                self.counted[MISPLACED] += sum(images)
+                unused.add(path, MISPLACED, sum(images))
         for path, file in files.items():
-            for folder, matches in listings.of(path).matches.items():
-                source = f"{path}{SEPARATOR}{folder}"
-                named = {unpacked_path(f"{each}/x{SEPARATOR}{folder}") for each in called[path]}
-                for place in {unpacked_path(source)} | named:
+            for folder, matches in self._index.of(path).matches.items():
+                source = ArchiveMember(path, folder)
+                named = {ArchiveMember(f"{each}/x", folder).unpacked for each in called[path]}
+                for place in {source.unpacked} | named:
                     self._folders[place].append((source, file, matches))
 
-    def matching(self, pattern: str, listed: str) -> list[Found]:
+    def matching(self, pattern: str, listed: str) -> list[ArchivedMatch]:
         """Where files of a pattern without fields lie.
 
         Args:
             pattern: the folder, and the pattern of their names.
-            listed: what the listings know of such names, a pattern for those of all sequences.
+            listed: what the index knows of such names, a pattern for those of all sequences.
         """
         folder, _, name = pattern.rpartition("/")
         found = []
         for source, file, matches in self._folders.get(folder, ()):
             if listed in matches:
                 images, others = matches[listed]
-                digest = member_digest(file, source, name, f"{images + others}")
-                found.append(Found(source, f"{source}/{name}", digest, images, others))
+                digest = member_digest(file, str(source), name, f"{images + others}")
+                files = ArchiveMember(source.archive, f"{source.member}/{name}")
+                found.append(ArchivedMatch(source, files, digest, images, others))
         return found
 
 

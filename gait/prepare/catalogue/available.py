@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from gait.formats.catalogue import CatalogueRow
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare.catalogue.companions import patterns_of
 from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, named_files
-from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
-from gait.types import CatalogueRow
 
 
 def modalities_of_raw(rows: Iterable[CatalogueRow]) -> set[str]:
     """What is made of raw sequences."""
     made = set()
     for row in rows:
-        if row.kind not in WITHOUT_SILHOUETTES:
+        if not row.kind.has_only_companions:
             made.add(SILHOUETTES)
         if row.pose:
             made.add(POSE)
-        for kind in patterns_of(row):
-            made.update(BESIDE[kind])
+        for companion in row.companions:
+            made.update(BESIDE[companion.kind])
     return made | {SKELETON_MAPS} if POSE in made else made
 
 

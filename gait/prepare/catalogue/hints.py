@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from gait.prepare.raw.archives.passwords import is_password_file
-from gait.prepare.raw.tree import VIDEOS, is_frame, suffix_of
+from gait.prepare.raw.files import VIDEOS, is_frame, suffix_of
 from gait.prepare.raw.unread import unread_format
 
 # A tree may have millions of files, mostly of one kind.

@@ -10,10 +10,10 @@ from typing import Literal
 
 from gait.errors import DataError
 from gait.files import atomic_path, confined
-from gait.prepare.catalogue.rows import read_rows
-from gait.prepare.raw.archives import SEPARATOR, read_archive
-from gait.prepare.raw.tree import FRAMES, image_files, is_frame
-from gait.types import CatalogueRow
+from gait.formats.catalogue import CatalogueRow, RowKind, read_rows
+from gait.formats.source import ArchiveMember
+from gait.prepare.raw.archives import read_archive
+from gait.prepare.raw.files import image_files, is_frame
 
 
 def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink", "copy"]) -> int:
@@ -32,20 +32,19 @@ def materialise(catalogue: Path, raw: Path, target: Path, how: Literal["symlink"
     archives: dict[str, dict[str, CatalogueRow]] = {}
     for row in rows:
         place = target.joinpath(*row.key)
-        archive, separator, folder = row.source.partition(SEPARATOR)
-        if separator:
-            archives.setdefault(archive, {})[folder] = row
+        if isinstance(row.source, ArchiveMember):
+            archives.setdefault(row.source.archive, {})[row.source.member] = row
             continue
-        source = confined(raw, row.source)
+        source = confined(raw, row.source.path)
         if not source.exists():
             raise DataError(f"{source}: is in {catalogue} and not on disk; run gait rearrange")
-        if how == "symlink" and row.kind == "images":
+        if how == "symlink" and row.kind is RowKind.IMAGES:
             _link(source, place)
             continue
         # A folder of masks holds more than masks, and is not linked as a whole.
         # A link that is there from before may lead into the raw folder.
         confined(target, f"{row.key}").mkdir(parents=True, exist_ok=True)
-        for file in image_files(raw, source, row.kind) if row.kind in FRAMES else [source]:
+        for file in image_files(raw, source, row.kind) if row.kind.is_folder else [source]:
             (_link if how == "symlink" else _copy)(file, place / file.name)
     for archive, wanted in archives.items():
         _unpack(confined(raw, archive), wanted, target)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from gait.config.dataset import Dataset
 from gait.errors import DataError
+from gait.formats.catalogue import CatalogueRow, RowKind
 from gait.modalities import BESIDE
 from gait.prepare.catalogue.available import modalities_of_raw
-from gait.prepare.catalogue.companions import patterns_of
+from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import Sequences, scan
 from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
 from gait.prepare.raw.archives.part import READ
 from gait.prepare.raw.unread import unread_format
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 # How a layout counts archives that it does not open.
 _UNOPENED = frozenset(f"other {suffix} file" for suffix in (*READ, ".gz"))
@@ -47,9 +48,7 @@ def check(root: Path, definition: Dataset) -> Report:
 
 
 def _raw(folder: Path, definition: Dataset) -> Report:
-    catalogue = folder.with_name("sequences.csv")
-    beside, pkl = definition.beside, definition.pkl
-    sequences = scan(folder, definition.layouts, definition.obtain, catalogue, beside, pkl)
+    sequences = scan(folder, RawForm.of(definition), folder.parent)
     keys = [row.key for row in sequences.rows]
     missing = list(compare(keys, definition))
     findings = [
@@ -94,14 +93,15 @@ def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset
 
 def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
     """What 'beside' names and no sequence has, which may lie in another folder."""
-    found = {kind for row in rows for kind in patterns_of(row)}
-    if rows[0].kind == "video" or (rows[0].kind == "pkl" and not found & definition.beside.keys()):
+    found = {each.kind for row in rows for each in row.companions}
+    kind = rows[0].kind
+    if kind is RowKind.VIDEO or (kind is RowKind.PKL and not found & definition.beside.keys()):
         # There, nothing is looked for in these places.
         return
     made = modalities_of_raw(rows)
     places: dict[str, list[str]] = {}
-    for kind, pattern in definition.beside.items():
-        for modality in BESIDE[kind]:
+    for companion, pattern in definition.beside.items():
+        for modality in BESIDE[companion]:
             if modality not in made:
                 places.setdefault(modality, []).append(pattern)
     if places:

@@ -11,19 +11,17 @@ import numpy as np
 
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import ArchiveMember
 from gait.modalities import POSE, WALKER_SILHOUETTES
-from gait.prepare.catalogue.companions import patterns_of, with_kinds
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.raw import spread
 from gait.prepare.modalities.decoders import read_tracks
 from gait.prepare.modalities.joints import COCO, OPENPOSE
 from gait.prepare.modalities.pose_files import NOBODY, UNREADABLE
 from gait.prepare.modalities.streams import join
-from gait.prepare.raw.archives import SEPARATOR
 from gait.prepare.raw.sources import read_material
-from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
 from gait.screen import shown
-from gait.types import CatalogueRow
 
 # Sequences to look at, and archives that are read for that.
 _SAMPLE, _ARCHIVES = 16, 4
@@ -40,13 +38,11 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
         rows: its sequences, sorted by key.
         pretreat: what is to be made of the poses.
     """
-    posed = [row for row in rows if any(kind in patterns_of(row) for kind in _KINDS)]
+    posed = [row for row in rows if any(each.kind in _KINDS for each in row.companions)]
     sample = _few_archives([posed[index] for index in spread(len(posed), _SAMPLE)])
-    has_own = {row.key for row in sample if row.kind not in WITHOUT_SILHOUETTES}
+    has_own = {row.key for row in sample if row.kind.has_silhouettes}
     # Nothing else of them is read.
-    alone = [
-        replace(with_kinds(row, (*_KINDS, WALKER_SILHOUETTES)), kind="poses") for row in sample
-    ]
+    alone = [_poses_alone(row) for row in sample]
     looked_at = 0
     unreadable: dict[str, int] = {}
     guessed: dict[str, int] = {}
@@ -54,24 +50,24 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
     unusable: dict[str, str] = {}
     sources: dict[int, list[str]] = defaultdict(list)
     for material in read_material(raw, alone, raw.parent):
-        row = material.row
+        row, source = material.row, str(material.row.source)
         try:
-            track = read_tracks(material.beside, 1, {})[POSE]
+            track = read_tracks(material.companions, 1, {})[POSE]
             join({POSE: track})
         except DataError as error:
-            unusable[row.source] = shown(error)
+            unusable[source] = shown(error)
             continue
         looked_at += len(track.keys) + len(track.problems)
         if number := list(track.problems.values()).count(UNREADABLE):
-            unreadable[row.source] = number
+            unreadable[source] = number
         if number := list(track.problems.values()).count(NOBODY):
-            nobody[row.source] = number
+            nobody[source] = number
         if track.keys:
             assert isinstance(track.frames, np.ndarray)
-            sources[track.frames.shape[1]].append(row.source)
+            sources[track.frames.shape[1]].append(source)
         # A silhouette of its own tells the walker.
         if track.guessed and row.key not in has_own:
-            guessed[row.source] = len(track.guessed)
+            guessed[source] = len(track.guessed)
     if unusable:
         yield Finding(
             Severity.error if len(unusable) == len(sample) else Severity.warning,
@@ -122,17 +118,22 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
         )
 
 
+def _poses_alone(row: CatalogueRow) -> CatalogueRow:
+    """The row with its poses only, and what tells the walker in them."""
+    kinds = (*_KINDS, WALKER_SILHOUETTES)
+    companions = tuple(each for each in row.companions if each.kind in kinds)
+    return replace(row, kind=RowKind.POSES, companions=companions)
+
+
 def _few_archives(rows: list[CatalogueRow]) -> list[CatalogueRow]:
     """Those whose poses lie on the disk, and one of each of a few archives."""
     chosen: list[CatalogueRow] = []
     archives: set[str] = set()
     for row in rows:
-        archive, separator, _ = next(
-            pattern for kind, pattern in patterns_of(row).items() if kind in _KINDS
-        ).partition(SEPARATOR)
-        if not separator:
+        files = next(each.files for each in row.companions if each.kind in _KINDS)
+        if not isinstance(files, ArchiveMember):
             chosen.append(row)
-        elif archive not in archives and len(archives) < _ARCHIVES:
-            archives.add(archive)
+        elif files.archive not in archives and len(archives) < _ARCHIVES:
+            archives.add(files.archive)
             chosen.append(row)
     return chosen

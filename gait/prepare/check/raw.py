@@ -12,16 +12,16 @@ import numpy as np
 
 from gait.config.dataset import Pretreat
 from gait.files import confined
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import ArchiveMember, File, Source
 from gait.prepare.check import values
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.check.headers import EMPTY, image_header, video_header
-from gait.prepare.raw.archives import SEPARATOR
+from gait.prepare.raw.files import frame_entries, state_of
 from gait.prepare.raw.frames import natural
 from gait.prepare.raw.sources import read_images
-from gait.prepare.raw.tree import SILHOUETTE_FRAMES, frame_entries, state_of
 from gait.prepare.silhouettes.video import VideoError, read_video
 from gait.prepare.summary import FEW_FRAMES
-from gait.types import CatalogueRow
 
 # Sequences of which pictures are decoded; an archive is read for each.
 _SAMPLE, _ARCHIVES = 16, 4
@@ -52,7 +52,7 @@ class _Item:
 
 
 def look_at(
-    raw: Path, rows: list[CatalogueRow], frames: dict[str, int], pretreat: Pretreat
+    raw: Path, rows: list[CatalogueRow], frames: dict[Source, int], pretreat: Pretreat
 ) -> Iterator[Finding]:
     """Unreadable, empty and suspiciously short sequences, and pictures that are no silhouettes.
 
@@ -66,7 +66,7 @@ def look_at(
     by_problem: dict[str, list[str]] = defaultdict(list)
     for item in items:
         if item.problem:
-            by_problem[item.problem].append(item.row.source)
+            by_problem[item.problem].append(str(item.row.source))
     for problem, sources in sorted(by_problem.items()):
         yield _unusable(f"sequences {problem}", sources, len(items))
     if empty := [item for item in items if item.empty_frames]:
@@ -74,10 +74,11 @@ def look_at(
             Severity.warning,
             f"images {EMPTY}",
             sum(item.empty_frames for item in empty),
-            f"in {such_as(item.row.source for item in empty)}",
+            f"in {such_as(str(item.row.source) for item in empty)}",
             "copy them again; as they are, these frames are dropped",
         )
-    yield from short_ones((item.row.source, item.frames) for item in items if not item.problem)
+    sound = [item for item in items if not item.problem]
+    yield from short_ones((str(item.row.source), item.frames) for item in sound)
     if twice := [f"{item.row.source}: {item.twice}" for item in items if item.twice]:
         yield Finding(
             Severity.warning,
@@ -96,8 +97,7 @@ def look_at(
             "they are read by name; where numbers are the order, write "
             "'pretreat: {frame_order: natural}' in dataset.yaml",
         )
-    sound = [item.row for item in items if not item.problem and item.frames != 0]
-    yield from _sampled(raw, sound, pretreat)
+    yield from _sampled(raw, [item.row for item in sound if item.frames != 0], pretreat)
 
 
 def short_ones(lengths: Iterable[tuple[str, int | None]]) -> Iterator[Finding]:
@@ -135,20 +135,19 @@ def spread(number: int, wanted: int) -> list[int]:
     return sorted({round(each) for each in np.linspace(0, number - 1, count)} if count else set())
 
 
-def _item(raw: Path, row: CatalogueRow, frames: dict[str, int]) -> _Item:
-    if row.kind == "video":
-        header = video_header(confined(raw, row.source))
+def _item(raw: Path, row: CatalogueRow, frames: dict[Source, int]) -> _Item:
+    if row.kind is RowKind.VIDEO:
+        header = video_header(confined(raw, str(row.source)))
         return _Item(row, header.frames, header.problem)
-    if SEPARATOR in row.source:
-        return _Item(row, None if row.kind == "pkl" else frames.get(row.source))
-    if row.kind == "pkl":
-        # How many frames an array has, only reading it tells.
-        return replace(_folder(raw, row), frames=None)
-    return _folder(raw, row)
+    # How many frames an array has, only reading it tells.
+    is_array = row.kind is RowKind.PKL
+    if isinstance(row.source, ArchiveMember):
+        return _Item(row, None if is_array else frames.get(row.source))
+    item = _folder(raw, row, confined(raw, row.source.path))
+    return replace(item, frames=None) if is_array else item
 
 
-def _folder(raw: Path, row: CatalogueRow) -> _Item:
-    path = confined(raw, row.source)
+def _folder(raw: Path, row: CatalogueRow, path: Path) -> _Item:
     names = []
     empty = 0
     for entry in frame_entries(raw, path, row.kind):
@@ -158,9 +157,9 @@ def _folder(raw: Path, row: CatalogueRow) -> _Item:
         return _Item(row, 0)
     if empty == len(names):
         return _Item(row, len(names), EMPTY)
-    is_picture = row.kind in SILHOUETTE_FRAMES and not empty
+    is_picture = row.kind.has_silhouettes and not empty
     problem = image_header(path / min(names)).problem if is_picture else ""
-    if row.kind not in SILHOUETTE_FRAMES:
+    if not row.kind.has_silhouettes:
         return _Item(row, len(names), problem, empty)
     stems = Counter(name.rpartition(".")[0] for name in names)
     stem, number = stems.most_common(1)[0]
@@ -184,23 +183,22 @@ def _unusable(kind: str, examples: list[str], of: int) -> Finding:
 def _sampled(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
     """What the pictures of a few sequences, spread over all, show."""
     sample = [rows[index] for index in spread(len(rows), _SAMPLE)]
-    videos = [row for row in sample if row.kind == "video"]
-    silhouettes = [row for row in sample if row.kind in SILHOUETTE_FRAMES]
-    images = [row for row in silhouettes if SEPARATOR not in row.source]
+    videos = [row for row in sample if row.kind is RowKind.VIDEO]
+    silhouettes = [row for row in sample if row.kind.has_silhouettes]
+    images = [row for row in silhouettes if isinstance(row.source, File)]
     archived: dict[str, CatalogueRow] = {}
     for row in silhouettes:
-        archive, separator, _ = row.source.partition(SEPARATOR)
-        if separator:
-            archived.setdefault(archive, row)
+        if isinstance(row.source, ArchiveMember):
+            archived.setdefault(row.source.archive, row)
     images += list(archived.values())[:_ARCHIVES]
-    if bad := [row.source for row in videos if not _is_decodable(raw, row)]:
+    if bad := [str(row.source) for row in videos if not _is_decodable(raw, row)]:
         yield _unusable(f"videos that no decoder reads, of {len(videos)} tried", bad, len(videos))
     yield from values.of_images(read_images(raw, images, raw.parent), pretreat)
 
 
 def _is_decodable(raw: Path, row: CatalogueRow) -> bool:
     try:
-        next(read_video(confined(raw, row.source)))
+        next(read_video(confined(raw, str(row.source))))
     except (VideoError, StopIteration):
         return False
     return True

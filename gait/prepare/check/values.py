@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait.config.dataset import Pretreat
+from gait.formats.catalogue import CatalogueRow
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.raw.frames import BRIGHT, DARK, Frame
 from gait.prepare.raw.images import UNREADABLE
 from gait.prepare.silhouettes.values import UNCLEAR, Converter, agreed, meaning_of, meaning_of_all
-from gait.types import CatalogueRow
 
 # Of a sequence of images, how many are looked at.
 _FRAMES_OF_EACH = 8
@@ -99,7 +99,7 @@ def of_images(
             found[_FAINT] += len(good)
             longer += lengths
         for what in +found:
-            examples[what].append(row.source)
+            examples[what].append(str(row.source))
         seen.update(found)
         seen["looked at"] += len(sample)
     looked_at = seen["looked at"]

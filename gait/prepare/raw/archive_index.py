@@ -1,4 +1,4 @@
-"""Turns the folders inside archives into rows of the catalogue, listing each archive once."""
+"""The archive index: what the archives of a raw tree hold, remembered from run to run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
@@ -16,19 +15,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from gait.errors import DataError
 from gait.files import confined, write_if_changed
 from gait.limits import FILE_BYTES
-from gait.prepare.raw.archives import SEPARATOR, Contents, contents_of, unpacked_path
-from gait.prepare.raw.tree import (
-    IMAGES,
-    MISPLACED,
-    NO_SILHOUETTES,
-    SILHOUETTE_FRAMES,
-    ArchiveFile,
-    File,
-    Scan,
-    fingerprint,
-    frames_among,
-)
-from gait.types import CatalogueRow
+from gait.prepare.raw.archives import Contents, contents_of
 
 # Raised when the same archive would be listed otherwise than before.
 _VERSION = 3
@@ -60,7 +47,7 @@ class _Remembered(BaseModel):
         return contents
 
 
-class Listings:
+class ArchiveIndex:
     """What archives hold, remembered from run to run, as listing one may take long.
 
     Numbers are remembered, not names: an archive may hold a hundred million files. Without what is
@@ -132,54 +119,3 @@ def _remembered(journal: Path) -> _Remembered | None:
             return _Remembered.model_validate_json(file.read(min(size, FILE_BYTES.value)))
     except (OSError, ValidationError):
         return None
-
-
-def completed(scan: Scan, listings: Listings) -> Scan:
-    """The scan with the sequences of its archives; what is damaged counts as far as it goes.
-
-    Raises:
-        DataError: as `contents_of`.
-    """
-    rows = list(scan.rows)
-    ignored = Counter(scan.ignored)
-    frames: dict[str, int] = {}
-    for archive in scan.archives:
-        rows += _rows(archive, listings.of(archive.path), ignored, frames)
-    return replace(scan, rows=scan.named(rows), ignored=dict(ignored), frames=frames)
-
-
-def count_damage(archive: str, contents: Contents, ignored: Counter[str]) -> None:
-    """Count what of an archive cannot be used, whatever it holds."""
-    for inside, problem in contents.problems.items():
-        path = f"{archive}{SEPARATOR}{inside}" if inside else archive
-        ignored[f"archive {path}, damaged ({problem}), its end"] += 1
-    ignored.update(contents.ignored)
-
-
-def member_digest(archive: File, *what: str) -> str:
-    """Changes when the archive does, or what of it is meant.
-
-    Name, size and time of the archive stand for every member: it is one file on disk.
-    """
-    return fingerprint([archive, *(File(each, 0, 0) for each in what)])
-
-
-def _rows(
-    archive: ArchiveFile, contents: Contents, ignored: Counter[str], numbers: dict[str, int]
-) -> list[CatalogueRow]:
-    rows = []
-    count_damage(archive.path, contents, ignored)
-    for folder, files in contents.folders.items():
-        source = f"{archive.path}{SEPARATOR}{folder}"
-        key = archive.key_of(unpacked_path(source))
-        frames = frames_among(files, archive.kind) if key else 0
-        images = sum(files[suffix] for suffix in IMAGES)
-        # As on disk, a folder with nothing in it is a sequence without frames.
-        if key and (frames or not files.total()):
-            digest = member_digest(archive.file, folder)
-            rows.append(CatalogueRow(key, archive.kind, source, "", digest))
-            numbers[source] = frames
-        others = images - (frames if archive.kind in SILHOUETTE_FRAMES else 0)
-        if others:
-            ignored[NO_SILHOUETTES if key and not frames else MISPLACED] += others
-    return rows

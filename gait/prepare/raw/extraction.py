@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from gait.errors import DataError
-from gait.prepare.raw.archives import SEPARATOR, Contents, Member, Names, opened
+from gait.formats.source import nested_name, outer_archives
+from gait.prepare.raw.archives import Contents, Member, Names, opened
 from gait.prepare.raw.spill_buffer import Files, Held
 from gait.types import SequenceKey
 
@@ -66,7 +67,7 @@ class Unpacking:
         self._users = {folder: len(each) for folder, each in self._by_folder.items()}
         folders = self._by_folder
         self._is_by_member = path.suffix.lower() == ".zip" and not any(
-            SEPARATOR in folder for folder in folders
+            outer_archives(folder) for folder in folders
         )
         self.incomplete: set[SequenceKey] = set()
 
@@ -160,7 +161,7 @@ class Unpacking:
                 if not waiting and not is_whole:
                     break
         for inside in contents.problems.keys() - self._listed.problems.keys():
-            path = f"{self._path}{SEPARATOR}{inside}" if inside else str(self._path)
+            path = nested_name(str(self._path), inside) if inside else str(self._path)
             raise DataError(
                 f"{path}: was whole when it was listed and is damaged now "
                 f"({contents.problems[inside]}); get the archive again, then run again"

@@ -14,22 +14,16 @@ from typing import Any, NamedTuple
 
 from gait.errors import DataError
 from gait.files import confined
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import ArchiveMember, Source
 from gait.limits import FILE_BYTES
-from gait.prepare.catalogue.companions import matching, patterns_of
-from gait.prepare.raw.archive_index import Listings
-from gait.prepare.raw.archives import SEPARATOR, Contents, Names
+from gait.prepare.raw.archive_index import ArchiveIndex
+from gait.prepare.raw.archives import Contents, Names
 from gait.prepare.raw.extraction import Unpacking, Wish
+from gait.prepare.raw.files import frames_among, image_files, is_frame, matching
 from gait.prepare.raw.frames import Frame, frames_of_files, frames_unpacked
 from gait.prepare.raw.spill_buffer import Files as Unpacked
-from gait.prepare.raw.tree import (
-    FRAMES,
-    SILHOUETTE_FRAMES,
-    WITHOUT_SILHOUETTES,
-    frames_among,
-    image_files,
-    is_frame,
-)
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 # Path and content of each file, in the order of their names.
 Files = Iterable[tuple[str, bytes]]
@@ -42,12 +36,12 @@ class Material:
     Attributes:
         row: of the catalogue.
         frames: its silhouettes, decoded one by one.
-        beside: the files of further modalities, by kind; read one by one.
+        companions: its companion files, by kind; read one by one.
     """
 
     row: CatalogueRow
     frames: Iterator[Frame]
-    beside: dict[str, Files]
+    companions: dict[str, Files]
 
 
 def read_images(
@@ -58,7 +52,7 @@ def read_images(
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
     """The silhouettes of each row, and nothing beside them; see `read_material`."""
     given = {row.key: row for row in rows}
-    for material in read_material(raw, [replace(row, beside="") for row in rows], root, order):
+    for material in read_material(raw, [replace(row, companions=()) for row in rows], root, order):
         yield given[material.row.key], material.frames
 
 
@@ -89,18 +83,18 @@ def read_material(
             password of its archive is missing or wrong.
     """
     for row in rows:
-        if row.kind not in FRAMES:
+        if not row.kind.is_folder:
             raise DataError(
                 f"{row.key}: expected images or an archive of images, got {row.kind} "
                 f"{row.source}; extract its silhouettes with gait segment"
             )
     places = {row.key: _places(row) for row in rows}
     names = {each.glob for several in places.values() for each in several if each.glob}
-    reader = _Reader(raw, root, order, Listings(raw, root, names))
+    reader = _Reader(raw, root, order, ArchiveIndex(raw, root, names))
     at_home: dict[str, dict[SequenceKey, list[_Place]]] = defaultdict(dict)
     aside: dict[str, dict[SequenceKey, list[_Place]]] = defaultdict(dict)
     for row in rows:
-        home = _archive(row.source)
+        home = row.source.archive if isinstance(row.source, ArchiveMember) else ""
         at_home[home][row.key] = [each for each in places[row.key] if each.archive == home]
         for each in places[row.key]:
             if each.archive != home:
@@ -130,7 +124,7 @@ class _Place(NamedTuple):
         folder: as `Contents.folders` names it.
         names: which files of that folder.
         glob: the pattern of their names; empty for silhouettes.
-        frames: the kind of these, a key of `gait.prepare.raw.tree.FRAMES`.
+        frames: the kind of these; None for companion files.
     """
 
     kind: str
@@ -138,33 +132,26 @@ class _Place(NamedTuple):
     folder: str
     names: Names
     glob: str = ""
-    frames: str = ""
+    frames: RowKind | None = None
 
     def number(self, contents: Contents) -> int:
         """How many files these are, as the archive was listed."""
-        if self.glob:
+        if self.frames is None:
             return sum(contents.matches.get(self.folder, {}).get(self.glob, ()))
         return frames_among(contents.folders.get(self.folder, {}), self.frames)
-
-
-def _archive(source: str) -> str:
-    """The archive on disk that a source lies in; empty for one that lies in none."""
-    archive, separator, _ = source.partition(SEPARATOR)
-    return archive if separator else ""
 
 
 def _places(row: CatalogueRow) -> list[_Place]:
     """What of a sequence lies in archives."""
     places = []
-    if _archive(row.source) and row.kind in SILHOUETTE_FRAMES:
-        archive, _, folder = row.source.partition(SEPARATOR)
+    if isinstance(row.source, ArchiveMember) and row.kind.has_silhouettes:
         names = partial(is_frame, kind=row.kind)
-        places.append(_Place("", archive, folder, names, frames=row.kind))
-    for kind, pattern in patterns_of(row).items():
-        if _archive(pattern):
-            archive, _, inside = pattern.partition(SEPARATOR)
-            folder, _, glob = inside.rpartition("/")
-            places.append(_Place(kind, archive, folder, partial(_fits, glob), glob))
+        places.append(_Place("", row.source.archive, row.source.member, names, frames=row.kind))
+    for each in row.companions:
+        if isinstance(each.files, ArchiveMember):
+            folder, _, glob = each.files.member.rpartition("/")
+            names = partial(_fits, glob)
+            places.append(_Place(each.kind, each.files.archive, folder, names, glob))
     return places
 
 
@@ -179,16 +166,16 @@ class _Reader:
         raw: the dataset's raw folder.
         root: the dataset's folder.
         order: by what to sort the names of frames.
-        listings: tells what archives hold.
+        index: tells what archives hold.
     """
 
     def __init__(
-        self, raw: Path, root: Path | None, order: Callable[[str], Any], listings: Listings
+        self, raw: Path, root: Path | None, order: Callable[[str], Any], index: ArchiveIndex
     ) -> None:
         self._raw = raw
         self._root = root
         self._order = order
-        self._contents = listings.of
+        self._contents = index.of
 
     def unpacking(self, archive: str, places: dict[SequenceKey, list[_Place]]) -> Unpacking:
         """An archive, for what of sequences lies in it."""
@@ -206,22 +193,24 @@ class _Reader:
         for unpacking in archives.values():
             taken |= unpacking.take(row.key)
         # With silhouettes, the order is theirs, or that of clouds, whose names are times.
-        order = self._order if row.kind in WITHOUT_SILHOUETTES else str
-        beside: dict[str, Files] = {}
-        for kind, pattern in patterns_of(row).items():
-            if _archive(pattern):
-                above = pattern.rpartition("/")[0]
-                beside[kind] = _read(above, taken.get(kind, Unpacked({})), order)
+        order = self._order if row.kind.has_only_companions else str
+        companions: dict[str, Files] = {}
+        for each in row.companions:
+            if isinstance(each.files, ArchiveMember):
+                above = str(each.files).rpartition("/")[0]
+                files = taken.get(each.kind, Unpacked({}))
+                companions[each.kind] = _read(above, files, order)
             else:
-                entries = sorted(matching(self._raw, pattern), key=lambda each: order(each.name))
-                beside[kind] = ((entry.path, _content(entry.path)) for entry in entries)
-        if row.kind in WITHOUT_SILHOUETTES:
-            return Material(row, iter(()), beside)
-        if archive := _archive(row.source):
-            is_complete = row.key not in archives[archive].incomplete
-            return Material(row, self._unpacked(row, taken[""], is_complete), beside)
+                found = matching(self._raw, each.files.path)
+                entries = sorted(found, key=lambda entry: order(entry.name))
+                companions[each.kind] = ((entry.path, _content(entry.path)) for entry in entries)
+        if row.kind.has_only_companions:
+            return Material(row, iter(()), companions)
+        if isinstance(row.source, ArchiveMember):
+            is_complete = row.key not in archives[row.source.archive].incomplete
+            return Material(row, self._unpacked(row, taken[""], is_complete), companions)
         images = image_files(self._raw, _existing(self._raw, row.source), row.kind)
-        return Material(row, frames_of_files(images, self._order), beside)
+        return Material(row, frames_of_files(images, self._order), companions)
 
     def _unpacked(self, row: CatalogueRow, files: Unpacked, is_complete: bool) -> Iterator[Frame]:
         """The frames of a sequence in an archive."""
@@ -241,8 +230,8 @@ class _Reader:
         return frames_unpacked(files, is_cut, self._order)
 
 
-def _existing(raw: Path, source: str) -> Path:
-    path = confined(raw, source)
+def _existing(raw: Path, source: Source | str) -> Path:
+    path = confined(raw, str(source))
     if not path.exists():
         raise DataError(
             f"{path}: is in the catalogue and not on disk any more; put it back, or run gait "

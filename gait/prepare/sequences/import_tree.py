@@ -16,7 +16,7 @@ from gait.formats.manifest import ManifestRow
 from gait.formats.pkl import digest_of, read_pkl, read_unnamed, write_pkl
 from gait.modalities import SILHOUETTES
 from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, main_modality, named_files
-from gait.prepare.raw.tree import unfit_name
+from gait.prepare.raw.files import unfit_name
 from gait.prepare.silhouettes import values
 from gait.progress import Progress
 from gait.ragged import Frames

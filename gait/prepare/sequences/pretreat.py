@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gait import ragged
 from gait.errors import DataError
+from gait.formats.catalogue import CatalogueRow
 from gait.formats.manifest import ManifestRow, manifest_text, pkl_name
 from gait.formats.pkl import digest_of, write_pkl
 from gait.modalities import POSE, SILHOUETTES, SKELETON_MAPS
@@ -34,7 +35,6 @@ from gait.prepare.silhouettes.values import judged
 from gait.prepare.summary import ShardSummary
 from gait.progress import Progress
 from gait.seal import write_sealed_table
-from gait.types import CatalogueRow
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-2"
@@ -199,7 +199,7 @@ def _sources(
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
     for material in read_material(raw, rows, root, order):
-        yield by_key[material.row.key], _blocks(judged(material.frames)), material.beside
+        yield by_key[material.row.key], _blocks(judged(material.frames)), material.companions
     for task in tasks:
         if task.source is None:
             yield task, iter(()), {}
@@ -271,11 +271,11 @@ def _pretreat(
         dropped.update(block.problems)
         notes += [block.notes[row] for row in aligned.kept] if block.notes else []
         frames_seen += len(block.frames) + block.problems.total()
-        if task.beside:
+        if task.companions:
             keys += [block.keys[row] for row in aligned.kept]
             lost = {block.keys[row]: reason for row, reason in aligned.problems.items()}
             problems |= block.lost | lost
-        if "pose_json" in task.beside:
+        if "pose_json" in task.companions:
             for key, image in zip(block.keys, block.frames, strict=True):
                 images.add(key, image)
     frames_read = frames_seen if isinstance(task.source, CatalogueRow) else task.frames_read
@@ -296,7 +296,7 @@ def _pretreat(
                 dropped[problem] += len(found.pop(SILHOUETTES))
             else:
                 found[POSE] = pose
-        elif task.beside:
+        elif task.companions:
             told = {key: note for key, note in zip(keys, notes, strict=True) if note}
             track = streams.Track(keys, found[SILHOUETTES], problems, guessed=told)
             silhouettes = {SILHOUETTES: track}

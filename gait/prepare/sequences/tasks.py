@@ -7,14 +7,13 @@ from pathlib import Path
 
 from gait.errors import DataError
 from gait.files import confined
+from gait.formats.catalogue import CatalogueRow, RowKind, companions_text, read_rows
 from gait.formats.manifest import check_once, parse_drops, read_table
 from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
-from gait.prepare.catalogue.companions import patterns_of
-from gait.prepare.catalogue.rows import archive_in_one_go, read_rows
+from gait.prepare.catalogue.shards import archive_in_one_go
 from gait.prepare.modalities import decoders, skeleton_maps
-from gait.prepare.raw.tree import WITHOUT_SILHOUETTES
 from gait.prepare.sequences.cache import state_of
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 _MASK_COLUMNS = (
     "subject",
@@ -39,7 +38,7 @@ class Task:
         frames_read: frames of the video that the masks come from; 0 for images.
         dropped: frames dropped before, by reason.
         pose: file of the joints in each frame of the source; None where there is none.
-        beside: where files of further modalities lie, by their kind.
+        companions: kinds of its companion files.
         archive: the one that shards may be cut by; empty for none.
     """
 
@@ -50,19 +49,19 @@ class Task:
     frames_read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     pose: Path | None = None
-    beside: dict[str, str] = field(default_factory=dict)
+    companions: frozenset[str] = frozenset()
     archive: str = ""
 
     @property
     def is_without_silhouettes(self) -> bool:
         """Whether all that the sequence has lies beside it."""
         source = self.source
-        return isinstance(source, CatalogueRow) and source.kind in WITHOUT_SILHOUETTES
+        return isinstance(source, CatalogueRow) and source.kind.has_only_companions
 
     @property
     def made(self) -> list[str]:
         """What is made of what lies beside it, as far as files name it."""
-        return sorted(each for kind in self.beside for each in BESIDE[kind])
+        return sorted(each for kind in self.companions for each in BESIDE[kind])
 
     @property
     def modalities(self) -> set[str]:
@@ -94,16 +93,18 @@ def tasks_of(shard: Path, raw: Path, root: Path, settings: str) -> list[Task]:
 
 
 def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
-    if row.kind == "video":
+    if row.kind is RowKind.VIDEO:
         raise DataError(
             f"{shard}: expected silhouette images, got the video {row.source}; extract its "
             "silhouettes first and give their table (<shard>.silhouettes.csv)"
         )
     state = f"{settings} {row.fingerprint}"
-    if row.beside:
-        state += f" {skeleton_maps.ALGORITHM} {decoders.ALGORITHM} {row.beside}"
+    if row.companions:
+        text = companions_text(row.companions)
+        state += f" {skeleton_maps.ALGORITHM} {decoders.ALGORITHM} {text}"
+    kinds = frozenset(each.kind for each in row.companions)
     archive = archive_in_one_go(row)
-    return Task(row.key, row.fingerprint, state, row, beside=patterns_of(row), archive=archive)
+    return Task(row.key, row.fingerprint, state, row, companions=kinds, archive=archive)
 
 
 def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> Task:

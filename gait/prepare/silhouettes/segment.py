@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import confined
+from gait.formats.catalogue import CatalogueRow, RowKind, read_rows
 from gait.formats.manifest import format_drops, table_text
-from gait.prepare.catalogue.rows import read_rows
 from gait.prepare.silhouettes.masks import MaskRecord, read_record, write_masks
 from gait.prepare.silhouettes.segmenters._figure import UNFIT
 from gait.prepare.silhouettes.video import VideoError
 from gait.prepare.summary import ShardSummary
 from gait.progress import Progress
 from gait.seal import write_sealed_table
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 COLUMNS = (
     "subject",
@@ -132,7 +132,7 @@ def _one(
     progress: Progress,
 ) -> MaskRecord:
     """What is known of a sequence already, or what comes of segmenting it now."""
-    if row.kind != "video":
+    if row.kind is not RowKind.VIDEO:
         raise DataError(
             f"{shard}: expected videos, got {row.source} ({row.kind}); silhouettes need no "
             "segmentation: align them as they are"
@@ -144,7 +144,7 @@ def _one(
     if record is not None and record.fingerprint == fingerprint:
         summary.unchanged += 1
     else:
-        video = confined(raw, row.source, shard)
+        video = confined(raw, str(row.source), shard)
         background = confined(raw, row.background, shard) if row.background else None
         try:
             figures = _with_progress(tool.segment(video, background), row, progress)

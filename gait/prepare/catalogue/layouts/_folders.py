@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from gait.config.dataset import NAME, UNFIT_NAME
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import File
+from gait.prepare.catalogue.layout import MISPLACED, NO_SILHOUETTES, ArchiveFile, Scan
 from gait.prepare.raw.archives.passwords import is_password_file
-from gait.prepare.raw.tree import (
-    MISPLACED,
-    NO_SILHOUETTES,
-    WITHOUT_SILHOUETTES,
-    ArchiveFile,
+from gait.prepare.raw.files import (
     Folder,
-    Scan,
     fingerprint,
     is_frame,
     not_looked_for,
     state_of,
     walk,
 )
-from gait.types import CatalogueRow, SequenceKey
+from gait.prepare.raw.unused import Unused
+from gait.types import SequenceKey
 
 # The sequence that a folder of some path stands for; None for any other folder.
 KeyOf = Callable[[str], SequenceKey | None]
 
 
 def scan_folders(
-    raw: Path, key_of: KeyOf, archive: re.Pattern[str] | None, kind: str = "images"
+    raw: Path, key_of: KeyOf, archive: re.Pattern[str] | None, kind: RowKind = RowKind.IMAGES
 ) -> Scan:
     """The folders of images in any folder below `raw`; archives are left to be listed.
 
@@ -39,14 +37,14 @@ def scan_folders(
             has it.
         archive: matches the paths below `raw` of the dataset's archives; None where there are
             none that can be read.
-        kind: what the folders hold, a key of `gait.prepare.raw.tree.FRAMES`.
+        kind: what the folders hold.
     """
-    ignored: Counter[str] = Counter()
+    unused = Unused()
     rows: list[CatalogueRow] = []
     archives: list[ArchiveFile] = []
-    for folder in walk(raw, ignored):
-        if key := key_of("/".join(folder.parts)):
-            if row := folder_row(folder, key, ignored, kind):
+    for folder in walk(raw, unused):
+        if key := key_of(folder.path):
+            if row := folder_row(folder, key, unused, kind):
                 rows.append(row)
             continue
         for file in folder.files:
@@ -54,31 +52,31 @@ def scan_folders(
             if archive and archive.fullmatch(path):
                 archives.append(ArchiveFile(path, state_of(file), key_of, kind))
             elif is_frame(file.name):
-                ignored[MISPLACED] += 1
+                unused.add(folder.path, MISPLACED)
             elif not is_password_file(file.name):
-                ignored[not_looked_for(file.name)] += 1
-    return Scan(some_have_frames(rows, ignored), dict(ignored), archives)
+                unused.add(folder.path, not_looked_for(file.name))
+    return Scan(some_have_frames(rows, unused), unused, archives)
 
 
-def scan_three_levels(raw: Path, kind: str) -> Scan:
+def scan_three_levels(raw: Path, kind: RowKind) -> Scan:
     """The folders `<subject>/<condition>/<view>/` right below `raw` that are of some kind.
 
     Args:
         raw: the dataset's raw folder.
-        kind: what they hold, a key of `gait.prepare.raw.tree.FRAMES`.
+        kind: what they hold.
     """
-    ignored: Counter[str] = Counter()
+    unused = Unused()
     rows = []
-    for folder in walk(raw, ignored):
+    for folder in walk(raw, unused):
         if len(folder.parts) != 3:
             for file in folder.files:
                 reason = MISPLACED if is_frame(file.name) else not_looked_for(file.name)
-                ignored[reason] += 1
+                unused.add(folder.path, reason)
         elif not all(re.fullmatch(NAME, part) for part in folder.parts):
-            ignored[f"folder {UNFIT_NAME}"] += 1
-        elif row := folder_row(folder, SequenceKey(*folder.parts), ignored, kind):
+            unused.add(folder.path, f"folder {UNFIT_NAME}")
+        elif row := folder_row(folder, SequenceKey(*folder.parts), unused, kind):
             rows.append(row)
-    return Scan(some_have_frames(rows, ignored), dict(ignored))
+    return Scan(some_have_frames(rows, unused), unused)
 
 
 def scan_trees(
@@ -98,21 +96,22 @@ def scan_trees(
         archive: matches the paths below `raw` of archives of such trees.
         key_inside: tells the sequence by a folder's path in one.
     """
-    ignored: Counter[str] = Counter()
+    unused = Unused()
     rows: list[CatalogueRow] = []
     archives: list[ArchiveFile] = []
-    for folder in walk(raw, ignored):
+    for folder in walk(raw, unused):
         for file in folder.files:
             path = folder.path_of(file.name)
             if archive and key_inside and archive.fullmatch(path):
-                archives.append(ArchiveFile(path, state_of(file), key_inside, "pkl"))
+                archives.append(ArchiveFile(path, state_of(file), key_inside, RowKind.PKL))
             elif not is_password_file(file.name):
-                ignored[MISPLACED if is_frame(file.name) else not_looked_for(file.name)] += 1
-        path = "/".join(folder.parts)
-        if folder.files and (key := key_of(path)):
+                reason = MISPLACED if is_frame(file.name) else not_looked_for(file.name)
+                unused.add(folder.path, reason)
+        if folder.files and (key := key_of(folder.path)):
             digest = fingerprint(map(state_of, folder.files))
-            rows.append(CatalogueRow(key, "pkl", path, "", digest))
-    return Scan(_one_of_each(rows), dict(ignored), archives, _one_of_each)
+            row = CatalogueRow(key, RowKind.PKL, File(folder.path), fingerprint=digest)
+            rows.append(row)
+    return Scan(_one_of_each(rows), unused, archives, _one_of_each)
 
 
 def _one_of_each(rows: list[CatalogueRow]) -> list[CatalogueRow]:
@@ -121,7 +120,7 @@ def _one_of_each(rows: list[CatalogueRow]) -> list[CatalogueRow]:
 
 
 def folder_row(
-    folder: Folder, key: SequenceKey, ignored: Counter[str], kind: str = "images"
+    folder: Folder, key: SequenceKey, unused: Unused, kind: RowKind = RowKind.IMAGES
 ) -> CatalogueRow | None:
     """The row of a folder that stands where a sequence does; None if it holds something else.
 
@@ -133,24 +132,24 @@ def folder_row(
     for file in folder.files:
         if is_frame(file.name, kind):
             frames.append(state_of(file))
-            if kind in WITHOUT_SILHOUETTES:
+            if kind.has_only_companions:
                 # Until it is found to be used, see `gait.prepare.catalogue.companions`.
-                ignored[not_looked_for(file.name)] += 1
+                unused.add(folder.path, not_looked_for(file.name))
         elif is_frame(file.name):
             others += 1
         else:
-            ignored[not_looked_for(file.name)] += 1
+            unused.add(folder.path, not_looked_for(file.name))
     if others:
-        ignored[MISPLACED if frames else NO_SILHOUETTES] += others
+        unused.add(folder.path, MISPLACED if frames else NO_SILHOUETTES, others)
     if not frames and (folder.files or folder.has_folders):
         return None
-    return CatalogueRow(key, kind, "/".join(folder.parts), "", fingerprint(frames))
+    return CatalogueRow(key, kind, File(folder.path), fingerprint=fingerprint(frames))
 
 
-def some_have_frames(rows: list[CatalogueRow], ignored: Counter[str]) -> list[CatalogueRow]:
+def some_have_frames(rows: list[CatalogueRow], unused: Unused) -> list[CatalogueRow]:
     """The rows, or none of them when not one folder has a frame: that is another kind of tree."""
     if any(row.fingerprint != fingerprint([]) for row in rows):
         return rows
     if rows:
-        ignored["empty folder"] += len(rows)
+        unused.add("", "empty folder", len(rows))
     return []

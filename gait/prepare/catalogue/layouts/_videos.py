@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.prepare.raw.tree import (
+from gait.formats.catalogue import CatalogueRow, RowKind
+from gait.formats.source import File
+from gait.prepare.catalogue.layout import Scan
+from gait.prepare.raw.files import (
     POSES,
-    File,
-    Scan,
+    FileState,
     fingerprint,
     not_looked_for,
     state_of,
     suffix_of,
     walk,
 )
-from gait.types import CatalogueRow, SequenceKey
+from gait.prepare.raw.unused import Unused
+from gait.types import SequenceKey
 
 # The condition by which a layout marks a clip of the empty scene.
 BACKGROUND = "background"
@@ -37,17 +39,17 @@ def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) ->
     Raises:
         DataError: two background clips are for the same subject and view.
     """
-    ignored: Counter[str] = Counter()
-    videos: list[tuple[SequenceKey, str, File]] = []
-    clips: dict[tuple[str, str], tuple[str, File]] = {}
-    poses: dict[str, File] = {}
-    for folder in walk(raw, ignored):
+    unused = Unused()
+    videos: list[tuple[SequenceKey, str, FileState]] = []
+    clips: dict[tuple[str, str], tuple[str, FileState]] = {}
+    poses: dict[str, FileState] = {}
+    for folder in walk(raw, unused):
         for entry in folder.files:
             key, path = key_of(entry.name), folder.path_of(entry.name)
             if path.endswith(POSES):
                 poses[path.removesuffix(POSES)] = state_of(entry)
             elif not isinstance(key, SequenceKey):
-                ignored[key or not_looked_for(entry.name)] += 1
+                unused.add(folder.path, key or not_looked_for(entry.name))
             elif key.condition != BACKGROUND:
                 videos.append((key, path, state_of(entry)))
             elif (camera := (key.subject, key.view)) in clips:
@@ -66,16 +68,16 @@ def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) ->
         rows.append(
             CatalogueRow(
                 key,
-                "video",
-                path,
+                RowKind.VIDEO,
+                File(path),
                 background,
                 fingerprint([file, *files]),
                 stem + POSES if pose else "",
             )
         )
     if poses:
-        ignored["pose without a video of its name beside it"] += len(poses)
-    unused = clips.keys() - {(key.subject, key.view) for key, _, _ in videos}
-    if unused:
-        ignored["background clip without a video of its camera"] += len(unused)
-    return Scan(rows, dict(ignored))
+        unused.add("", "pose without a video of its name beside it", len(poses))
+    lonely = clips.keys() - {(key.subject, key.view) for key, _, _ in videos}
+    if lonely:
+        unused.add("", "background clip without a video of its camera", len(lonely))
+    return Scan(rows, unused)

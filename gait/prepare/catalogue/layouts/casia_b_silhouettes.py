@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _FOLDER = re.compile(r"(?:.*/)?(\d{3})/((?:nm|bg|cl)-\d{2})/(\d{3})", re.ASCII | re.DOTALL)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._videos import BACKGROUND, scan_videos
-from gait.prepare.raw.tree import VIDEOS, Scan, suffix_of
+from gait.prepare.raw.files import VIDEOS, suffix_of
 from gait.types import SequenceKey
 
 _NAME = re.compile(r"(\d{3})-(?:((?:nm|bg|cl)-\d{2})|bkgrd)-(\d{3})\.(?i:avi)", re.ASCII)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _ARCHIVE = re.compile(r"(?:.*/)?CCPG[\w.-]*\.(?i:zip|7z|tar|tar\.gz|tgz)", re.ASCII | re.DOTALL)
@@ -30,7 +31,7 @@ class CcpgMasks:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder; archives are left to be listed."""
-        return scan_folders(raw, _key_of, _ARCHIVE, kind="masks")
+        return scan_folders(raw, _key_of, _ARCHIVE, kind=RowKind.MASKS)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _FOLDER = re.compile(
@@ -25,7 +26,7 @@ class Freegait:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder."""
-        return scan_folders(raw, _key_of, None, "pkl")
+        return scan_folders(raw, _key_of, None, RowKind.PKL)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

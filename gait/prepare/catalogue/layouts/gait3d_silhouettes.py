@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 # Other folders of the dataset hold images, too, in folders of the same names.

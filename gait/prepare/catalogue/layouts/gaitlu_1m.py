@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.config.dataset import NAME
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _FOLDER = re.compile(
@@ -27,7 +28,7 @@ class Gaitlu1m:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder; an archive is left to be listed."""
-        return scan_folders(raw, _key_of, _ARCHIVE, "pkl")
+        return scan_folders(raw, _key_of, _ARCHIVE, RowKind.PKL)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

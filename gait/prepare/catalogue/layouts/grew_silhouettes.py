@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import CatalogueRow
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
-from gait.types import CatalogueRow, SequenceKey
+from gait.types import SequenceKey
 
 _FOLDER = re.compile(
     r"(?:.*/)?(?:train/(?P<train>\d{5})|test/gallery/(?P<gallery>\d{5})|test/probe)"

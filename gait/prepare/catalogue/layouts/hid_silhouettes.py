@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from gait.prepare.catalogue.layout import ArchiveFile, Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import ArchiveFile, Scan
 from gait.types import SequenceKey
 
 # Whose the probes are is not given out: their folders lie in one that is named for them.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_three_levels
-from gait.prepare.raw.tree import Scan
 
 
 class ImageTree:
@@ -16,4 +17,4 @@ class ImageTree:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder three levels down that holds images, or nothing at all."""
-        return scan_three_levels(raw, "images")
+        return scan_three_levels(raw, RowKind.IMAGES)

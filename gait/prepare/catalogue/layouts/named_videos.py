@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from gait.config.dataset import NAME, UNFIT_NAME
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._videos import scan_videos
-from gait.prepare.raw.tree import VIDEOS, Scan, suffix_of
+from gait.prepare.raw.files import VIDEOS, suffix_of
 from gait.types import SequenceKey
 
 

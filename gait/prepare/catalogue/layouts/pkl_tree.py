@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_three_levels
-from gait.prepare.raw.tree import Scan
 
 
 class PklTree:
@@ -19,4 +20,4 @@ class PklTree:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder three levels down that holds pkl files, or nothing at all."""
-        return scan_three_levels(raw, "pkl")
+        return scan_three_levels(raw, RowKind.PKL)

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_trees
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _SEQUENCE = r"(\d{5})/((?i:positive|neutral|negative))/(\d{3}_\d{3})"

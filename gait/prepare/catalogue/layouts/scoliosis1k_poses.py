@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
 from gait.prepare.catalogue.layouts.scoliosis1k_silhouettes import key_of
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _ARCHIVE = re.compile(r"(?:.*/)?Scoliosis1K-pose-raw\.(?i:zip)", re.DOTALL)
@@ -23,7 +24,7 @@ class Scoliosis1kPoses:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder; archives are left to be listed."""
-        return scan_folders(raw, _key_of, _ARCHIVE, kind="poses")
+        return scan_folders(raw, _key_of, _ARCHIVE, kind=RowKind.POSES)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from gait.formats.catalogue import RowKind
+from gait.prepare.catalogue.layout import Scan
 from gait.prepare.catalogue.layouts._folders import scan_folders
-from gait.prepare.raw.tree import Scan
 from gait.types import SequenceKey
 
 _FOLDER = re.compile(r"(?:.*/)?(\d{4})/(\d{2}-[\w-]+)/(\d{3}[\w-]*)", re.ASCII | re.DOTALL)
@@ -26,7 +27,7 @@ class Sustech1kPkl:
 
     def scan(self, raw: Path) -> Scan:
         """One row a folder; archives are left to be listed."""
-        return scan_folders(raw, _key_of, _ARCHIVE, "pkl")
+        return scan_folders(raw, _key_of, _ARCHIVE, RowKind.PKL)
 
 
 def _key_of(folder: str) -> SequenceKey | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gait.errors import DataError
 from gait.prepare.raw.archives.part import (
@@ -19,19 +19,16 @@ from gait.prepare.raw.archives.part import (
     Wanted,
 )
 from gait.prepare.raw.archives.walk import walk
-from gait.prepare.raw.tree import SEPARATOR
 
 __all__ = [
     "NO_IMAGE",
     "READ",
-    "SEPARATOR",
     "Contents",
     "Member",
     "Names",
     "contents_of",
     "opened",
     "read_archive",
-    "unpacked_path",
 ]
 
 
@@ -81,16 +78,6 @@ def opened(
     contents = Contents() if contents is None else contents
     with _opened(path, contents, Wanted(wanted)) as members:
         yield members
-
-
-def unpacked_path(source: str) -> str:
-    """Where a folder in an archive, `a/b.zip::c/d.tgz::e`, would be if all were unpacked in place.
-
-    Here that is `a/c/e`.
-    """
-    *archives, folder = source.split(SEPARATOR)
-    parents = [PurePosixPath(archive).parent for archive in archives]
-    return str(PurePosixPath(*parents, folder))
 
 
 @contextmanager

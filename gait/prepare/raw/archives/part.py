@@ -7,21 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
+from gait.formats.catalogue import FRAME_SUFFIXES, IMAGES
+from gait.formats.source import is_reserved, nested_name, outer_archives
 from gait.limits import ARCHIVE_FOLDERS, EXPANSION, FILE_BYTES, IMAGE_BYTES
-from gait.prepare.raw.tree import (
-    FRAMES,
-    IMAGES,
-    SEPARATOR,
-    is_frame,
-    is_system,
-    not_looked_for,
-    suffix_of,
-    unfit_name,
-)
+from gait.prepare.raw.files import is_frame, is_system, not_looked_for, suffix_of, unfit_name
 from gait.prepare.raw.unread import unread_format
 
 # Published archives lie three deep in each other; one that holds itself would never end.
@@ -40,12 +32,12 @@ ARCHIVES = (*READ, ".rar")
 # The reason by which a member is counted that is no frame, until it is found to be used.
 NO_IMAGE = "other archive member"
 
+_OTHER_FRAMES = FRAME_SUFFIXES - IMAGES
+
 _BEYOND = f"folder of an archive beyond the number that {ARCHIVE_FOLDERS.variable} allows"
 
 # Whether a member of a name is wanted.
 Names = Callable[[str], bool]
-
-_SUFFIXES = frozenset().union(*FRAMES.values())
 
 
 class Member(NamedTuple):
@@ -85,7 +77,7 @@ class Contents:
     Attributes:
         folders: every folder, also those without a frame, with the number of files by suffix, as
             far as a sequence of some kind has such frames. One inside a nested archive is named
-            `<path of that archive>::<folder inside>`.
+            by `gait.formats.source.nested_name`.
         matches: for every folder, by a pattern of names that was asked for, how many images match
             it, and how many other files.
         problems: why an archive could not be listed to its end, by its path inside, which is
@@ -153,13 +145,7 @@ class Wanted:
         self.is_listing = folders is None
         self._folders = folders or {}
         self._patterns = {each: re.compile(translate(each)).match for each in patterns}
-        self._archives = {
-            outer
-            for folder in self._folders
-            for outer in accumulate(
-                folder.split(SEPARATOR)[:-1], lambda one, other: one + SEPARATOR + other
-            )
-        }
+        self._archives = {outer for folder in self._folders for outer in outer_archives(folder)}
 
     def has(self, folder: str, name: str) -> bool:
         """Whether a file is wanted."""
@@ -201,7 +187,7 @@ class Part:
         self._changes = 0
 
     def __str__(self) -> str:
-        return f"{self.path}{SEPARATOR}{self._inside}" if self._inside else str(self.path)
+        return nested_name(str(self.path), self._inside) if self._inside else str(self.path)
 
     @property
     def is_inside(self) -> bool:
@@ -276,14 +262,14 @@ class Part:
 
     def _named(self, parts: Sequence[str]) -> str:
         path = "/".join(parts) or "."
-        return f"{self._inside}{SEPARATOR}{path}" if self._inside else str(path)
+        return nested_name(self._inside, path)
 
     def _count(self, folder: str, name: str) -> None:
         if not self._has_room(folder):
             return
         suffix, is_image = suffix_of(name), is_frame(name)
         patterns = self._wanted.patterns_of(name)
-        is_frame_like = is_image or (suffix in _SUFFIXES and suffix not in FRAMES["images"])
+        is_frame_like = is_image or suffix in _OTHER_FRAMES
         if not is_image:
             # One of a format that nothing reads may be what is missing.
             is_unread = not patterns and unread_format(suffix) is not None
@@ -298,7 +284,7 @@ class Part:
             self._last = folder
 
     def _archive(self, inside: str, name: str) -> Part | None:
-        if not name.lower().endswith(READ) or inside.count(SEPARATOR) + 2 > DEEPEST:
+        if not name.lower().endswith(READ) or len(outer_archives(inside)) + 2 > DEEPEST:
             self._contents.ignored[f"archive inside an archive ({suffix_of(name)})"] += 1
         elif self._wanted.has_archive(inside):
             return Part(self.path, self._contents, self._wanted, self.growth, inside)
@@ -319,7 +305,7 @@ def _parts(name: str) -> Sequence[str]:
 def _refusal(name: str, parts: Sequence[str]) -> str:
     if not name:
         return "archive member without a name"
-    if ".." in parts or parts[:1] in (("/",), ("//",)) or SEPARATOR in name:
+    if ".." in parts or parts[:1] in (("/",), ("//",)) or is_reserved(name):
         return "archive member with a path that leads out of it"
     if any(map(is_system, parts)):
         return "system file"

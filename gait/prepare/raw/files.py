@@ -5,38 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from operator import attrgetter
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple
 from unicodedata import category
 
 from gait.errors import DataError
-from gait.types import CatalogueRow, SequenceKey
+from gait.files import confined
+from gait.formats.catalogue import RowKind
+from gait.formats.source import RESERVED_NAME, is_reserved
+from gait.prepare.raw.unused import Unused
 
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
-# Kinds of sequences, in the catalogue, that are folders of silhouettes, and the suffixes of these.
-# Beside masks, images of other suffixes show the same frames in colour.
-SILHOUETTE_FRAMES = {"images": IMAGES, "masks": frozenset({".png"})}
-# The same for folders of anything: poses, a file a frame, and arrays of many frames.
-FRAMES = SILHOUETTE_FRAMES | {
-    "poses": frozenset({".json", ".txt"}),
-    "pkl": frozenset({".pkl"}),
-}
-WITHOUT_SILHOUETTES = FRAMES.keys() - SILHOUETTE_FRAMES.keys()
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 
 # What the name of a pose file has in the place of its video's suffix.
 POSES = ".pose.npz"
-
-# Between an archive's path and what is inside it, in a catalogue's `source`.
-SEPARATOR = "::"
-
-# The reasons by which an image is counted that belongs to no sequence, and one in the folder of a
-# sequence that has nothing else.
-MISPLACED = "image outside <subject>/<condition>/<view>/"
-NO_SILHOUETTES = "image in a folder without silhouettes"
 
 _SYSTEM = frozenset(
     {
@@ -53,63 +38,12 @@ _SYSTEM = frozenset(
 _MOST_VISITS = 16
 
 
-class File(NamedTuple):
+class FileState(NamedTuple):
     """A file as it lies there; size in bytes, modification time in nanoseconds."""
 
     name: str
     size: int
     mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveFile:
-    """An archive whose folders are sequences; listing it is left to the catalogue.
-
-    Attributes:
-        path: where it lies below the raw folder.
-        file: its name, size and modification time.
-        key_of: the sequence that a folder stands for, given the path below the raw folder that it
-            would have if the archive, and any inside it, were unpacked where they lie; None for
-            any other folder.
-        kind: what these folders hold, a key of `FRAMES`.
-    """
-
-    path: str
-    file: File
-    key_of: Callable[[str], SequenceKey | None]
-    kind: str = "images"
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a layout found.
-
-    Attributes:
-        rows: the sequences, in any order.
-        ignored: how many files and folders were not used, by reason.
-        archives: archives that hold further sequences, or what belongs to them.
-        named: gives rows the keys that depend on which others there are, once all are known.
-        frames: number of frames by a row's source, of archives that were listed.
-    """
-
-    rows: list[CatalogueRow]
-    ignored: dict[str, int]
-    archives: list[ArchiveFile] = field(default_factory=list)
-    named: Callable[[list[CatalogueRow]], list[CatalogueRow]] = list
-    frames: dict[str, int] = field(default_factory=dict)
-
-
-class Layout(Protocol):
-    """A raw tree's form: turns its files into rows and moves none of them.
-
-    Attributes:
-        looked_for: what the layout expects to find, in one line, for messages.
-    """
-
-    looked_for: ClassVar[str]
-
-    def scan(self, raw: Path) -> Scan:
-        """The sequences below `raw`; no rows when the tree has another form."""
 
 
 class Folder(NamedTuple):
@@ -124,6 +58,11 @@ class Folder(NamedTuple):
     parts: tuple[str, ...]
     files: list[os.DirEntry[str]]
     has_folders: bool
+
+    @property
+    def path(self) -> str:
+        """The path below the raw folder; empty for that one."""
+        return "/".join(self.parts)
 
     def path_of(self, name: str) -> str:
         """The path below the raw folder of a file in this folder."""
@@ -159,17 +98,17 @@ def unfit_name(name: str) -> str:
     return "name with a control character, such as a line break" if is_control else ""
 
 
-def is_frame(name: str, kind: str = "images") -> bool:
-    """Whether a file of a sequence folder of some kind, a key of `FRAMES`, is one of its frames.
+def is_frame(name: str, kind: RowKind = RowKind.IMAGES) -> bool:
+    """Whether a file in the folder of a sequence of some kind is one of its frames.
 
     Some datasets lay a gait energy image named `..gei.png` beside the frames; it is none of them.
     """
-    return suffix_of(name) in FRAMES[kind] and not name.endswith("gei.png")
+    return suffix_of(name) in kind.suffixes and not name.endswith("gei.png")
 
 
-def frames_among(files: Mapping[str, int], kind: str) -> int:
-    """How many frames a folder of some kind has, given its number of files by suffix."""
-    return sum(number for suffix, number in files.items() if suffix in FRAMES[kind])
+def frames_among(files: Mapping[str, int], kind: RowKind) -> int:
+    """Count the frames in a folder of some kind, given its number of files by suffix."""
+    return sum(number for suffix, number in files.items() if suffix in kind.suffixes)
 
 
 def suffix_of(name: str) -> str:
@@ -185,14 +124,15 @@ def not_looked_for(name: str) -> str:
     return f"other {suffix} file" if is_type else "other file"
 
 
-def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
+def walk(raw: Path, unused: Unused | None = None) -> Iterator[Folder]:
     """Every folder from `raw` down, names in order; links are followed inside `raw` only.
 
-    What the walk itself leaves out is added to `ignored` by reason.
+    What the walk itself leaves out is added to `unused`.
 
     Raises:
         DataError: a folder cannot be listed.
     """
+    unused = Unused() if unused is None else unused
     root = os.path.realpath(raw)
     visits: Counter[str] = Counter()
     pending = [_Place((), root, frozenset({root}), is_linked=False)]
@@ -200,25 +140,26 @@ def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
         parts, path, above, is_linked = pending.pop()
         files: list[os.DirEntry[str]] = []
         folders: list[_Place] = []
+        above_it = "/".join(parts)
         for entry in _entries(path):
             name = entry.name
             if is_system(name):
-                ignored["system file"] += 1
+                unused.add(above_it, "system file")
             elif reason := unfit_name(name):
-                ignored[reason] += 1
-            elif SEPARATOR in name:
-                ignored[f"name with {SEPARATOR}"] += 1
+                unused.add(above_it, reason)
+            elif is_reserved(name):
+                unused.add(above_it, RESERVED_NAME)
             elif (is_link := entry.is_symlink()) and (reason := _refused(entry, root, above)):
-                ignored[reason] += 1
+                unused.add(above_it, reason)
             elif _is_file(entry):
                 files.append(entry)
             elif not _is_folder(entry):
-                ignored["neither file nor folder"] += 1
+                unused.add(above_it, "neither file nor folder")
             else:
                 real = os.path.realpath(entry.path) if is_link else entry.path
                 visits[real] += is_link and is_linked
                 if visits[real] > _MOST_VISITS:
-                    ignored["link behind a link to a folder that many lead to"] += 1
+                    unused.add(above_it, "link behind a link to a folder that many lead to")
                     continue
                 below = (*parts, name)
                 folders.append(_Place(below, real, above | {real}, is_link or is_linked))
@@ -226,7 +167,7 @@ def walk(raw: Path, ignored: Counter[str]) -> Iterator[Folder]:
         pending += reversed(folders)
 
 
-def state_of(entry: os.DirEntry[str]) -> File:
+def state_of(entry: os.DirEntry[str]) -> FileState:
     """A file's size and modification time, asked of the disk.
 
     Raises:
@@ -239,15 +180,17 @@ def state_of(entry: os.DirEntry[str]) -> File:
             f"{entry.path}: went while the folder was read ({error.strerror}); run again when "
             "nothing else changes it"
         ) from error
-    return File(entry.name, state.st_size, state.st_mtime_ns)
+    return FileState(entry.name, state.st_size, state.st_mtime_ns)
 
 
-def image_files(raw: Path, folder: Path, kind: str = "images") -> list[Path]:
+def image_files(raw: Path, folder: Path, kind: RowKind = RowKind.IMAGES) -> list[Path]:
     """The frames of a sequence folder of some kind by name, without links that leave `raw`."""
     return [folder / entry.name for entry in frame_entries(raw, folder, kind)]
 
 
-def frame_entries(raw: Path, folder: Path, kind: str = "images") -> list[os.DirEntry[str]]:
+def frame_entries(
+    raw: Path, folder: Path, kind: RowKind = RowKind.IMAGES
+) -> list[os.DirEntry[str]]:
     """The same as entries of the folder.
 
     Raises:
@@ -261,13 +204,36 @@ def frame_entries(raw: Path, folder: Path, kind: str = "images") -> list[os.DirE
         if is_frame(entry.name, kind)
         and not is_system(entry.name)
         and not unfit_name(entry.name)
-        and SEPARATOR not in entry.name
+        and not is_reserved(entry.name)
         and _is_file(entry)
         and not (entry.is_symlink() and _refused(entry, root, above))
     ]
 
 
-def fingerprint(files: Iterable[File]) -> str:
+def matching(raw: Path, pattern: str) -> list[os.DirEntry[str]]:
+    """The files of a pattern without fields, sorted by name; none where there is no such folder.
+
+    Raises:
+        DataError: the folder cannot be listed, or a path leads out of the raw folder.
+    """
+    folder, _, name = pattern.rpartition("/")
+    path = confined(raw, folder)
+    try:
+        with os.scandir(path) as entries:
+            found = [each for each in entries if fnmatchcase(each.name, name) and each.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be listed ({error.strerror}); make the folder readable"
+        ) from None
+    for entry in found:
+        if entry.is_symlink():
+            confined(raw, f"{folder}/{entry.name}")
+    return sorted((each for each in found if not is_system(each.name)), key=attrgetter("name"))
+
+
+def fingerprint(files: Iterable[FileState]) -> str:
     """Digest of names, sizes and modification times, 16 hexadecimal digits."""
     lines = "".join(f"{name}\0{size}\0{mtime_ns}\n" for name, size, mtime_ns in files)
     return hashlib.sha256(lines.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The catalogue's rows as CSV, and how they are dealt to shards."""
+"""Deals the rows of a catalogue to shards, each with a table of its own."""
 
 from __future__ import annotations
 
@@ -6,64 +6,41 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from gait.errors import DataError
-from gait.formats.manifest import check_key, check_once
-from gait.prepare.raw.archives import SEPARATOR
-from gait.tables import read_table, table_text
-from gait.types import CatalogueRow, SequenceKey
-
-COLUMNS = (
-    "subject",
-    "condition",
-    "view",
-    "kind",
-    "source",
-    "background",
-    "fingerprint",
-    "pose",
-    "beside",
-)
-# Tables of former versions end before the last column, or before the pose.
-_KNOWN_HEADERS = (COLUMNS, COLUMNS[:-1], COLUMNS[:-2])
-_AGAIN = "run gait rearrange again, or delete it and run the workflow again"
+from gait.formats.catalogue import CatalogueRow, read_rows, rows_text
+from gait.formats.source import File
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.scan import Sequences, scan
+from gait.seal import write_sealed_table
 
 
-def read_rows(path: Path) -> list[CatalogueRow]:
-    """The rows of a `sequences.csv` or of a shard of it.
+def rearrange(raw: Path, form: RawForm, shard: Path, number: int, of: int) -> Sequences:
+    """Find the sequences below `raw` and write those of one shard, sorted by key.
+
+    Shards are written one by one, as a changed raw tree concerns few of them.
+
+    Args:
+        raw: the dataset's raw folder, only read.
+        form: what the dataset says of it.
+        shard: the table to write; it is written, too, when it is without rows.
+        number: the shard's number, from 1.
+        of: how many shards there are.
+
+    Returns:
+        All sequences, not only those of the shard.
 
     Raises:
-        DataError: the file is missing or damaged, is no catalogue, or lists a sequence twice.
+        DataError, ConfigError: as `scan`.
     """
-    header, rows = read_table(path, _AGAIN)
-    if tuple(header) not in _KNOWN_HEADERS:
-        raise DataError(
-            f"{path}: expected the columns {','.join(COLUMNS)}, got "
-            f"{','.join(header)[:200] or 'an empty file'}; {_AGAIN}"
-        )
-    found = [CatalogueRow(SequenceKey(*row[:3]), *row[3:]) for row in rows]
-    for row in found:
-        try:
-            check_key(row.key)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from None
-    check_once((row.key for row in found), path, _AGAIN)
-    return found
+    sequences = scan(raw, form, shard.absolute().parent.parent)
+    write_sealed_table(shard, rows_text(deal(sequences.rows, of)[number - 1]))
+    return sequences
 
 
-def rows_text(rows: Iterable[CatalogueRow]) -> str:
-    """The rows as CSV text with a header."""
-    return table_text(
-        COLUMNS,
-        (
-            (*row.key, row.kind, row.source, row.background, row.fingerprint, row.pose, row.beside)
-            for row in rows
-        ),
-    )
-
-
-def rows_digest(rows: Iterable[CatalogueRow]) -> str:
-    """Changes when any of the rows does, 16 hexadecimal digits."""
-    return hashlib.sha256(rows_text(rows).encode()).hexdigest()[:16]
+def gather(shards: list[Path], catalogue: Path) -> int:
+    """Write the rows of all shards to one table, sorted by key; tells how many they are."""
+    rows = sorted((row for shard in shards for row in read_rows(shard)), key=lambda row: row.key)
+    write_sealed_table(catalogue, rows_text(rows))
+    return len(rows)
 
 
 def archive_in_one_go(row: CatalogueRow) -> str:
@@ -73,12 +50,14 @@ def archive_in_one_go(row: CatalogueRow) -> str:
     Of a zip file on disk, and of tar files that are not compressed, what is not wanted is passed
     over. Any other archive has to be unpacked, as has any that lies in a zip file.
     """
-    *archives, _ = row.source.split(SEPARATOR)
-    for depth, archive in enumerate(archives):
-        is_tar_on_disk = all(each.lower().endswith(".tar") for each in archives[: depth + 1])
+    if isinstance(row.source, File):
+        return ""
+    are_tars = True
+    for depth, archive in enumerate(row.source.archives):
+        are_tars = are_tars and archive.lower().endswith(".tar")
         is_zip_on_disk = depth == 0 and archive.lower().endswith(".zip")
-        if not (is_tar_on_disk or is_zip_on_disk):
-            return SEPARATOR.join(archives[: depth + 1])
+        if not (are_tars or is_zip_on_disk):
+            return archive
     return ""
 
 

@@ -84,6 +84,7 @@ def check(
     from gait.errors import DataError
     from gait.formats.manifest import damaged_tables
     from gait.prepare.check import check
+    from gait.report.damage import damaged_results
     from gait.seal import write_sealed_table
 
     definition, _ = load_dataset(project_root(), dataset)
@@ -93,6 +94,9 @@ def check(
         write_sealed_table(output, report.table)
     print(report)
     damaged = [*verify_store(folder / "packed"), *damaged_tables(folder)]
+    if output is None:
+        # The workflow's own check is about the data; it writes a table.
+        damaged += damaged_results(project_root() / "results" / dataset)
     if not report.findings and not damaged:
         print("nothing is amiss")
     if errors := [*map(str, report.errors), *damaged]:

@@ -116,7 +116,7 @@ def sealed_json(data: Mapping[str, Any], indent: int | None = 1) -> str:
 
 
 def read_sealed_json(
-    path: Path, remedy: str, error: type[GaitError] = DataError
+    path: Path, remedy: str, error: type[GaitError] = DataError, limit: Limit = JSON_BYTES
 ) -> dict[str, Any]:
     """The mapping that `sealed_json` wrote, without the digest.
 
@@ -124,13 +124,14 @@ def read_sealed_json(
         path: the file.
         remedy: how to make it again.
         error: what is raised.
+        limit: how large it may be.
 
     Raises:
         GaitError: the file is missing, too large, damaged, or of a version that wrote no digest.
     """
     try:
         with path.open("rb") as file:
-            data = _read(file, JSON_BYTES, path, "JSON")
+            data = _read(file, limit, path, "JSON")
     except OSError as problem:
         raise error(_unreadable(path, problem, remedy)) from None
     end = len(data) - len(_JSON_KEY) - _HEX_DIGITS - len(_JSON_END)

@@ -49,8 +49,25 @@ def read_table(path: Path, remedy: str) -> tuple[list[str], list[list[str]]]:
     data = read_sealed_table(path, remedy)
     try:
         text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected a table in UTF-8 ({error}); {remedy}") from None
+    return parse_table(text, path, remedy)
+
+
+def parse_table(text: str, path: Path, remedy: str) -> tuple[list[str], list[list[str]]]:
+    """The header of a table of ours and its lines, each as long as the header.
+
+    Args:
+        text: the table as CSV.
+        path: the file that it comes from, for messages.
+        remedy: how to make that again.
+
+    Raises:
+        DataError: it is no such table.
+    """
+    try:
         header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise DataError(f"{path}: expected a table in UTF-8 ({error}); {remedy}") from None
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):

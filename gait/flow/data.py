@@ -18,7 +18,7 @@ from gait.formats.catalogue import CatalogueRow, RowKind, rows_digest, rows_text
 from gait.limits import YAML_BYTES
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
 from gait.prepare.catalogue.raw_form import RawForm
-from gait.prepare.catalogue.scan import scan
+from gait.prepare.catalogue.remembered import remembered_scan
 from gait.prepare.catalogue.shards import deal
 from gait.prepare.raw.files import fingerprint, state_of, walk
 from gait.synthgait.raw_state import RENDERER, altered_files
@@ -133,7 +133,8 @@ class DataFlow:
         definition = self.dataset(dataset)
         if definition.population is not None and not (raw / "population.csv").is_file():
             return None
-        return scan(raw, RawForm.of(definition), self.root / self.folder(dataset)).rows
+        root = self.root / self.folder(dataset)
+        return remembered_scan(raw, RawForm.of(definition), root).rows
 
     def _raw_states(self, dataset: str) -> list[str]:
         rows = self.raw_rows(dataset)

@@ -14,7 +14,7 @@ from gait.errors import DataError
 from gait.formats.manifest import check_key, check_once
 from gait.formats.source import Source, parse_source
 from gait.modalities import BESIDE
-from gait.tables import read_table, table_text
+from gait.tables import parse_table, read_table, table_text
 from gait.types import SequenceKey
 
 COLUMNS = (
@@ -122,18 +122,20 @@ def read_rows(path: Path) -> list[CatalogueRow]:
     Raises:
         DataError: the file is missing or damaged, is no catalogue, or lists a sequence twice.
     """
-    header, lines = read_table(path, _AGAIN)
-    if tuple(header) != COLUMNS:
-        raise DataError(
-            f"{path}: expected the columns {','.join(COLUMNS)}, got "
-            f"{','.join(header)[:200] or 'an empty file'}; {_AGAIN}"
-        )
-    try:
-        rows = [_parse(line) for line in lines]
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    check_once((row.key for row in rows), path, _AGAIN)
-    return rows
+    return _rows(path, *read_table(path, _AGAIN))
+
+
+def parse_rows(text: str, path: Path) -> list[CatalogueRow]:
+    """Parse what `rows_text` gives.
+
+    Args:
+        text: the table as CSV.
+        path: the file that it comes from, for messages.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
+    return _rows(path, *parse_table(text, path, _AGAIN))
 
 
 def rows_text(rows: Iterable[CatalogueRow]) -> str:
@@ -164,6 +166,20 @@ def companions_text(companions: Iterable[Companion]) -> str:
     """Format companion files as a cell of the table: JSON, or empty where there are none."""
     listed = {each.kind: [str(each.files), each.digest] for each in companions}
     return json.dumps(listed, sort_keys=True) if listed else ""
+
+
+def _rows(path: Path, header: list[str], lines: list[list[str]]) -> list[CatalogueRow]:
+    if tuple(header) != COLUMNS:
+        raise DataError(
+            f"{path}: expected the columns {','.join(COLUMNS)}, got "
+            f"{','.join(header)[:200] or 'an empty file'}; {_AGAIN}"
+        )
+    try:
+        rows = [_parse(line) for line in lines]
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    check_once((row.key for row in rows), path, _AGAIN)
+    return rows
 
 
 def _parse(line: list[str]) -> CatalogueRow:

@@ -9,7 +9,8 @@ from pathlib import Path
 from gait.formats.catalogue import CatalogueRow, read_rows, rows_text
 from gait.formats.source import File
 from gait.prepare.catalogue.raw_form import RawForm
-from gait.prepare.catalogue.scan import Sequences, scan
+from gait.prepare.catalogue.remembered import remembered_scan
+from gait.prepare.catalogue.scan import Sequences
 from gait.seal import write_sealed_table
 
 
@@ -31,7 +32,7 @@ def rearrange(raw: Path, form: RawForm, shard: Path, number: int, of: int) -> Se
     Raises:
         DataError, ConfigError: as `scan`.
     """
-    sequences = scan(raw, form, shard.absolute().parent.parent)
+    sequences = remembered_scan(raw, form, shard.absolute().parent.parent)
     write_sealed_table(shard, rows_text(deal(sequences.rows, of)[number - 1]))
     return sequences
 

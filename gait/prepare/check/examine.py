@@ -11,7 +11,8 @@ from gait.formats.catalogue import CatalogueRow, RowKind
 from gait.modalities import BESIDE
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.raw_form import RawForm
-from gait.prepare.catalogue.scan import Sequences, scan
+from gait.prepare.catalogue.remembered import remembered_scan
+from gait.prepare.catalogue.scan import Sequences
 from gait.prepare.check import pkl_tree, poses, protocols, raw
 from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
 from gait.prepare.check.keys import compare
@@ -48,7 +49,7 @@ def check(root: Path, definition: Dataset) -> Report:
 
 
 def _raw(folder: Path, definition: Dataset) -> Report:
-    sequences = scan(folder, RawForm.of(definition), folder.parent)
+    sequences = remembered_scan(folder, RawForm.of(definition), folder.parent)
     keys = [row.key for row in sequences.rows]
     missing = list(compare(keys, definition))
     findings = [

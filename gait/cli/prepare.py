@@ -168,20 +168,19 @@ def pretreat(
     joints: Annotated[Joints | None, typer.Option(help="Which joints poses keep; all.")] = None,
 ) -> None:
     """Align the silhouettes of a shard and write them as pkl sequences."""
+    from gait.config.dataset import Pretreat
+    from gait.config.load import validated
     from gait.prepare.sequences.pretreat import pretreat_shard
 
-    summary = pretreat_shard(
-        shard,
-        root / "raw",
-        root,
-        output,
-        size_px,
-        kind.value,
-        least_frames,
-        frame_order.value,
-        joints.value if joints else None,
-    )
-    print(summary)
+    given: dict[str, Any] = {
+        "size_px": size_px,
+        "kind": kind.value,
+        "least_frames": least_frames,
+        "frame_order": frame_order.value,
+        "joints": joints.value if joints else None,
+    }
+    rules = validated(Pretreat, given, "the options")
+    print(pretreat_shard(shard, root / "raw", root, output, rules))
 
 
 @app.command()

@@ -119,7 +119,7 @@ def test_from_image_files_to_pkl(tmp_path: Path) -> None:
     shard.parent.mkdir()
     shard.write_text(rows_text(rows))
     output = tmp_path / "shards" / "1-of-1.pkl.csv"
-    pretreat_shard(shard, tmp_path / "raw", tmp_path, output, 64)
+    pretreat_shard(shard, tmp_path / "raw", tmp_path, output)
     wanted = expected(64)
     for row in read_manifest(output):
         array = wanted.pop("|".join(row.key), None)

@@ -248,7 +248,7 @@ def without_silhouettes(root: Path) -> None:
     assert modalities_of_raw(rows) == {"silhouettes", "pose", "ratio", "skeleton_maps"}
     shard = root / "shards/1-of-1.csv"
     lay(root, {"shards/1-of-1.csv": rows_text(rows).encode()})
-    pretreat_shard(shard, raw, root, root / "shards/1-of-1.pkl.csv", 64)
+    pretreat_shard(shard, raw, root, root / "shards/1-of-1.pkl.csv")
 
 
 def test_arrays_without_silhouettes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gait.config.dataset import Dataset
+from gait.config.dataset import Dataset, Pretreat
 from gait.errors import DataError
 from gait.formats.catalogue import (
     CatalogueRow,
@@ -94,7 +94,7 @@ def pretreated(raw: Path, beside: dict[str, str], least_frames: int = 1) -> list
     root = raw.parent
     shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
     rearrange(raw, RawForm(["image_tree"], files=beside), shard, 1, 1)
-    pretreat_shard(shard, raw, root, output, 64, least_frames=least_frames)
+    pretreat_shard(shard, raw, root, output, Pretreat(least_frames=least_frames))
     return read_manifest(output)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import gait.prepare.sequences.pretreat as subject_under_test
 from gait.cli.prepare import Joints, Kind
 from gait.config.dataset import Pretreat
 from gait.errors import DataError
@@ -29,6 +28,7 @@ from gait.formats.source import File, parse_source
 from gait.prepare.modalities.joints import JOINTS, to_coco
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.modalities.video_poses import save_pose
+from gait.prepare.sequences import blocks, one_sequence
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import CCPG, align
 from gait.prepare.silhouettes.masks import save_masks
@@ -86,9 +86,8 @@ class Shard:
         self.table.write_text(rows_text(self.rows[key] for key in sorted(self.rows)))
 
     def run(self, size_px: int = 64, **settings: Any) -> ShardSummary:
-        return pretreat_shard(
-            self.table, self.root / "raw", self.root, self.output, size_px, **settings
-        )
+        rules = Pretreat(size_px=size_px, **settings)
+        return pretreat_shard(self.table, self.root / "raw", self.root, self.output, rules)
 
     def manifest(self) -> dict[str, ManifestRow]:
         return {str(row.key): row for row in read_manifest(self.output)}
@@ -228,7 +227,7 @@ def test_another_order_or_kind_does_everything_again(shard: Shard) -> None:
 
 def test_a_kind_has_one_name_everywhere() -> None:
     in_datasets = get_args(Pretreat.model_fields["kind"].annotation)
-    assert set(in_datasets) == set(Kind) == set(subject_under_test.KINDS)
+    assert set(in_datasets) == set(Kind) == set(one_sequence.KINDS)
     joints, without = get_args(Pretreat.model_fields["joints"].annotation)
     assert {*get_args(joints), None} == {*Joints, None} == set(JOINTS)
     assert without is type(None)
@@ -240,7 +239,7 @@ def test_silhouettes_of_ccpg_are_aligned_as_published() -> None:
     faint[4:16, 5:7] = 255
     published = align([faint], 64, CCPG)
     assert len(published.frames) == 1 and not len(align([faint], 64).frames)
-    made = subject_under_test.KINDS["ccpg"]([faint], 64)
+    made = one_sequence.KINDS["ccpg"]([faint], 64)
     np.testing.assert_array_equal(made.frames, published.frames)
 
 
@@ -335,7 +334,7 @@ def test_an_interrupted_run_continues(shard: Shard, monkeypatch: pytest.MonkeyPa
         return write_pkl(path, frames, modality)
 
     with monkeypatch.context() as patched:
-        patched.setattr(subject_under_test, "write_pkl", killed)
+        patched.setattr(one_sequence, "write_pkl", killed)
         with pytest.raises(KeyboardInterrupt):
             shard.run()
     assert not shard.output.exists()
@@ -357,7 +356,7 @@ def test_subjects_finished_before_an_interruption_are_skipped(
         return write_pkl(path, frames, modality)
 
     with monkeypatch.context() as patched:
-        patched.setattr(subject_under_test, "write_pkl", killed)
+        patched.setattr(one_sequence, "write_pkl", killed)
         with pytest.raises(KeyboardInterrupt):
             shard.run()
     assert shard.run().unchanged == 2
@@ -389,7 +388,7 @@ def test_long_sequences_are_read_in_blocks(shard: Shard, monkeypatch: pytest.Mon
     whole, table = shard.pkl_files(), shard.output.read_bytes()
     shutil.rmtree(shard.root / "journal")
     shutil.rmtree(shard.root / "pkl")
-    monkeypatch.setattr(subject_under_test, "BLOCK_BYTES", 2 * walker(0).nbytes)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2 * walker(0).nbytes)
     shard.run()
     assert (shard.pkl_files(), shard.output.read_bytes()) == (whole, table)
 
@@ -448,7 +447,7 @@ def run_masks(
     root: Path, table: Path, **settings: Any
 ) -> tuple[ShardSummary, dict[str, ManifestRow]]:
     output = root / "shards" / "1-of-1.pkl.csv"
-    summary = pretreat_shard(table, root / "raw", root, output, 64, **settings)
+    summary = pretreat_shard(table, root / "raw", root, output, Pretreat(**settings))
     rows = [row for row in read_manifest(output) if row.modality == "silhouettes"]
     return summary, {row.key.view: row for row in rows}
 
@@ -495,14 +494,14 @@ def test_masks_are_aligned_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     whole = run_masks(tmp_path, table)[1]["090"].sha256
     shutil.rmtree(tmp_path / "journal")
     seen: list[int] = []
-    align_all = subject_under_test.KINDS["normalise"]
+    align_all = one_sequence.KINDS["normalise"]
 
     def align_some(frames: Any, size_px: int) -> Any:
         seen.append(len(frames))
         return align_all(frames, size_px)
 
-    monkeypatch.setitem(subject_under_test.KINDS, "normalise", align_some)
-    monkeypatch.setattr(subject_under_test, "BLOCK_BYTES", 2 * walker(0).nbytes)
+    monkeypatch.setitem(one_sequence.KINDS, "normalise", align_some)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2 * walker(0).nbytes)
     assert run_masks(tmp_path, table)[1]["090"].sha256 == whole
     assert seen == [2, 2, 1]
 

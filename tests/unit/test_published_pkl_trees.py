@@ -47,7 +47,7 @@ def prepared(root: Path, name: str) -> tuple[Sequences, list[ManifestRow]]:
     found = rearrange(
         root / "raw", RawForm(definition.layouts, files=beside, pkl=pkl), table, 1, 1
     )
-    pretreat_shard(table, root / "raw", root, output, **definition.pretreat.model_dump())
+    pretreat_shard(table, root / "raw", root, output, definition.pretreat)
     gather([table], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     manifest = read_manifest(root / "manifest.csv")

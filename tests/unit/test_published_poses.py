@@ -98,7 +98,7 @@ def test_oumvlp_pose_alone_guesses_the_walker_and_says_so(
     tables = [tmp_path / f"shards/{number}-of-2.csv" for number in (1, 2)]
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     told = [
-        str(pretreat_shard(table, tmp_path / "raw", tmp_path, output, 64))
+        str(pretreat_shard(table, tmp_path / "raw", tmp_path, output))
         for table, output in zip(tables, outputs, strict=True)
     ]
     assert "; guessed: 6 walker of several people" in told[0]

@@ -58,12 +58,11 @@ def prepared(
     definition = dataset(name)
     tables = [root / "shards" / f"{number}-of-{shards}.csv" for number in range(1, shards + 1)]
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
-    settings = definition.pretreat.model_dump()
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
         found = rearrange(
             root / "raw", RawForm(definition.layouts, files=beside or {}), table, number, shards
         )
-        pretreat_shard(table, root / "raw", root, output, **settings)
+        pretreat_shard(table, root / "raw", root, output, definition.pretreat)
     gather(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     manifest = read_manifest(root / "manifest.csv")
@@ -551,7 +550,7 @@ def by_archive(root: Path, archives: Mapping[str, Tree], order: tuple[int, ...])
         rearrange(root / "raw", RawForm(definition.layouts), table, number, len(order))
         assert len({str(row.source).partition("::")[0] for row in read_rows(table)}) == 1
         output = table.with_suffix(".pkl.csv")
-        pretreat_shard(table, root / "raw", root, output, **definition.pretreat.model_dump())
+        pretreat_shard(table, root / "raw", root, output, definition.pretreat)
         assert all((root / row.pkl).is_file() for row in read_manifest(output))
     return {str(path.parent.relative_to(root / "pkl")) for path in root.rglob("*.pkl")}
 

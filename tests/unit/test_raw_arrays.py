@@ -63,7 +63,7 @@ def prepared(raw: Path, beside: dict[str, str] = BESIDE) -> dict[tuple[str, str]
     root = raw.parent
     shard, output = root / "shards/1-of-1.csv", root / "shards/1-of-1.pkl.csv"
     rearrange(raw, RawForm(["pkl_tree"], files=beside), shard, 1, 1)
-    pretreat_shard(shard, raw, root, output, 64)
+    pretreat_shard(shard, raw, root, output)
     gather([shard], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     rows = read_manifest(root / "manifest.csv")

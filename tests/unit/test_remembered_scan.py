@@ -24,9 +24,12 @@ FIRST = "001/nm-01/090"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    frames = {f"{FIRST}/{number:03d}.png": b"frame" for number in range(3)}
+    frames = {f"{FIRST}/{each:03d}.png": b"frame" for each in range(3)}
     archived = {f"002/bg-01/018/{number}.png": b"other" for number in range(4)}
-    lay(tmp_path / "raw", {**frames, "002.tar.gz": tar(archived, compressed=True), "001/notes.txt": b""})
+    lay(
+        tmp_path / "raw",
+        {**frames, "002.tar.gz": tar(archived, compressed=True), "001/notes.txt": b""},
+    )
     return tmp_path
 
 

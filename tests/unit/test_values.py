@@ -265,7 +265,7 @@ def test_pretreatment_says_how_often_it_had_to_convert(tmp_path: Path) -> None:
         rows.append(CatalogueRow(key, RowKind.IMAGES, File(str(Path(*key))), "", "0123"))
     shard, output = tmp_path / "1.csv", tmp_path / "1.pkl.csv"
     shard.write_text(rows_text(rows))
-    summary = pretreat_shard(shard, tmp_path / "raw", tmp_path, output, 64)
+    summary = pretreat_shard(shard, tmp_path / "raw", tmp_path, output)
     assert "guessed: 12 values 0 and 1 taken as 0 and 255" in str(summary)
     assert "dropped: 12 unclear which value is the walker" in str(summary)
     found = {row.key.condition: row for row in read_manifest(output)}

@@ -163,7 +163,7 @@ def pretreat(
     output: Annotated[Path, typer.Option(help="The shard's table of pkl files.")],
     size_px: Annotated[int, typer.Option(help="Height and width of a frame.")] = 64,
     kind: Annotated[Kind, typer.Option(help="How frames are aligned.")] = Kind.normalise,
-    least_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
+    min_frames: Annotated[int, typer.Option(help="Shorter sequences are dropped.")] = 1,
     frame_order: Annotated[Order, typer.Option(help="How names are sorted.")] = Order.lexical,
     joints: Annotated[Joints | None, typer.Option(help="Which joints poses keep; all.")] = None,
 ) -> None:
@@ -175,7 +175,7 @@ def pretreat(
     given: dict[str, Any] = {
         "size_px": size_px,
         "kind": kind.value,
-        "least_frames": least_frames,
+        "min_frames": min_frames,
         "frame_order": frame_order.value,
         "joints": joints.value if joints else None,
     }

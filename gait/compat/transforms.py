@@ -189,8 +189,8 @@ _PLAIN: dict[str, tuple[str, dict[str, str]]] = {
         "RandomErasing",
         {
             "prob": "probability",
-            "sl": "smallest",
-            "sh": "largest",
+            "sl": "min_area",
+            "sh": "max_area",
             "r1": "ratio",
             "per_frame": "per_frame",
         },

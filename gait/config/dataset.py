@@ -48,7 +48,7 @@ class Pretreat(Strict):
             published, 'as_is' takes frames as they come, 'resize' scales the whole image,
             whatever its aspect, 'resize_bicubic' as well.
         size_px: height and width of a frame; as they come, frames of another size are dropped.
-        least_frames: shorter sequences are dropped.
+        min_frames: shorter sequences are dropped.
         frame_order: how file names are sorted; 'lexical' as published, so that f10 comes before
             f9, or 'natural', by the numbers in them.
         joints: 'coco' keeps COCO's 17 joints of poses, whatever order they come in; without it,
@@ -57,7 +57,7 @@ class Pretreat(Strict):
 
     kind: Literal["normalise", "ccpg", "as_is", "resize", "resize_bicubic"] = "normalise"
     size_px: PositiveInt = 64
-    least_frames: PositiveInt = 1
+    min_frames: PositiveInt = 1
     frame_order: Literal["lexical", "natural"] = "lexical"
     joints: Literal["coco"] | None = None
 

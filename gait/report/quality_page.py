@@ -81,7 +81,7 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         usual=int(np.median(quality.lengths)),
         shortest=int(quality.lengths.min()),
         longest=int(quality.lengths.max()),
-        least_frames=LEAST_FRAMES,
+        min_frames=LEAST_FRAMES,
         figures=_figures(quality),
         sheets=_sheets(quality, silhouettes(packed)),
     )

@@ -90,11 +90,11 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def pretreated(raw: Path, beside: dict[str, str], least_frames: int = 1) -> list[ManifestRow]:
+def pretreated(raw: Path, beside: dict[str, str], min_frames: int = 1) -> list[ManifestRow]:
     root = raw.parent
     shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
     rearrange(raw, RawForm(["image_tree"], files=beside), shard, 1, 1)
-    pretreat_shard(shard, raw, root, output, Pretreat(least_frames=least_frames))
+    pretreat_shard(shard, raw, root, output, Pretreat(min_frames=min_frames))
     return read_manifest(output)
 
 
@@ -154,7 +154,7 @@ def test_when_no_frame_is_left_there_is_no_pkl(raw: Path) -> None:
 
 def test_what_is_too_short_once_frames_are_joined_is_left_out(raw: Path) -> None:
     (raw / "3D_SMPLs" / SEQUENCE / "human_crop_f10000.npz").unlink()
-    (row,) = pretreated(raw, GAIT3D, least_frames=5)
+    (row,) = pretreated(raw, GAIT3D, min_frames=5)
     assert row.dropped == {"no smpl": 1, "sequence of fewer than 5 frames": 4}
     assert (row.pkl, row.frames_read, row.frames_kept) == ("", 5, 0)
 

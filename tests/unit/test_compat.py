@@ -194,7 +194,7 @@ def test_gaitbase_config_with_everything_changed() -> None:
         {"name": "CutSides"},
         {"name": "RandomHorizontalFlip", "probability": 0.2},
         {"name": "RandomRotate", "probability": 0.3, "degrees": 5},
-        {"name": "RandomErasing", "probability": 0.4, "smallest": 0.1, "ratio": 0.5},
+        {"name": "RandomErasing", "probability": 0.4, "min_area": 0.1, "ratio": 0.5},
     ]
     assert experiment["batch_norm"] == "synchronised"
     assert experiment["logging"]["evaluate_every"] == 20000

@@ -118,43 +118,43 @@ def test_points_are_augmented_as_often_as_asked_for(name: str, probability: floa
     assert np.mean(changed) == pytest.approx(probability, abs=0.12)
 
 
-@pytest.mark.parametrize(("smallest", "largest"), [(0.5, 0.6), (1.5, 3.0)])
-def test_clouds_are_scaled_within_their_bounds(smallest: float, largest: float) -> None:
-    found = drawn("RandomScalePoints", probability=1.0, smallest=smallest, largest=largest)
+@pytest.mark.parametrize(("min_factor", "max_factor"), [(0.5, 0.6), (1.5, 3.0)])
+def test_clouds_are_scaled_within_their_bounds(min_factor: float, max_factor: float) -> None:
+    found = drawn("RandomScalePoints", probability=1.0, min_factor=min_factor, max_factor=max_factor)
     factors = [float(each[0, 0, 0] / CLOUD[0, 0, 0]) for each in found]
-    reach = 0.05 * (largest - smallest)
-    assert smallest <= min(factors) < smallest + reach
-    assert largest - reach < max(factors) <= largest + 1e-6
+    reach = 0.05 * (max_factor - min_factor)
+    assert min_factor <= min(factors) < min_factor + reach
+    assert max_factor - reach < max(factors) <= max_factor + 1e-6
 
 
-@pytest.mark.parametrize("largest", [0.02, 0.5])
-def test_clouds_are_shifted_within_their_bound(largest: float) -> None:
-    found = drawn("RandomShiftPoints", probability=1.0, largest=largest)
+@pytest.mark.parametrize("max_offset", [0.02, 0.5])
+def test_clouds_are_shifted_within_their_bound(max_offset: float) -> None:
+    found = drawn("RandomShiftPoints", probability=1.0, max_offset=max_offset)
     shifts = np.stack([each[0, 0, :3] - CLOUD[0, 0, :3] for each in found])
-    assert np.abs(shifts).max(0) == pytest.approx([largest] * 3, rel=0.05)
+    assert np.abs(shifts).max(0) == pytest.approx([max_offset] * 3, rel=0.05)
 
 
-@pytest.mark.parametrize(("deviation", "largest"), [(0.1, 10.0), (0.1, 0.15), (0.02, 10.0)])
-def test_points_jitter_by_their_deviation_within_a_bound(deviation: float, largest: float) -> None:
-    settings = {"probability": 1.0, "deviation": deviation, "largest": largest}
+@pytest.mark.parametrize(("deviation", "max_offset"), [(0.1, 10.0), (0.1, 0.15), (0.02, 10.0)])
+def test_points_jitter_by_their_deviation_within_a_bound(deviation: float, max_offset: float) -> None:
+    settings = {"probability": 1.0, "deviation": deviation, "max_offset": max_offset}
     noise = transform("RandomJitterPoints", **settings)(CLOUD, rng()) - CLOUD
     noise = noise[..., :3]
-    if largest > 1:
+    if max_offset > 1:
         assert noise.std() == pytest.approx(deviation, rel=0.05)
         assert np.abs(noise).max() > 2.5 * deviation
     else:
         # Of a normal distribution, 13.4 % lie farther out than one and a half deviations.
-        assert (np.abs(noise) > largest - 1e-5).mean() == pytest.approx(0.134, abs=0.03)
-        assert np.abs(noise).max() <= largest + 1e-6
+        assert (np.abs(noise) > max_offset - 1e-5).mean() == pytest.approx(0.134, abs=0.03)
+        assert np.abs(noise).max() <= max_offset + 1e-6
 
 
-@pytest.mark.parametrize("largest", [0.2, 0.6])
-def test_a_share_of_points_is_dropped_up_to_a_bound(largest: float) -> None:
-    found = drawn("RandomDropPoints", probability=1.0, largest=largest)
+@pytest.mark.parametrize("max_ratio", [0.2, 0.6])
+def test_a_share_of_points_is_dropped_up_to_a_bound(max_ratio: float) -> None:
+    found = drawn("RandomDropPoints", probability=1.0, max_ratio=max_ratio)
     shares = [float((each != CLOUD).any(2).mean()) for each in found]
     # Of 800 points, a share has a standard deviation of 0.018 at most.
-    assert max(shares) == pytest.approx(largest, abs=0.06)
-    assert np.mean(shares) == pytest.approx(largest / 2, abs=0.06)
+    assert max(shares) == pytest.approx(max_ratio, abs=0.06)
+    assert np.mean(shares) == pytest.approx(max_ratio / 2, abs=0.06)
 
 
 FRAMES = np.where(rng(3).random((2, 64, 44)) > 0.5, 255, 0).astype(np.uint8)
@@ -163,7 +163,7 @@ FRAMES = np.where(rng(3).random((2, 64, 44)) > 0.5, 255, 0).astype(np.uint8)
 def test_an_erased_rectangle_is_as_high_as_its_ratio_to_its_width() -> None:
     white = np.full((1, 64, 64), 255, np.uint8)
     for ratio, bounds in ((1.0, (1, 1)), (0.25, (0.2, 5))):
-        settings = {"probability": 1.0, "smallest": 0.1, "largest": 0.1, "ratio": ratio}
+        settings = {"probability": 1.0, "min_area": 0.1, "max_area": 0.1, "ratio": ratio}
         found = []
         for seed in range(100):
             hidden = transform("RandomErasing", **settings)(white, rng(seed))[0] == 0

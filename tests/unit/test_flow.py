@@ -318,7 +318,7 @@ def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(
 def test_settings_of_preparation_that_are_not_set_change_no_command(root: Path) -> None:
     options = flow(root).pretreatment("OUMVLP-Pose")
     # As before there were others: a new option would prepare every dataset anew.
-    usual = ["--kind=normalise", "--size-px=64", "--least-frames=1", "--frame-order=lexical"]
+    usual = ["--kind=normalise", "--size-px=64", "--min-frames=1", "--frame-order=lexical"]
     assert options == usual
     assert flow(root).pretreatment("OUMVLP-Pose17") == [*usual, "--joints=coco"]
 

@@ -91,8 +91,8 @@ def test_nothing_below_a_share_of_the_frame_is_a_walker(tmp_path: Path, clip: Pa
     path = network(tmp_path / "net.onnx", [RED], [0.0])
     areas = [0 if each is None else int(each.sum()) for each in found(clip, path)]
     share = max(areas) / (16 * H * W)
-    check(found(clip, path, smallest=0.5 * share))
-    assert found(clip, path, smallest=1.1 * share) == [None] * 5
+    check(found(clip, path, min_area=0.5 * share))
+    assert found(clip, path, min_area=1.1 * share) == [None] * 5
 
 
 @pytest.mark.parametrize("cut_frames", ["drop", "keep"])

@@ -261,7 +261,7 @@ def test_frames_taken_as_they_are_have_one_size(shard: Shard) -> None:
 
 def test_short_sequences_may_be_dropped_whole(shard: Shard) -> None:
     shard.add("003/nm-01/000", [walker(step) for step in range(7)] + [EMPTY], "d")
-    summary = shard.run(least_frames=7)
+    summary = shard.run(min_frames=7)
     rows = shard.manifest()
     assert rows["001/nm-01/000"].dropped == {"sequence of fewer than 7 frames": 6}
     assert (rows["003/nm-01/000"].frames_kept, rows["001/nm-01/090"].frames_kept) == (7, 7)

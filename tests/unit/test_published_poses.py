@@ -174,7 +174,7 @@ def test_order_and_least_frames_hold_for_poses(
     # As published: f10000 comes before f9998.
     np.testing.assert_array_equal(poses(tmp_path, "00001/00/000"), expected(1, [2, 3, 4, 0, 1]))
     definition = dataset("OUMVLP-Pose")
-    changed = definition.pretreat.model_copy(update={"frame_order": "natural", "least_frames": 4})
+    changed = definition.pretreat.model_copy(update={"frame_order": "natural", "min_frames": 4})
     monkeypatch.setattr(
         "tests.unit.test_published_trees.dataset",
         lambda name: definition.model_copy(update={"pretreat": changed}),

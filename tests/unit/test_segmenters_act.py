@@ -44,7 +44,7 @@ def test_nothing_below_a_share_of_the_frame_is_a_walker(walk: Path) -> None:
     found = areas(walk)
     middle = sorted(found)[6]
     share = (middle - 0.5) / (WIDTH * HEIGHT)
-    assert areas(walk, smallest=share) == [each if each >= middle else 0 for each in found]
+    assert areas(walk, min_area=share) == [each if each >= middle else 0 for each in found]
 
 
 @pytest.mark.parametrize("samples", [3, 8])

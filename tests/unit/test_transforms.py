@@ -265,7 +265,7 @@ def test_erasing_reaches_every_border() -> None:
 
 def test_erasing_gives_up_where_nothing_fits() -> None:
     frames = noise(3, 8, 8)
-    transform = RandomErasing(1.0, smallest=1.0, largest=1.0, ratio=1.0)
+    transform = RandomErasing(1.0, min_area=1.0, max_area=1.0, ratio=1.0)
     np.testing.assert_array_equal(transform(frames, rng()), frames)
 
 

@@ -16,7 +16,7 @@ class RandomErasing:
     erased.
 
     Args:
-        smallest, largest: bounds of the rectangle's share of the frame's area.
+        min_area, max_area: bounds of the rectangle's share of the frame's area.
         ratio: the rectangle's height over its width is drawn from `ratio` to 1 / `ratio`.
         per_frame: decides and draws for each frame by itself, instead of once for all frames.
 
@@ -26,14 +26,14 @@ class RandomErasing:
     def __init__(
         self,
         probability: float = 0.5,
-        smallest: float = 0.05,
-        largest: float = 0.2,
+        min_area: float = 0.05,
+        max_area: float = 0.2,
         ratio: float = 0.3,
         per_frame: bool = False,
     ) -> None:
         self.probability = checked_probability(self, probability)
-        self.smallest = smallest
-        self.largest = largest
+        self.min_area = min_area
+        self.max_area = max_area
         self.ratio = ratio
         self.per_frame = per_frame
 
@@ -43,7 +43,7 @@ class RandomErasing:
         erased = rng.random(n) < self.probability
         if not erased.any():
             return frames
-        area = rng.uniform(self.smallest, self.largest, (n, TRIES)) * h * w
+        area = rng.uniform(self.min_area, self.max_area, (n, TRIES)) * h * w
         ratio = rng.uniform(self.ratio, 1 / self.ratio, (n, TRIES))
         heights = np.rint(np.sqrt(area * ratio)).astype(np.int64)
         widths = np.rint(np.sqrt(area / ratio)).astype(np.int64)

@@ -14,20 +14,20 @@ class RandomScalePoints:
     Use it after `NormalisePoints`; heights stay, as they tell the size of the walker.
 
     Args:
-        smallest, largest: bounds of the factor.
+        min_factor, max_factor: bounds of the factor.
 
     Source: Qi et al., PointNet++, NeurIPS 2017, arXiv 1706.02413 (augmentation).
     """
 
     def __init__(
-        self, probability: float = 0.5, smallest: float = 0.8, largest: float = 1.25
+        self, probability: float = 0.5, min_factor: float = 0.8, max_factor: float = 1.25
     ) -> None:
         self.probability = checked_probability(self, probability)
-        self.smallest = smallest
-        self.largest = largest
+        self.min_factor = min_factor
+        self.max_factor = max_factor
 
     def __call__(self, frames: Points, rng: np.random.Generator) -> Points:
         if rng.random() >= self.probability:
             return frames
-        factor = np.float32(rng.uniform(self.smallest, self.largest))
+        factor = np.float32(rng.uniform(self.min_factor, self.max_factor))
         return moved(frames, frames[:, :, :3] * factor)

@@ -113,8 +113,8 @@ def pretreat_sequence(
     silhouettes = _aligned(task, blocks, rules)
     outcome = _outcome(task, silhouettes, companions, rules)
     usable = min(map(len, outcome.frames.values()), default=0)
-    if 0 < usable < rules.least_frames:
-        outcome.drop(f"sequence of fewer than {rules.least_frames} frames", usable)
+    if 0 < usable < rules.min_frames:
+        outcome.drop(f"sequence of fewer than {rules.min_frames} frames", usable)
     if isinstance(joints := outcome.frames.get(POSE), np.ndarray):
         try:
             outcome.frames |= _with_maps(joints, SKELETON_MAPS not in outcome.frames, rules)

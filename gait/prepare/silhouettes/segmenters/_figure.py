@@ -13,12 +13,12 @@ SEVERAL_WALKERS = "several walkers"
 UNFIT = frozenset({CAMERA_MOVES, SCENE_CHANGES, SEVERAL_WALKERS})
 
 
-def largest_part(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_] | None:
+def largest_part(mask: NDArray[np.bool_], min_area: float) -> NDArray[np.bool_] | None:
     """The largest connected part of a mask.
 
     Args:
         mask: [h, w].
-        smallest: share of the frame's area below which nothing counts.
+        min_area: share of the frame's area below which nothing counts.
 
     Returns:
         [h, w], or None when no part is large enough.
@@ -28,7 +28,7 @@ def largest_part(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_] 
         return None
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = int(areas.argmax())
-    if areas[largest] < smallest * mask.size:
+    if areas[largest] < min_area * mask.size:
         return None
     chosen: NDArray[np.bool_] = labels == largest + 1
     return chosen

@@ -83,7 +83,7 @@ class Background:
             walker's. 1 looks for no shadows.
         edge: share of the contrast nearby that a pixel at the outline must have; one half puts
             the outline where the blur of lens and compression is half way.
-        smallest: share of the frame's area below which nothing counts as a walker.
+        min_area: share of the frame's area below which nothing counts as a walker.
         cut_frames: what becomes of frames where the walker touches the left or right border.
     """
 
@@ -95,7 +95,7 @@ class Background:
         threshold: float = 5.0,
         shadow_darkest: float = 0.58,
         edge: float = 0.5,
-        smallest: float = 0.003,
+        min_area: float = 0.003,
         cut_frames: Literal["drop", "keep"] = "drop",
     ) -> None:
         self.cut_frames = cut_frames
@@ -103,7 +103,7 @@ class Background:
         self._threshold = threshold
         self._shadow_darkest = shadow_darkest
         self._edge = edge
-        self._smallest = smallest
+        self._min_area = min_area
         self._scene_of: Path | None = None
         self._scene: Scene | None = None
 
@@ -156,7 +156,7 @@ class Background:
             if box is not None:
                 view = scene.full[box.inside]
                 walker = self._outline(compare(smooth(light.image(frame[box.inside])), view), view)
-            if box is None or walker is None or walker.sum() < self._smallest * height * width:
+            if box is None or walker is None or walker.sum() < self._min_area * height * width:
                 yield None
                 continue
             last = box
@@ -200,7 +200,7 @@ class Background:
         areas = np.bincount(labels[body], minlength=count)
         near = _touching(boxes, last) if last is not None else 0
         best = int((areas * (1 + near)).argmax())
-        if areas[best] * REDUCTION**2 < 0.5 * self._smallest * scene.full.usual.size:
+        if areas[best] * REDUCTION**2 < 0.5 * self._min_area * scene.full.usual.size:
             return None
         if company.is_seen(areas, boxes, best):
             return SEVERAL_WALKERS

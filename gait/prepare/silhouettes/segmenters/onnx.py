@@ -67,7 +67,7 @@ class Onnx:
             over channels, or 1 where the channel of persons is the greatest.
         threshold: share from which a pixel is the walker's.
         batch: frames a run; a network with a fixed number of frames overrides it.
-        smallest: share of the frame's area below which nothing counts as a walker.
+        min_area: share of the frame's area below which nothing counts as a walker.
         cut_frames: what becomes of frames where the walker touches the left or right border.
 
     Raises:
@@ -93,7 +93,7 @@ class Onnx:
         activation: Literal["none", "sigmoid", "softmax", "argmax"] = "none",
         threshold: float = 0.5,
         batch: int = 8,
-        smallest: float = 0.003,
+        min_area: float = 0.003,
         cut_frames: Literal["drop", "keep"] = "drop",
     ) -> None:
         self.cut_frames = cut_frames
@@ -133,7 +133,7 @@ class Onnx:
         self._channel = channel
         self._activation = activation
         self._threshold = threshold
-        self._smallest = smallest
+        self._min_area = min_area
         self._where = f"segmenter.output of {network}"
 
     def _check_levels(self, scale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
@@ -164,7 +164,7 @@ class Onnx:
                     continue
                 height, width = frame.shape[:2]
                 share = cv2.resize(next(shares), (width, height), interpolation=cv2.INTER_LINEAR)
-                yield largest_part(share >= self._threshold, self._smallest)
+                yield largest_part(share >= self._threshold, self._min_area)
 
     def _shares(self, frames: list[Image]) -> NDArray[np.float32]:
         """How much each pixel is a person's, float32 [n, h, w], 0..1 once activated."""

@@ -84,7 +84,7 @@ WALKER_SILHOUETTES = "walker_silhouettes"
 # What files of further modalities beside silhouettes can be, and what is made of them. An array
 # that is there already is taken as it is, silhouettes as well.
 ARRAYS = "pkl_"
-BESIDE: dict[str, tuple[str, ...]] = {f"{ARRAYS}{name}": (name,) for name in MODALITIES} | {
+COMPANIONS: dict[str, tuple[str, ...]] = {f"{ARRAYS}{name}": (name,) for name in MODALITIES} | {
     "parsing": ("parsing",),
     "pose_text": (POSE,),
     "pose_json": (POSE,),
@@ -94,11 +94,11 @@ BESIDE: dict[str, tuple[str, ...]] = {f"{ARRAYS}{name}": (name,) for name in MOD
     "depth_by_time": ("depth",),
     "points": (POINTS,),
     "points_by_time": (POINTS,),
-    "masks_squeezed": ("masks",),
-    "rgb_squeezed": (RGB, "ratio"),
-    "rgb_unpadded": (RGB, "ratio"),
-    "rgb_fitted": (RGB, "ratio"),
-    "video_unpadded": (RGB, "ratio"),
+    "masks_stretch": ("masks",),
+    "rgb_stretch": (RGB, "ratio"),
+    "rgb_trim": (RGB, "ratio"),
+    "rgb_letterbox": (RGB, "ratio"),
+    "video_trim": (RGB, "ratio"),
 }
 
 

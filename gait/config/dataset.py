@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from gait.config.expected import Expected
-from gait.config.patterns import check_beside, check_pkl
+from gait.config.patterns import check_files, check_pkl
 from gait.config.protocol import (
     Classification,
     Keys,
@@ -126,11 +126,11 @@ class Dataset(Strict):
 
     Attributes:
         layouts: the forms its raw files may have; none where only a pkl tree can be taken over.
-        beside: files of further modalities, or of all where there are no silhouette images, by
-            what they are: a path below the raw folder with `{subject}`, `{condition}`, `{view}`,
-            `{folder}` for that of the sequence, or `{place}` for the last three folders of that,
-            and a file name in which `*` stands for anything. Where one layout finds silhouettes
-            and another poses, `{folder}` is that of the poses.
+        files: companion files by what they are, of further modalities, or of all where there are
+            no silhouette images: a path below the raw folder with `{subject}`, `{condition}`,
+            `{view}`, `{folder}` for that of the sequence, or `{place}` for the last three folders
+            of that, and a file name in which `*` stands for anything. Where one layout finds
+            silhouettes and another poses, `{folder}` is that of the poses.
         pkl: what the pkl files in a sequence's folder hold: the names of files by modality, with
             `{subject}`, `{condition}` and `{view}`, in which `*` stands for anything; or the
             modality in files whose name does not say it, as `<view>.pkl`.
@@ -144,7 +144,7 @@ class Dataset(Strict):
     licence: str
     obtain: str
     layouts: list[str]
-    beside: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     pkl: str | dict[str, str] = SILHOUETTES
     expected: Expected = Expected()
     pretreat: Pretreat = Pretreat()
@@ -164,10 +164,10 @@ class Dataset(Strict):
             raise ValueError(f"a name must match {NAME}")
         return value
 
-    @field_validator("beside")
+    @field_validator("files")
     @classmethod
     def _known_files(cls, value: dict[str, str]) -> dict[str, str]:
-        return check_beside(value)
+        return check_files(value)
 
     @field_validator("pkl")
     @classmethod

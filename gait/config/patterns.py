@@ -5,13 +5,13 @@ from __future__ import annotations
 from string import Formatter
 
 from gait.errors import nearest
-from gait.modalities import ARRAYS, BESIDE, MODALITIES
+from gait.modalities import ARRAYS, COMPANIONS, MODALITIES
 
 _KEY_FIELDS = ("subject", "condition", "view")
 _PLACE_FIELDS = ("folder", "place", *_KEY_FIELDS)
 
 
-def check_beside(patterns: dict[str, str]) -> dict[str, str]:
+def check_files(patterns: dict[str, str]) -> dict[str, str]:
     """Paths of files of further modalities, by what they are; see `Dataset.beside`.
 
     Raises:
@@ -19,8 +19,8 @@ def check_beside(patterns: dict[str, str]) -> dict[str, str]:
     """
     made: dict[str, str] = {}
     for kind, pattern in patterns.items():
-        if kind not in BESIDE:
-            raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, BESIDE)}")
+        if kind not in COMPANIONS:
+            raise ValueError(f"{kind!r} is no kind of files; {nearest(kind, COMPANIONS)}")
         folder, _, name = pattern.rpartition("/")
         fields = _fields(kind, pattern, folder, _PLACE_FIELDS)
         leads_out = pattern.startswith("/") or ".." in folder.split("/")
@@ -30,7 +30,7 @@ def check_beside(patterns: dict[str, str]) -> dict[str, str]:
                 f"as poses/{{subject}}/{{condition}}/{{view}}/*.txt, got {pattern!r}"
             )
         # Arrays are another form of the same data; which form is there, only the files tell.
-        for modality in () if kind.startswith(ARRAYS) else BESIDE[kind]:
+        for modality in () if kind.startswith(ARRAYS) else COMPANIONS[kind]:
             if other := made.get(modality):
                 raise ValueError(f"{other} and {kind} both give {modality}; keep one of them")
             made[modality] = kind

@@ -98,7 +98,7 @@ class DataFlow:
         """Changes when a file of the dataset does, or what its files are compared with."""
         adopted = self.is_adopted(dataset)
         definition = self.dataset(dataset)
-        keys = {"layouts", "beside", "pkl", "partition"}
+        keys = {"layouts", "files", "pkl", "partition"}
         if not adopted:
             # A tree is taken over again whenever it is checked, which these are no reason for.
             keys |= {"pretreat", "protocols"}

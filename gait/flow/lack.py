@@ -45,7 +45,7 @@ class Lack:
             )
         else:
             told = (
-                "add files that give them, and say where they lie under 'beside', or 'pkl' for "
+                "add files that give them, and say where they lie under 'files', or 'pkl' for "
                 f"arrays, in {definition}"
             )
         if is_adopted and SKELETON_MAPS in self.modalities and POSE in self.offered:

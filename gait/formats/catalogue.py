@@ -13,7 +13,7 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.formats.manifest import check_key, check_once
 from gait.formats.source import Source, parse_source
-from gait.modalities import BESIDE
+from gait.modalities import COMPANIONS
 from gait.tables import parse_table, read_table, table_text
 from gait.types import SequenceKey
 
@@ -26,7 +26,7 @@ COLUMNS = (
     "background",
     "fingerprint",
     "pose",
-    "beside",
+    "files",
 )
 _AGAIN = "run gait rearrange again, or delete it and run the workflow again"
 
@@ -83,7 +83,7 @@ class Companion:
     """Companion files of one kind: what lies beside a sequence's silhouettes, or without any.
 
     Attributes:
-        kind: what they are, a key of `gait.modalities.BESIDE`.
+        kind: what they are, a key of `gait.modalities.COMPANIONS`.
         files: where they lie; the last part of the path may hold `*`, `?` and `[`.
         digest: changes when one of them does.
     """
@@ -210,7 +210,7 @@ def _parse_companions(text: str, key: SequenceKey) -> tuple[Companion, ...]:
         companions = tuple(
             Companion(kind, parse_source(files), digest)
             for kind, (files, digest) in listed.items()
-            if kind in BESIDE and isinstance(digest, str)
+            if kind in COMPANIONS and isinstance(digest, str)
         )
         if companions and len(companions) == len(listed):
             return companions

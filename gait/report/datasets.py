@@ -13,7 +13,7 @@ from rich.text import Text
 from gait import registry
 from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, load_dataset
-from gait.modalities import BESIDE, MODALITIES, POSE, SKELETON_MAPS
+from gait.modalities import COMPANIONS, MODALITIES, POSE, SKELETON_MAPS
 from gait.screen import styled_output
 
 _WIDTH = 100
@@ -92,7 +92,7 @@ def _protocols(dataset: Dataset) -> Iterator[str]:
 
 def _modalities(dataset: Dataset) -> list[str]:
     found = {dataset.pkl} if isinstance(dataset.pkl, str) else set(dataset.pkl)
-    found.update(modality for kind in dataset.beside for modality in BESIDE[kind])
+    found.update(modality for kind in dataset.files for modality in COMPANIONS[kind])
     # Walkers are rendered with their joints.
     if POSE in found or dataset.population is not None:
         found.add(POSE)

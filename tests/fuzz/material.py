@@ -208,7 +208,7 @@ title: a toy
 licence: mine
 obtain: ask the toy maker
 layouts: [casia_b_videos, casia_b_silhouettes]
-beside: {pose_text: 'poses/{subject}/{condition}/{view}/*.txt'}
+files: {pose_text: 'poses/{subject}/{condition}/{view}/*.txt'}
 partition: {train: ['001-002'], test: ['003-009']}
 protocols: {}
 """
@@ -217,7 +217,7 @@ title: a toy
 licence: mine
 obtain: ask the toy maker
 layouts: [casia_b_videos, casia_b_silhouettes]
-beside:
+files:
   pose_text: poses/{subject}/{condition}/{view}/*.txt
 expected:
   subjects: 2

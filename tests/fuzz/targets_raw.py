@@ -305,10 +305,10 @@ _PICTURES = [
 
 _TRACKS = [
     _track("parsing", "0001.png", material.images, mutate_image),
-    _track("masks_squeezed", "0001.png", material.images, mutate_image),
-    _track("rgb_squeezed", "0001.png", material.images, mutate_image, 0.5),
-    _track("rgb_unpadded", "0001.png", material.images, mutate_image, 0.5),
-    _track("rgb_fitted", "0001.jpg", material.images, mutate_image, 0.5),
+    _track("masks_stretch", "0001.png", material.images, mutate_image),
+    _track("rgb_stretch", "0001.png", material.images, mutate_image, 0.5),
+    _track("rgb_trim", "0001.png", material.images, mutate_image, 0.5),
+    _track("rgb_letterbox", "0001.jpg", material.images, mutate_image, 0.5),
     _track("pose_text", "0001.txt", lambda: [material.joints_text()], mutate_text, 2),
     _track(
         "pose_json",
@@ -328,7 +328,7 @@ _TRACKS = [
         for kind in ("points", "depth", "depth_by_time")
     ),
     _track("pkl_pose", "000.pkl", partial(material.pickles_of, "pose"), mutate_pickle),
-    _track("video_unpadded", "v.avi", lambda: [material.video(".avi", "MJPG")], mutate_video, 0.3),
+    _track("video_trim", "v.avi", lambda: [material.video(".avi", "MJPG")], mutate_video, 0.3),
 ]
 
 _CLOUDS = [

@@ -35,7 +35,7 @@ from tests.unit.test_published_trees import dataset, pkl_tree, prepared, same_fr
 
 tgz = partial(tar, compressed=True)
 
-GAIT3D = dataset("Gait3D").beside
+GAIT3D = dataset("Gait3D").files
 # Without poses, from which skeleton maps would be drawn.
 BODIES = {kind: pattern for kind, pattern in GAIT3D.items() if kind != "pose_text"}
 
@@ -111,7 +111,7 @@ def test_gait3d_in_any_archives(tmp_path: Path) -> None:
             {name: data for name, data in tree.items() if "Poses" not in name}
             | {"2D_Poses.zip": poses},
         ),
-        beside=GAIT3D,
+        files=GAIT3D,
     )
     assert ignored == [{}] * 9
     manifest = read_manifest(root / "manifest.csv")
@@ -124,7 +124,7 @@ def test_gait3d_in_any_archives(tmp_path: Path) -> None:
     assert set(kept.values()) == {(6, "{}")}
 
 
-SUSTECH1K = dataset("SUSTech1K").beside
+SUSTECH1K = dataset("SUSTech1K").files
 
 
 def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
         "SUSTech1K",
         lambda raw: lay(raw / "paired", tree),
         lambda raw: lay(raw / "paired", {"SUSTeck1K-RAW.zip": zipped(tree)}),
-        beside=SUSTECH1K,
+        files=SUSTECH1K,
     )
     others = Counter(name.split("/")[3] for name in tree if not name.endswith(".json"))
     unused = {
@@ -150,7 +150,7 @@ def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
     assert modalities == {"silhouettes", "depth", "points", "rgb", "ratio"}
     # Elsewhere the archive gives all silhouettes, and nothing beside them.
     lay(tmp_path / "elsewhere/raw", {"SUSTeck1K-RAW.zip": zipped(tree)})
-    _, rows = prepared(tmp_path / "elsewhere", "SUSTech1K", beside=SUSTECH1K)
+    _, rows = prepared(tmp_path / "elsewhere", "SUSTech1K", files=SUSTECH1K)
     assert {row.frames_kept for row in rows.values()} == {9}
 
 
@@ -163,7 +163,7 @@ def test_ccpg_in_any_archive(tmp_path: Path) -> None:
     nested = {
         f"{who}.7z" if who == "001" else f"{who}.zip": part for who, part in subjects.items()
     }
-    beside = dataset("CCPG").beside
+    files = dataset("CCPG").files
     root, ignored = same_from(
         tmp_path,
         "CCPG",
@@ -182,7 +182,7 @@ def test_ccpg_in_any_archive(tmp_path: Path) -> None:
                 )
             },
         ),
-        beside=beside,
+        files=files,
     )
     expected = {
         "image in a folder without silhouettes": 1,
@@ -205,7 +205,7 @@ def test_poses_beside_silhouettes_as_deep_as_grew_has_them(tmp_path: Path) -> No
         lambda raw: secret(raw, raw_trees.grew_archives(whole)),
         lambda raw: lay(raw / "a", raw_trees.grew_tgz(whole)),
         lambda raw: lay(raw, raw_trees.grew_subjects(whole)),
-        beside=dataset("GREW").beside,
+        files=dataset("GREW").files,
     )
     unused = sum("_gei" in name or "_3d_" in name for name in whole)
     assert ignored[1:] == [{"other archive member": unused}] * 3
@@ -287,7 +287,7 @@ def test_each_archive_is_gone_through_once_a_shard(
     scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     assert set(listed.values()) == {1}
     listed.clear()
-    prepared(tmp_path, "Gait3D", shards=2, beside=GAIT3D)
+    prepared(tmp_path, "Gait3D", shards=2, files=GAIT3D)
     names = {"2D_Silhouettes.tgz", "2D_Poses.7z", "3D_SMPLs.tar", "2D_Parsings.zip"}
     assert listed == dict.fromkeys(names, 1)
     assert read == dict.fromkeys(names, 2)
@@ -302,7 +302,7 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
     del parts["2D_Poses"]
     lay(tmp_path / "2/raw", {"Gait3D.7z": seven(tree)})
     lay(tmp_path / "3/raw", {f"{name}.tgz": tgz(part) for name, part in parts.items()})
-    prepared(tmp_path / "1", "Gait3D", beside=BODIES)
+    prepared(tmp_path / "1", "Gait3D", files=BODIES)
     monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 5000)
     where: set[Path | None] = set()
     plain = spill_buffer.tempfile.TemporaryFile
@@ -313,7 +313,7 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
 
     monkeypatch.setattr(spill_buffer.tempfile, "TemporaryFile", noted)
     for number in "23":
-        prepared(tmp_path / number, "Gait3D", beside=BODIES)
+        prepared(tmp_path / number, "Gait3D", files=BODIES)
         assert pkl_tree(tmp_path / number) == pkl_tree(tmp_path / "1")
     assert where == {tmp_path / "2", tmp_path / "3"}
     assert {each.name for each in (tmp_path / "3").iterdir()} == {
@@ -445,7 +445,7 @@ def test_an_archive_of_poses_that_is_cut_costs_its_own_frames(tmp_path: Path) ->
     parts = by_folder(few())
     poses = tar(parts["2D_Poses"])
     lay(tmp_path / "raw", parts["2D_Silhouettes"] | {"2D_Poses.tar": poses[: len(poses) // 2]})
-    found, rows = prepared(tmp_path, "Gait3D", beside=GAIT3D)
+    found, rows = prepared(tmp_path, "Gait3D", files=GAIT3D)
     (reason,) = found.ignored
     assert reason.startswith("archive 2D_Poses.tar, damaged (")
     kept = [row.frames_kept for row in rows.values()]
@@ -458,7 +458,7 @@ def test_a_damaged_member_costs_its_frame(tmp_path: Path) -> None:
     data = bytearray(zipped(parts["2D_Poses"]))
     data[120] ^= 0xFF
     lay(tmp_path / "raw", parts["2D_Silhouettes"] | {"2D_Poses.zip": bytes(data)})
-    _, rows = prepared(tmp_path, "Gait3D", beside=GAIT3D)
+    _, rows = prepared(tmp_path, "Gait3D", files=GAIT3D)
     assert Counter(str(row.dropped) for row in rows.values()) == {
         "{}": 3,
         "{'unreadable pose': 1}": 1,

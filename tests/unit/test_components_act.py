@@ -120,7 +120,9 @@ def test_points_are_augmented_as_often_as_asked_for(name: str, probability: floa
 
 @pytest.mark.parametrize(("min_factor", "max_factor"), [(0.5, 0.6), (1.5, 3.0)])
 def test_clouds_are_scaled_within_their_bounds(min_factor: float, max_factor: float) -> None:
-    found = drawn("RandomScalePoints", probability=1.0, min_factor=min_factor, max_factor=max_factor)
+    found = drawn(
+        "RandomScalePoints", probability=1.0, min_factor=min_factor, max_factor=max_factor
+    )
     factors = [float(each[0, 0, 0] / CLOUD[0, 0, 0]) for each in found]
     reach = 0.05 * (max_factor - min_factor)
     assert min_factor <= min(factors) < min_factor + reach
@@ -135,7 +137,9 @@ def test_clouds_are_shifted_within_their_bound(max_offset: float) -> None:
 
 
 @pytest.mark.parametrize(("deviation", "max_offset"), [(0.1, 10.0), (0.1, 0.15), (0.02, 10.0)])
-def test_points_jitter_by_their_deviation_within_a_bound(deviation: float, max_offset: float) -> None:
+def test_points_jitter_by_their_deviation_within_a_bound(
+    deviation: float, max_offset: float
+) -> None:
     settings = {"probability": 1.0, "deviation": deviation, "max_offset": max_offset}
     noise = transform("RandomJitterPoints", **settings)(CLOUD, rng()) - CLOUD
     noise = noise[..., :3]

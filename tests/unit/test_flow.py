@@ -431,7 +431,7 @@ def test_a_modality_that_raw_material_does_not_give(root: Path) -> None:
     film(root, "CASIA-B")
     assert refused(root, "CASIA-B", "GaitSet", "joined").endswith(
         "joined.yaml: reads parsing and smpl, which data/CASIA-B/raw does not have, only "
-        "silhouettes; add files that give them, and say where they lie under 'beside', or 'pkl' "
+        "silhouettes; add files that give them, and say where they lie under 'files', or 'pkl' "
         "for arrays, in datasets/CASIA-B/dataset.yaml"
     )
 

@@ -43,10 +43,8 @@ def prepared(root: Path, name: str) -> tuple[Sequences, list[ManifestRow]]:
     definition = dataset(name)
     table = root / "shards/1-of-1.csv"
     output = table.with_suffix(".pkl.csv")
-    beside, pkl = definition.beside, definition.pkl
-    found = rearrange(
-        root / "raw", RawForm(definition.layouts, files=beside, pkl=pkl), table, 1, 1
-    )
+    files, pkl = definition.files, definition.pkl
+    found = rearrange(root / "raw", RawForm(definition.layouts, files=files, pkl=pkl), table, 1, 1)
     pretreat_shard(table, root / "raw", root, output, definition.pretreat)
     gather([table], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")

@@ -42,7 +42,7 @@ def expected(who: int, steps: list[int], number: int = 18) -> Joints:
 
 def prepared_poses(root: Path, name: str) -> tuple[dict[str, int], dict[str, Any]]:
     """What was not used, and the manifest's rows of poses by key."""
-    found, rows = prepared(root, name, beside=dataset(name).beside, lead=POSE)
+    found, rows = prepared(root, name, files=dataset(name).files, lead=POSE)
     return found.ignored, rows
 
 
@@ -106,7 +106,7 @@ def test_oumvlp_pose_alone_guesses_the_walker_and_says_so(
     summary = pack(outputs, tmp_path, tmp_path / "manifest.csv", tmp_path / "packed")
     assert "guessed in frames: 14 walker of several people" in str(summary)
     definition = dataset("OUMVLP-Pose")
-    found = scan(tmp_path / "raw", RawForm(definition.layouts, files=definition.beside))
+    found = scan(tmp_path / "raw", RawForm(definition.layouts, files=definition.files))
     assert modalities_of_raw(found.rows) == {POSE, SKELETON_MAPS}
 
 
@@ -213,9 +213,9 @@ def test_grew_with_its_poses(tmp_path: Path) -> None:
 
 def test_grew_without_its_poses_is_as_before(tmp_path: Path) -> None:
     tree = {name: data for name, data in raw_trees.grew().items() if "2d_pose" not in name}
-    for root, beside in (("a", None), ("b", dataset("GREW").beside)):
+    for root, files in (("a", None), ("b", dataset("GREW").files)):
         lay(tmp_path / root / "raw", tree)
-        prepared(tmp_path / root, "GREW", beside=beside)
+        prepared(tmp_path / root, "GREW", files=files)
     assert pkl_tree(tmp_path / "a") == pkl_tree(tmp_path / "b")
 
 
@@ -315,7 +315,7 @@ def test_scoliosis1k_sequences_that_only_one_tree_has(tmp_path: Path) -> None:
         if "sil-raw/00000" not in name and "pose-raw/00002" not in name
     }
     lay(tmp_path / "raw", tree)
-    found, rows = prepared(tmp_path, "Scoliosis1K", beside=dataset("Scoliosis1K").beside)
+    found, rows = prepared(tmp_path, "Scoliosis1K", files=dataset("Scoliosis1K").files)
     assert tuple(rows) == SCOLIOSIS1K[1:]
     assert rows[SCOLIOSIS1K[2]].dropped == {"no pose": 6}
     # Poses without silhouettes.

@@ -47,7 +47,7 @@ def prepared(
     root: Path,
     name: str,
     shards: int = 2,
-    beside: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
     lead: str = SILHOUETTES,
 ) -> tuple[Sequences, dict[str, ManifestRow]]:
     """The raw data below `root`, taken as far as the packed store.
@@ -60,7 +60,7 @@ def prepared(
     outputs = [table.with_suffix(".pkl.csv") for table in tables]
     for number, (table, output) in enumerate(zip(tables, outputs, strict=True), 1):
         found = rearrange(
-            root / "raw", RawForm(definition.layouts, files=beside or {}), table, number, shards
+            root / "raw", RawForm(definition.layouts, files=files or {}), table, number, shards
         )
         pretreat_shard(table, root / "raw", root, output, definition.pretreat)
     gather(tables, root / "sequences.csv")
@@ -107,7 +107,7 @@ def same_from(
     tmp_path: Path,
     name: str,
     *forms: Callable[[Path], None],
-    beside: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> tuple[Path, list[dict[str, int]]]:
     """Prepares each form of the same data, which all have to give the same pkl tree.
 
@@ -119,7 +119,7 @@ def same_from(
     for number, form in enumerate(forms):
         root = tmp_path / str(number)
         form(root / "raw")
-        found, _ = prepared(root, name, beside=beside)
+        found, _ = prepared(root, name, files=files)
         roots.append(root)
         ignored.append(found.ignored)
     first = pkl_tree(roots[0])
@@ -155,9 +155,9 @@ def test_grew(tmp_path: Path) -> None:
         lambda raw: lay(raw / "GREW", raw_trees.grew_subjects(tree)),
         lambda raw: lay(raw, tree),
     )
-    beside = sum(name.endswith(".txt") or "gei" in name for name in tree)
-    assert ignored[:3] == [{"other archive member": beside}] * 3
-    assert sum(ignored[3].values()) == beside
+    files = sum(name.endswith(".txt") or "gei" in name for name in tree)
+    assert ignored[:3] == [{"other archive member": files}] * 3
+    assert sum(ignored[3].values()) == files
     keys = [row.key for row in scan(root / "raw", RawForm(dataset("GREW").layouts)).rows]
     # By name, digits before capitals before small letters.
     assert [str(key) for key in keys] == [
@@ -297,7 +297,7 @@ def colours(tree: Tree, names: list[str]) -> NDArray[np.uint8]:
 def test_ccpg(tmp_path: Path) -> None:
     tree = raw_trees.ccpg()
     lay(tmp_path / "raw", tree)
-    found, rows = prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
+    found, rows = prepared(tmp_path, "CCPG", files=dataset("CCPG").files)
     assert (found.layout, found.ignored) == ("CcpgMasks", {})
     assert len(rows) == 2 * 3 * 2
     assert all((row.frames_kept, row.dropped) == (6, {}) for row in rows.values())
@@ -323,8 +323,8 @@ def test_ccpg_wherever_it_lies_and_without_colours(tmp_path: Path) -> None:
     masks = {name: data for name, data in tree.items() if name.endswith(".png")}
     lay(tmp_path / "whole/raw/CCPG/frames", tree)
     lay(tmp_path / "masks/raw", masks)
-    prepared(tmp_path / "whole", "CCPG", beside=dataset("CCPG").beside)
-    prepared(tmp_path / "masks", "CCPG", beside=dataset("CCPG").beside)
+    prepared(tmp_path / "whole", "CCPG", files=dataset("CCPG").files)
+    prepared(tmp_path / "masks", "CCPG", files=dataset("CCPG").files)
     whole, alone = pkl_tree(tmp_path / "whole"), pkl_tree(tmp_path / "masks")
     # Silhouettes and masks; with colours, these and ratios as well.
     assert len(whole) == 2 * len(alone) == 4 * 12
@@ -340,7 +340,7 @@ def test_ccpg_never_takes_a_colour_frame_for_a_silhouette(tmp_path: Path) -> Non
     tree["001/U3_D3/C1_a/1.jpg"] = tree[f"{key}/C1_a_0000.jpg"]
     tree["preview.png"] = tree[f"{key}/C1_a_0000.png"]
     lay(tmp_path / "raw", tree)
-    found, rows = prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
+    found, rows = prepared(tmp_path, "CCPG", files=dataset("CCPG").files)
     assert found.ignored == {
         "image in a folder without silhouettes": 1,
         "image outside <subject>/<condition>/<view>/": 1,
@@ -362,7 +362,7 @@ def test_ccpg_materialised_is_its_silhouettes(
 ) -> None:
     tree = raw_trees.ccpg()
     lay(tmp_path / "raw", tree)
-    prepared(tmp_path, "CCPG", beside=dataset("CCPG").beside)
+    prepared(tmp_path, "CCPG", files=dataset("CCPG").files)
     target = tmp_path / "tree"
     for _ in range(2):
         materialise(tmp_path / "sequences.csv", tmp_path / "raw", target, how)
@@ -473,7 +473,7 @@ def test_sustech1k(tmp_path: Path) -> None:
 def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
     tree = raw_trees.sustech1k()
     lay(tmp_path / "raw/paired", tree)
-    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    _, rows = prepared(tmp_path, "SUSTech1K", files=dataset("SUSTech1K").files)
     assert {row.frames_kept for row in rows.values()} == {3}
     key = "1057/01-bg-nt/090"
     assert rows[key].dropped == {"no depth within 20 ms": 6}
@@ -506,14 +506,14 @@ def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
 def test_sustech1k_without_clouds_keeps_every_frame(tmp_path: Path) -> None:
     tree = raw_trees.sustech1k()
     lay(tmp_path / "raw/paired", {name: data for name, data in tree.items() if "PCD" not in name})
-    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    _, rows = prepared(tmp_path, "SUSTech1K", files=dataset("SUSTech1K").files)
     assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
     assert len(modality(tmp_path, "0000/00-nm/000", "rgb")) == 9
 
 
 def test_sustech1k_clouds_elsewhere_cost_no_silhouettes(tmp_path: Path) -> None:
     lay(tmp_path / "raw", raw_trees.sustech1k())
-    _, rows = prepared(tmp_path, "SUSTech1K", beside=dataset("SUSTech1K").beside)
+    _, rows = prepared(tmp_path, "SUSTech1K", files=dataset("SUSTech1K").files)
     assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
 
 

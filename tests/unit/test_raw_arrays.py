@@ -23,7 +23,7 @@ from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
 from gait.prepare.sequences.pretreat import pretreat_shard
 
-BESIDE = {
+COMPANIONS = {
     "pkl_silhouettes": "{folder}/*-sils.pkl",
     "pkl_pose": "{folder}/*-pose.pkl",
     "pkl_ratio": "ratios/{subject}/{condition}/{view}/*.pkl",
@@ -58,11 +58,11 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def prepared(raw: Path, beside: dict[str, str] = BESIDE) -> dict[tuple[str, str], ManifestRow]:
+def prepared(raw: Path, files: dict[str, str] = COMPANIONS) -> dict[tuple[str, str], ManifestRow]:
     """The manifest's rows by sequence and modality."""
     root = raw.parent
     shard, output = root / "shards/1-of-1.csv", root / "shards/1-of-1.pkl.csv"
-    rearrange(raw, RawForm(["pkl_tree"], files=beside), shard, 1, 1)
+    rearrange(raw, RawForm(["pkl_tree"], files=files), shard, 1, 1)
     pretreat_shard(shard, raw, root, output)
     gather([shard], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
@@ -86,13 +86,13 @@ def test_arrays_are_taken_as_they_are(raw: Path) -> None:
         maps = read_pkl(folder / f"{view}-skeleton_maps.pkl", "skeleton_maps")
         np.testing.assert_array_equal(maps, skeleton_maps(expected["pose"], 64))
     assert np.load(root / "packed/ratio.npy").shape == (15,)
-    offered = modalities_of_raw(scan(raw, RawForm(["pkl_tree"], files=BESIDE)).rows)
+    offered = modalities_of_raw(scan(raw, RawForm(["pkl_tree"], files=COMPANIONS)).rows)
     assert offered == made
 
 
 def test_a_dataset_of_poses_alone(raw: Path) -> None:
     (raw / "001/nm-01/000/000-pose.pkl").write_bytes(b"")
-    rows = prepared(raw, {"pkl_pose": BESIDE["pkl_pose"]})
+    rows = prepared(raw, {"pkl_pose": COMPANIONS["pkl_pose"]})
     assert {modality for _, modality in rows} == {"pose", "skeleton_maps"}
     bad = rows["001/nm-01/000", "pose"]
     assert (bad.pkl, bad.frames_kept, bad.dropped) == ("", 0, {"no usable pkl of pose": 1})
@@ -129,21 +129,21 @@ def test_a_changed_array_is_noticed(raw: Path) -> None:
 def test_files_that_no_pattern_names_are_counted(raw: Path) -> None:
     (raw / "001/nm-01/000/000-extra.pkl").write_bytes(b"")
     (raw / "001/nm-01/000/readme.txt").write_bytes(b"")
-    found = scan(raw, RawForm(["pkl_tree"], files=BESIDE))
+    found = scan(raw, RawForm(["pkl_tree"], files=COMPANIONS))
     assert found.ignored == {"other .pkl file": 1, "other .txt file": 1}
 
 
 def test_a_tree_of_which_nothing_is_named_is_refused(raw: Path) -> None:
-    message = r"expected files of the kinds under 'beside' .*, found none for 001/nm-01/000 in 001"
+    message = r"expected files of the kinds under 'files' .*, found none for 001/nm-01/000 in 001"
     with pytest.raises(DataError, match=message) as told:
         scan(raw, RawForm(["pkl_tree"], files={"pkl_parsing": "{folder}/*-par.pkl"}))
     assert min(path.name for path in (raw / "001/nm-01/000").iterdir()) in str(told.value)
 
 
 def test_one_modality_from_two_files_is_refused(raw: Path) -> None:
-    beside = {"pkl_pose": BESIDE["pkl_pose"], "pose_text": "{folder}/*.pkl"}
+    files = {"pkl_pose": COMPANIONS["pkl_pose"], "pose_text": "{folder}/*.pkl"}
     with pytest.raises(DataError, match=r"pkl_pose and pose_text both give pose there"):
-        scan(raw, RawForm(["pkl_tree"], files=beside))
+        scan(raw, RawForm(["pkl_tree"], files=files))
 
 
 def test_a_check_knows_that_arrays_are_no_pictures(raw: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_check_knows_that_arrays_are_no_pictures(raw: Path) -> None:
         licence="",
         obtain="",
         layouts=["pkl_tree"],
-        beside=BESIDE,
+        files=COMPANIONS,
         partition=Partition(train=["001"], test=["002"]),
         protocols={},
     )

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.modalities import BESIDE, MODALITIES
+from gait.modalities import COMPANIONS, MODALITIES
 from gait.prepare.modalities import decoders
 from gait.prepare.modalities.decoders import KINDS
 from gait.prepare.modalities.streams import Track, join
@@ -76,10 +76,10 @@ MAKERS = {
     "depth_by_time": cloud,
     "points": cloud,
     "points_by_time": cloud,
-    "masks_squeezed": lambda seed: png(cv2.threshold(figure(seed), 0, 255, 0)[1]),
-    "rgb_squeezed": colours,
-    "rgb_unpadded": colours,
-    "rgb_fitted": colours,
+    "masks_stretch": lambda seed: png(cv2.threshold(figure(seed), 0, 255, 0)[1]),
+    "rgb_stretch": colours,
+    "rgb_trim": colours,
+    "rgb_letterbox": colours,
 }
 
 
@@ -96,13 +96,13 @@ ARRAYS = [kind for kind in KINDS if kind.startswith("pkl_")]
 
 def test_every_kind_is_tested() -> None:
     # Silhouettes of the walker serve poses, and are no track.
-    assert KINDS.keys() == BESIDE.keys() - {"walker_silhouettes"}
-    assert MAKERS.keys() | set(ARRAYS) == KINDS.keys() - {"video_unpadded"}
+    assert KINDS.keys() == COMPANIONS.keys() - {"walker_silhouettes"}
+    assert MAKERS.keys() | set(ARRAYS) == KINDS.keys() - {"video_trim"}
 
 
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_an_array_is_a_track_as_it_is(kind: str) -> None:
-    (modality,) = BESIDE[kind]
+    (modality,) = COMPANIONS[kind]
     frames = array(modality, 4)
     track = KINDS[kind]([("a/x.pkl", pickle.dumps(frames))], 64, {})[modality]
     given = track.frames
@@ -167,7 +167,7 @@ def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> Non
         writer.write(frame)
     writer.release()
     files = [("over.avi", video.read_bytes()), ("second.avi", b"never looked at")]
-    tracks = KINDS["video_unpadded"](files, 64, {})
+    tracks = KINDS["video_trim"](files, 64, {})
     assert tracks["rgb"].frames.shape == (5, 3, 128, 128)
     np.testing.assert_allclose(tracks["ratio"].frames, 20 / 50, atol=0.03)
     tracks["pose"] = KINDS["pkl_pose"]([("x", pickle.dumps(np.ones((6, 17, 3))))], 64, {})["pose"]
@@ -176,7 +176,7 @@ def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> Non
 
 
 def test_a_broken_video_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    tracks = KINDS["video_unpadded"]([("a/over.avi", b"no video")], 64, {})
+    tracks = KINDS["video_trim"]([("a/over.avi", b"no video")], 64, {})
     assert tracks["rgb"].problems == {"over": "unusable video"}
     assert capsys.readouterr().err.startswith("a/over.avi: expected a video, got a file that no")
 
@@ -185,7 +185,7 @@ def test_a_broken_video_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> No
 def test_each_kind_gives_what_its_modality_is(kind: str) -> None:
     files = [(f"{number:04d}.x", MAKERS[kind](number)) for number in range(4)]
     tracks = KINDS[kind](files, 64, {})
-    assert tuple(tracks) == BESIDE[kind]
+    assert tuple(tracks) == COMPANIONS[kind]
     for modality, track in tracks.items():
         assert track.keys == ["0000", "0001", "0002", "0003"]
         given = track.frames
@@ -227,7 +227,7 @@ def test_no_file_gives_an_empty_track(kind: str) -> None:
 def test_reasons_of_frames_that_were_read_but_are_of_no_use() -> None:
     black, tiny = np.zeros((30, 20, 3), np.uint8), np.zeros((90, 70), np.uint8)
     files = [("1.png", png(black)), ("2.png", colours(0)), ("3.png", b"")]
-    track = KINDS["rgb_unpadded"](files, 64, {})["ratio"]
+    track = KINDS["rgb_trim"](files, 64, {})["ratio"]
     assert track.problems == {"1": "nothing but black", "3": "unreadable"}
     parsing = KINDS["parsing"]([("1.png", png(figure(0))), ("2.png", png(tiny))], 64, {})
     assert parsing["parsing"].problems == {"2": "too few pixels"}
@@ -287,7 +287,7 @@ def test_silhouettes_in_an_array_get_the_usual_values() -> None:
     assert set(track.guessed.values()) == {"values 0 and 1 taken as 0 and 255"}
 
 
-@pytest.mark.parametrize("kind", ["parsing", "masks_squeezed", "rgb_squeezed"])
+@pytest.mark.parametrize("kind", ["parsing", "masks_stretch", "rgb_stretch"])
 def test_blocks_of_images_are_what_all_of_them_at_once_are(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

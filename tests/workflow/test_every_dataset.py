@@ -44,14 +44,14 @@ class Case(NamedTuple):
         experiment: its settings.
         rows: probes, gallery and rank-1 (None where only that there is one counts) by protocol
             and row.
-        beside: what else is asked for, below `results/<dataset>/<model>/`.
+        files: what else is asked for, below `results/<dataset>/<model>/`.
     """
 
     raw: Tree
     model: str
     experiment: dict[str, Any]
     rows: dict[tuple[str, str], tuple[int, int, str | None]]
-    beside: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def casia_b() -> Tree:
@@ -226,7 +226,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Ca
         raw_trees.lay(workspace.root / f"data/{name}/raw", case.raw)
         folder = f"{name}/{case.model}"
         workspace.write(f"config/experiments/{folder}/baseline.yaml", case.experiment)
-        targets += [f"results/{folder}/{each}" for each in ("baseline/report.csv", *case.beside)]
+        targets += [f"results/{folder}/{each}" for each in ("baseline/report.csv", *case.files)]
     run = workspace.made(*targets)
     assert not {"segment", "adopt"} & run.rules()
     assert workspace.planned(*targets) == set()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.formats.catalogue import CatalogueRow
-from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import COMPANIONS, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare.catalogue.pkl_names import Pkl, is_told_by_shape, named_files
 
 
@@ -19,7 +19,7 @@ def modalities_of_raw(rows: Iterable[CatalogueRow]) -> set[str]:
         if row.pose:
             made.add(POSE)
         for companion in row.companions:
-            made.update(BESIDE[companion.kind])
+            made.update(COMPANIONS[companion.kind])
     return made | {SKELETON_MAPS} if POSE in made else made
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.formats.catalogue import CatalogueRow, Companion, RowKind
 from gait.formats.source import File, Source
-from gait.modalities import ARRAYS, BESIDE
+from gait.modalities import ARRAYS, COMPANIONS
 from gait.prepare.catalogue.archived_companions import ArchivedFolders, ArchivedMatch
 from gait.prepare.catalogue.layout import MISPLACED
 from gait.prepare.catalogue.pkl_names import any_name, filled_name, places_of_arrays
@@ -151,12 +151,12 @@ def _refuse(raw: Path, rows: list[CatalogueRow]) -> None:
     """Raise for rows of which nothing could be made, or something twice."""
     made: dict[str, str] = {}
     for companion in rows[0].companions:
-        for modality in BESIDE[companion.kind]:
+        for modality in COMPANIONS[companion.kind]:
             if other := made.get(modality):
                 raise DataError(
                     f"{raw}: {other} and {companion.kind} both give {modality} there, expected "
                     "one of them; move the files of one out of that folder, or take it from "
-                    "'beside' in the dataset.yaml"
+                    "'files' in the dataset.yaml"
                 )
             made[modality] = companion.kind
     empty = next((row for row in rows if row.kind.has_only_companions and not made), None)
@@ -164,7 +164,7 @@ def _refuse(raw: Path, rows: list[CatalogueRow]) -> None:
         there = sorted(path.name for path in (raw / str(empty.source)).glob("*"))[:3]
         instead = f", only {', '.join(there)}" if there else ""
         raise DataError(
-            f"{raw}: expected files of the kinds under 'beside' and 'pkl' in the dataset.yaml, "
+            f"{raw}: expected files of the kinds under 'files' and 'pkl' in the dataset.yaml, "
             f"found none for {empty.key} in {empty.source} nor for any other "
             f"sequence{instead}; name in that file what they are called and where they lie"
         )

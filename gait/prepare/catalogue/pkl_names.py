@@ -30,7 +30,7 @@ def main_modality(pkl: Pkl) -> str:
 
 
 def places_of_arrays(pkl: Pkl) -> dict[str, str]:
-    """Where arrays lie in a sequence's own folder, by their kind, as under `beside`."""
+    """Where arrays lie in a sequence's own folder, by their kind, as under `files`."""
     names = patterns_of_arrays(pkl).items()
     return {f"{ARRAYS}{modality}": f"{{folder}}/{name}" for modality, name in names}
 

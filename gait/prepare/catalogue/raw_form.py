@@ -29,4 +29,4 @@ class RawForm:
     @classmethod
     def of(cls, dataset: Dataset) -> RawForm:
         """Take it from a dataset's definition."""
-        return cls(dataset.layouts, dataset.obtain, dataset.beside, dataset.pkl)
+        return cls(dataset.layouts, dataset.obtain, dataset.files, dataset.pkl)

@@ -8,7 +8,7 @@ from pathlib import Path
 from gait.config.dataset import Dataset
 from gait.errors import DataError
 from gait.formats.catalogue import CatalogueRow, RowKind
-from gait.modalities import BESIDE
+from gait.modalities import COMPANIONS
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.remembered import remembered_scan
@@ -93,16 +93,16 @@ def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset
 
 
 def _absent(rows: list[CatalogueRow], definition: Dataset) -> Iterator[Finding]:
-    """What 'beside' names and no sequence has, which may lie in another folder."""
+    """What 'files' names and no sequence has, which may lie in another folder."""
     found = {each.kind for row in rows for each in row.companions}
     kind = rows[0].kind
-    if kind is RowKind.VIDEO or (kind is RowKind.PKL and not found & definition.beside.keys()):
+    if kind is RowKind.VIDEO or (kind is RowKind.PKL and not found & definition.files.keys()):
         # There, nothing is looked for in these places.
         return
     made = modalities_of_raw(rows)
     places: dict[str, list[str]] = {}
-    for companion, pattern in definition.beside.items():
-        for modality in BESIDE[companion]:
+    for companion, pattern in definition.files.items():
+        for modality in COMPANIONS[companion]:
             if modality not in made:
                 places.setdefault(modality, []).append(pattern)
     if places:

@@ -113,7 +113,7 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
             sum(guessed.values()),
             f"in {such_as(guessed)}",
             f"lay the dataset's silhouettes there as well, or where '{WALKER_SILHOUETTES}' under "
-            "'beside' in the dataset.yaml says; as it is, the first person is taken, and counted "
+            "'files' in the dataset.yaml says; as it is, the first person is taken, and counted "
             "under 'guessed' in manifest.csv",
         )
 

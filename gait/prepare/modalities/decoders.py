@@ -55,12 +55,12 @@ Reader = Callable[[Files, int, Silhouettes], dict[str, Track]]
 
 
 def read_tracks(
-    beside: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
+    companions: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
 ) -> dict[str, Track]:
     """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
     Args:
-        beside: the files of each kind, see `gait.prepare.catalogue.companions`.
+        companions: the files of each kind, see `gait.prepare.catalogue.companions`.
         size_px: height and width that silhouettes are aligned to.
         silhouettes: needed for `pose_json`, to choose the walker of several people; where files of
             `walker_silhouettes` are there, these are used instead.
@@ -70,12 +70,12 @@ def read_tracks(
     """
     tracks: dict[str, Track] = {}
     names: Collection[str] = silhouettes.keys()
-    if WALKER_SILHOUETTES in beside:
-        silhouettes = _Unread(beside[WALKER_SILHOUETTES])
-    for kind, files in beside.items():
+    if WALKER_SILHOUETTES in companions:
+        silhouettes = _Unread(companions[WALKER_SILHOUETTES])
+    for kind, files in companions.items():
         if kind != WALKER_SILHOUETTES:
             tracks |= KINDS[kind](files, size_px, silhouettes)
-    if "pose_json" in beside:
+    if "pose_json" in companions:
         others = (each for name, each in tracks.items() if name != POSE)
         by_name = (each.keys for each in others if each.length is None and not each.by_time)
         tracks[POSE] = _called(tracks[POSE], names or next(by_name, ()))
@@ -131,7 +131,7 @@ def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     return {"parsing": _joined(pieces)}
 
 
-def _masks_squeezed(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _masks_stretch(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     # Of the frames' silhouettes it has been told already what was made of their values.
     silhouettes = values.judged(frames_of_contents(files))
     pieces = [
@@ -195,7 +195,7 @@ def _colours(
     return read
 
 
-def _video_unpadded(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _video_trim(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
     # As published, further videos of a sequence are not used.
     first = islice(files, 1)
     videos, problems = _readable(first, _crops_of_video, "unusable video")[1:]
@@ -238,7 +238,7 @@ def _array(modality: str) -> Reader:
         if len(names) + len(problems) > 1:
             raise DataError(
                 f"expected one pkl of {modality}, got {', '.join(sorted([*names, *problems]))}; "
-                "name one of them in 'beside' in the dataset.yaml"
+                "name one of them in 'files' in the dataset.yaml"
             )
         frames: Frames = arrays[0] if arrays else np.zeros(0)
         length = _length(frames, problems)
@@ -273,9 +273,9 @@ def _places(frames: int) -> list[str]:
     return [str(place) for place in range(frames)]
 
 
-# How each kind in `gait.modalities.BESIDE` is read of which something is made.
+# How each kind in `gait.modalities.COMPANIONS` is read of which something is made.
 KINDS: dict[str, Reader] = {
-    "video_unpadded": _video_unpadded,
+    "video_trim": _video_trim,
     **{f"{ARRAYS}{modality}": _array(modality) for modality in MODALITIES},
     "parsing": _parsing,
     "pose_text": _pose_text,
@@ -285,10 +285,10 @@ KINDS: dict[str, Reader] = {
     "depth_by_time": _by_time(_depth),
     "points": _points,
     "points_by_time": _by_time(_points),
-    "masks_squeezed": _masks_squeezed,
-    "rgb_squeezed": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
-    "rgb_unpadded": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
-    "rgb_fitted": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
+    "masks_stretch": _masks_stretch,
+    "rgb_stretch": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
+    "rgb_trim": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
+    "rgb_letterbox": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
 }
 
 

@@ -9,7 +9,7 @@ from gait.errors import DataError
 from gait.files import confined
 from gait.formats.catalogue import CatalogueRow, RowKind, companions_text, read_rows
 from gait.formats.manifest import check_once, parse_drops, read_table
-from gait.modalities import BESIDE, POSE, SILHOUETTES, SKELETON_MAPS
+from gait.modalities import COMPANIONS, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare.catalogue.shards import archive_in_one_go
 from gait.prepare.modalities import decoders, skeleton_maps
 from gait.prepare.sequences.cache import state_of
@@ -61,7 +61,7 @@ class Task:
     @property
     def made(self) -> list[str]:
         """What is made of what lies beside it, as far as files name it."""
-        return sorted(each for kind in self.companions for each in BESIDE[kind])
+        return sorted(each for kind in self.companions for each in COMPANIONS[kind])
 
     @property
     def modalities(self) -> set[str]:

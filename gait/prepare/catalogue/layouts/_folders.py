@@ -87,8 +87,8 @@ def scan_trees(
 ) -> Scan:
     """Sequences of which a folder in each of several trees, or archives, holds something.
 
-    A sequence has one row, of the first of its folders; all it has lies `beside`, so that it does
-    not matter which.
+    A sequence has one row, of the first of its folders; all it has are companion files, so that
+    it does not matter which.
 
     Args:
         raw: the dataset's raw folder.

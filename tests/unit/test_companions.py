@@ -90,10 +90,10 @@ def raw(tmp_path: Path) -> Path:
     return folder
 
 
-def pretreated(raw: Path, beside: dict[str, str], min_frames: int = 1) -> list[ManifestRow]:
+def pretreated(raw: Path, files: dict[str, str], min_frames: int = 1) -> list[ManifestRow]:
     root = raw.parent
     shard, output = root / "shards" / "1-of-1.csv", root / "shards" / "1-of-1.pkl.csv"
-    rearrange(raw, RawForm(["image_tree"], files=beside), shard, 1, 1)
+    rearrange(raw, RawForm(["image_tree"], files=files), shard, 1, 1)
     pretreat_shard(shard, raw, root, output, Pretreat(min_frames=min_frames))
     return read_manifest(output)
 
@@ -278,12 +278,12 @@ def test_a_catalogue_keeps_what_lies_beside(raw: Path) -> None:
     assert read_rows(shard) == rows
 
 
-@pytest.mark.parametrize("beside", ["{", "[]", "{}", '{"hair": ["a/*", "1"]}', '{"smpl": [1, 2]}'])
-def test_a_malformed_column_is_refused(beside: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", ["{", "[]", "{}", '{"hair": ["a/*", "1"]}', '{"smpl": [1, 2]}'])
+def test_a_malformed_column_is_refused(files: str, tmp_path: Path) -> None:
     row = CatalogueRow(SequenceKey("a", "b", "c"), RowKind.IMAGES, File("a/b/c"))
     table = tmp_path / "sequences.csv"
     (header, line, _) = rows_text([row]).split("\n")
-    cell = beside.replace('"', '""')
+    cell = files.replace('"', '""')
     table.write_text(f'{header}\n{line}"{cell}"\n')
     with pytest.raises(DataError, match="a/b/c: expected files of further modalities as JSON"):
         read_rows(table)
@@ -310,7 +310,7 @@ def test_two_files_of_one_frame_cost_their_sequence(
 
 
 @pytest.mark.parametrize(
-    ("beside", "message"),
+    ("files", "message"),
     [
         ({"pose": "{folder}/*.txt"}, "'pose' is no kind of files; did you mean"),
         ({"smpl": "smpl/{suject}/*.npz"}, "smpl: {suject} is unknown; did you mean 'subject'"),
@@ -326,7 +326,7 @@ def test_two_files_of_one_frame_cost_their_sequence(
         ),
     ],
 )
-def test_a_pattern_that_cannot_work_is_refused(beside: dict[str, str], message: str) -> None:
+def test_a_pattern_that_cannot_work_is_refused(files: dict[str, str], message: str) -> None:
     given = {
         "name": "mine",
         "title": "",
@@ -336,15 +336,15 @@ def test_a_pattern_that_cannot_work_is_refused(beside: dict[str, str], message: 
         "partition": {"train": ["a"], "test": ["b"]},
         "protocols": {},
     }
-    assert Dataset.model_validate(given | {"beside": GAIT3D}).beside == GAIT3D
+    assert Dataset.model_validate(given | {"files": GAIT3D}).files == GAIT3D
     with pytest.raises(ValueError, match=message):
-        Dataset.model_validate(given | {"beside": beside})
+        Dataset.model_validate(given | {"files": files})
 
 
 def test_what_is_offered_includes_what_lies_beside() -> None:
     row = CatalogueRow(SequenceKey("1", "nm", "0"), RowKind.IMAGES, File("1/nm/0"), "", "digest")
     assert modalities_of_raw([row]) == {"silhouettes"}
     poses = Companion("pose_text", File("p/*.txt"), "x")
-    colours = Companion("rgb_fitted", File("c/*.jpg"), "y")
+    colours = Companion("rgb_letterbox", File("c/*.jpg"), "y")
     found = modalities_of_raw([row, replace(row, companions=(poses, colours))])
     assert found == {"silhouettes", "pose", "skeleton_maps", "rgb", "ratio"}

@@ -163,7 +163,7 @@ def convert(cfg: dict[str, Any]) -> Conversion:
         },
         "evaluation": {
             "distance": _distance(evaluator),
-            **({} if converter.output == "compared" else {"output": converter.output}),
+            **({} if converter.output == "embedding" else {"output": converter.output}),
         },
     }
     if train.inputs != test.inputs:
@@ -222,7 +222,7 @@ def _losses(top: Section, converter: Converter) -> tuple[dict[str, Any], list[st
             # The model never gives anything to it.
             unread.append(section.path)
     for name, weight in converter.terms.items():
-        losses[name] = {"name": "Term", "field": name, "weight": weight}
+        losses[name] = {"name": "AuxiliaryLoss", "field": name, "weight": weight}
     missing = sorted(set(fields) - set(losses) - converter.optional)
     if missing:
         raise ConfigError(

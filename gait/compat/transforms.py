@@ -101,7 +101,9 @@ def _scaled(cfg: Section, found: Conversion) -> Listed:
 def _cut(cfg: Section, found: Conversion) -> Listed:
     _scaled(cfg, found)
     columns = cfg.take("cutting")
-    return [{"name": "CutSides"} if columns is None else {"name": "CutSides", "columns": columns}]
+    return [
+        {"name": "CropSides"} if columns is None else {"name": "CropSides", "columns": columns}
+    ]
 
 
 def _cut_parsing(cfg: Section, found: Conversion) -> Listed:
@@ -120,7 +122,7 @@ def _window(parameter: str) -> Callable[[Section, Conversion], Listed]:
 def _unlabelled_walks(cfg: Section, found: Conversion) -> Listed:
     """The augmentation of GaitSSB, which is six transforms in a row."""
     cutting = cfg.take("cutting")
-    cut = {"name": "CutSides"} if cutting is None else {"name": "CutSides", "columns": cutting}
+    cut = {"name": "CropSides"} if cutting is None else {"name": "CropSides", "columns": cutting}
     chances = {
         key: cfg.take(key, default)
         for key, default in (("ra", 0.2), ("rp", 0.2), ("rhf", 0.5), ("rpd", 0.2), ("rpb", 0.2))

@@ -20,14 +20,14 @@ from gait.errors import nearest
 from gait.modalities import MODALITIES, SILHOUETTES
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Output = Literal["compared", "categories", "overlaps"]
+Output = Literal["embedding", "logits", "iou"]
 # What the protocols of each kind score.
 SCORED: dict[str, Output] = {
-    "retrieval": "compared",
-    "verification": "compared",
-    "submission": "compared",
-    "classification": "categories",
-    "segmentation": "overlaps",
+    "retrieval": "embedding",
+    "verification": "embedding",
+    "submission": "embedding",
+    "classification": "logits",
+    "segmentation": "iou",
 }
 
 
@@ -212,13 +212,13 @@ class Evaluation(Strict):
     """How embeddings are scored.
 
     Attributes:
-        output: what the model gives as its embeddings: features that are 'compared', logits of
-            'categories', or 'overlaps' of what it found with the silhouettes.
+        output: what the model gives as its embeddings: features to compare ('embedding'),
+            'logits' of categories, or the 'iou' of what it found with the silhouettes.
         protocols: names from the dataset; None for all of them that score such an output.
         bootstrap: resamplings of the subjects behind each confidence interval.
     """
 
-    output: Output = "compared"
+    output: Output = "embedding"
     protocols: list[str] | None = None
     distance: Literal["euclidean", "cosine"] = "euclidean"
     bootstrap: NonNegativeInt = 1000

@@ -185,7 +185,7 @@ def load_experiment(
     resolved = Resolved(
         dataset=definition, model=model, save_name=save_name, experiment=experiment, others=others
     )
-    if experiment.logging.evaluate_every is not None and not resolved.watched:
+    if experiment.logging.evaluate_every is not None and not resolved.validation_protocols:
         kinds = ", ".join(dict.fromkeys(each.kind for each in resolved.protocols.values()))
         raise ConfigError(
             f"{place_of(origins, 'logging.evaluate_every', path)}: logging.evaluate_every: "

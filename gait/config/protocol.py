@@ -305,7 +305,7 @@ Protocol = Annotated[
 ]
 
 
-class Watched(NamedTuple):
+class ValidationMetric(NamedTuple):
     """The figure of a kind of protocol that is followed while a model is trained.
 
     Attributes:
@@ -318,11 +318,11 @@ class Watched(NamedTuple):
 
 
 # By kind; a submission has none, as only others can score it.
-WATCHED = {
-    "retrieval": Watched("rank1_pct", "rank-1"),
-    "verification": Watched("eer_pct", "equal error rate"),
-    "classification": Watched("accuracy_pct", "accuracy"),
-    "segmentation": Watched("miou_pct", "mean intersection over union"),
+VALIDATION_METRICS = {
+    "retrieval": ValidationMetric("rank1_pct", "rank-1"),
+    "verification": ValidationMetric("eer_pct", "equal error rate"),
+    "classification": ValidationMetric("accuracy_pct", "accuracy"),
+    "segmentation": ValidationMetric("miou_pct", "mean intersection over union"),
 }
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gait.config.dataset import Dataset
 from gait.config.experiment import SCORED, Experiment
-from gait.config.protocol import WATCHED, Protocol
+from gait.config.protocol import VALIDATION_METRICS, Protocol
 from gait.config.schema import Strict
 from gait.errors import ConfigError
 
@@ -50,9 +50,11 @@ class Resolved(Strict):
         return {name: each for name, each in known.items() if SCORED[each.kind] == output}
 
     @property
-    def watched(self) -> dict[str, Protocol]:
+    def validation_protocols(self) -> dict[str, Protocol]:
         """Those of them that can be scored while the model is trained: all but submissions."""
-        return {name: each for name, each in self.protocols.items() if each.kind in WATCHED}
+        return {
+            name: each for name, each in self.protocols.items() if each.kind in VALIDATION_METRICS
+        }
 
     @property
     def identity(self) -> str:

@@ -19,7 +19,7 @@ from gait.data.inputs import derived_sizes, model_inputs
 from gait.data.loader import test_loader
 from gait.data.store import PackedStore
 from gait.engine.distributed import World, session
-from gait.engine.host import HostCopy
+from gait.engine.host import AsyncHostCopy
 from gait.engine.precision import autocast, paying, replaced
 from gait.engine.repeatable import repeatable
 from gait.engine.step import build_model, on_device
@@ -143,12 +143,12 @@ def _embed_share(
     """Write the embeddings of this process's batches [rows, c, p] to `part`, in their order."""
     model.eval()
     computed_in = paying(precision, world.device)
-    arriving: HostCopy | None = None
+    arriving: AsyncHostCopy | None = None
     # Written, not mapped: on a full disk a page of a mapped file that finds no room kills the
     # process.
     with atomic_path(part) as temporary, temporary.open("wb") as file, torch.inference_mode():
 
-        def store_rows(copy: HostCopy) -> None:
+        def store_rows(copy: AsyncHostCopy) -> None:
             values = copy.wait().numpy()
             if not file.tell():
                 shape = (rows, *values.shape[1:])
@@ -162,7 +162,7 @@ def _embed_share(
         for batch, frames in zip(in_time(loader), test.frames, strict=True):
             with autocast(computed_in, world.device):
                 output = model(on_device(batch, test.inputs, world.device), batch.lengths)
-            following = HostCopy(output.embeddings.float())
+            following = AsyncHostCopy(output.embeddings.float())
             if arriving is not None:
                 store_rows(arriving)
             arriving = following

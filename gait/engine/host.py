@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class HostCopy:
+class AsyncHostCopy:
     """A tensor being copied to the host, without making the device wait for its reader."""
 
     def __init__(self, tensor: Tensor) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gait import __version__, registry
-from gait.config.protocol import WATCHED
+from gait.config.protocol import VALIDATION_METRICS
 from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
@@ -27,8 +27,8 @@ from gait.engine.checkpoint import Checkpoints, Fingerprint
 from gait.engine.distributed import PREEMPTED, StopRequest, World
 from gait.engine.groups import parameter_groups
 from gait.engine.history import History, Window
-from gait.engine.host import HostCopy
-from gait.engine.moving_average import Follower
+from gait.engine.host import AsyncHostCopy
+from gait.engine.moving_average import ExponentialMovingAverage
 from gait.engine.not_finite import Step, not_finite
 from gait.engine.precision import paying, replaced
 from gait.engine.repeatable import seed_iteration
@@ -100,9 +100,11 @@ class Loop:
         self._scheduler: torch.optim.lr_scheduler.LRScheduler = registry.build(
             "scheduler", settings.scheduler.settings, optimizer=self._optimizer
         )
-        self._follower: Follower | None = None
+        self._moving_average: ExponentialMovingAverage | None = None
         if settings.ema is not None:
-            self._follower = Follower(network, settings.ema, settings.iterations)
+            self._moving_average = ExponentialMovingAverage(
+                network, settings.ema, settings.iterations
+            )
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=precision == "fp16")
         self._window = Window()
         self._arriving: deque[Step] = deque()
@@ -118,10 +120,10 @@ class Loop:
         """Train up to the last iteration."""
         world, logging, total = self._world, self._settings.logging, self._settings.iterations
         self._begin()
-        unwatched = self._resolved.protocols.keys() - self._resolved.watched.keys()
-        if logging.evaluate_every is not None and unwatched:
+        left_out = self._resolved.protocols.keys() - self._resolved.validation_protocols.keys()
+        if logging.evaluate_every is not None and left_out:
             world.say(
-                f"logging.evaluate_every: leaves out {', '.join(sorted(unwatched))}, which only "
+                f"logging.evaluate_every: leaves out {', '.join(sorted(left_out))}, which only "
                 "the organisers of a challenge can score"
             )
         forward = self._replicated()
@@ -308,10 +310,10 @@ class Loop:
         # keyed by it; the schedule goes on only when the weights did.
         if self._scaler.get_scale() >= scale:
             self._scheduler.step()
-            if self._follower is not None:
-                self._follower.follow(self._iteration)
+            if self._moving_average is not None:
+                self._moving_average.update(self._iteration)
         self._iteration += 1
-        self._arriving.append(Step(self._iteration, HostCopy(values), batch.keys, lr))
+        self._arriving.append(Step(self._iteration, AsyncHostCopy(values), batch.keys, lr))
 
     def _settle(self, late: int) -> None:
         """Take in the values of all but the newest `late` steps, and stop on a bad one."""
@@ -390,12 +392,10 @@ class Loop:
         if history is None:
             return
         history.add(self._iteration, found)
-        for watched in WATCHED.values():
-            if scores := found.get(watched.key):
+        for metric in VALIDATION_METRICS.values():
+            if scores := found.get(metric.key):
                 named = ", ".join(f"{name} {each:.1f}" for name, each in scores.items())
-                self._world.say(
-                    f"iteration {self._iteration}: {watched.title} in percent: {named}"
-                )
+                self._world.say(f"iteration {self._iteration}: {metric.title} in percent: {named}")
         if not found:
             self._world.say(f"iteration {self._iteration}: no protocol has a value")
 

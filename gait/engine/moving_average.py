@@ -11,7 +11,7 @@ from gait.config.experiment import MovingAverage
 from gait.errors import ConfigError
 
 
-class Follower:
+class ExponentialMovingAverage:
     """Moves the parameters of one submodule towards those of another, step by step.
 
     Raises:
@@ -42,7 +42,7 @@ class Follower:
         self._iterations = iterations
 
     @torch.no_grad()
-    def follow(self, iteration: int) -> None:
+    def update(self, iteration: int) -> None:
         """Take the step that comes after the optimiser's of `iteration`, counted from 0."""
         progress = math.cos(math.pi * min(iteration / self._iterations, 1))
         share = (1 - self._momentum) * (progress + 1) / 2

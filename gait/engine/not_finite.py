@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gait.engine.host import HostCopy
+from gait.engine.host import AsyncHostCopy
 from gait.errors import TrainingError
 from gait.types import SequenceKey
 
@@ -18,7 +18,7 @@ class Step:
     """A step that was taken and whose values may still be on their way to the host."""
 
     iteration: int
-    values: HostCopy
+    values: AsyncHostCopy
     keys: list[SequenceKey]
     lr: float
 

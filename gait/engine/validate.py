@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from gait.config.protocol import WATCHED
+from gait.config.protocol import VALIDATION_METRICS
 from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine.distributed import World
@@ -19,7 +19,7 @@ from gait.evaluation.score import Score, score_embeddings
 from gait.evaluation.segmentation import SegmentationScore
 from gait.evaluation.verification import VerificationScore
 
-# Of each kind of protocol, as `WATCHED` has them: figures in percent by protocol and row.
+# By the key of each metric in `VALIDATION_METRICS`: figures in percent by protocol and row.
 Figures = dict[str, dict[str, float]]
 
 
@@ -51,16 +51,16 @@ def figures(
         given.subject,
         given.condition,
         given.view,
-        resolved.watched,
+        resolved.validation_protocols,
         distance=settings.evaluation.distance,
         frames=given.frames,
     )
     file.unlink()
     found: Figures = {}
-    for name, protocol in resolved.watched.items():
+    for name, protocol in resolved.validation_protocols.items():
         for row, value in _rows(name, scores[name]):
             if value is not None:
-                found.setdefault(WATCHED[protocol.kind].key, {})[row] = value
+                found.setdefault(VALIDATION_METRICS[protocol.kind].key, {})[row] = value
     return found
 
 

@@ -130,7 +130,7 @@ class BigGait(nn.Module):
     def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
         """Embeddings [n, embedding_channels, p] and fields as `PartHead` gives them.
 
-        In training there are also, one value a sequence [n], losses for `gait.losses.term.Term`:
+        In training there are also losses for `AuxiliaryLoss`, one value per sequence [n]:
         'shape_connect' and 'part_connect' (outlines of the mask and of the parts are short),
         'shape_mse' (the mask tells the tokens apart) and 'part_diversity' (all parts are used).
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gait.config.protocol import WATCHED
+from gait.config.protocol import VALIDATION_METRICS
 from gait.config.published import MEAN
 from gait.errors import DataError
 from gait.files import write_if_changed
@@ -219,7 +219,7 @@ def _heat(
 
 def _curves_of(history: Path) -> dict[str, _Points]:
     """Losses, and what was scored meanwhile, by what they are; empty without a history."""
-    titles = {each.key: f"{each.title} in percent" for each in WATCHED.values()}
+    titles = {each.key: f"{each.title} in percent" for each in VALIDATION_METRICS.values()}
     drawn: dict[str, _Points] = {title: {} for title in (_LOSS, *titles.values())}
     if not history.is_file():
         return {}

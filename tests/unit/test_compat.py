@@ -154,7 +154,7 @@ def test_gaitset_config_with_the_defaults_of_the_framework() -> None:
     }
     assert experiment["sampler"] == {"name": "TripletSampler", "subjects": 8, "sequences": 16}
     assert experiment["frames"] == {"number": "fixed", "order": "unordered", "count": 30}
-    assert experiment["transforms"] == [{"name": "CutSides"}]
+    assert experiment["transforms"] == [{"name": "CropSides"}]
     assert (experiment["precision"], experiment["batch_norm"]) == ("fp16", "local")
     assert experiment["logging"] == {"log_every": 50, "checkpoint_every": 2000}
     assert experiment["embedding"]["frames_limit"] is None
@@ -191,7 +191,7 @@ def test_gaitbase_config_with_everything_changed() -> None:
     }
     assert experiment["transforms"] == [
         {"name": "RandomPerspective", "probability": 0.2},
-        {"name": "CutSides"},
+        {"name": "CropSides"},
         {"name": "RandomHorizontalFlip", "probability": 0.2},
         {"name": "RandomRotate", "probability": 0.3, "degrees": 5},
         {"name": "RandomErasing", "probability": 0.4, "min_area": 0.1, "ratio": 0.5},

@@ -14,7 +14,7 @@ from gait import registry
 
 DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
     "transform": {
-        "CutSides": {"columns": None},
+        "CropSides": {"columns": None},
         "FlipSequence": {"probability": 0.5},
         "GaitGraphInput": {"centre": 0},
         "InversePoses": {"probability": 0.1},

@@ -185,7 +185,7 @@ def test_problems_of_a_protocol_have_their_place_whatever_its_kind(root: Path) -
 
 
 def test_a_protocol_that_scores_another_output_is_refused(root: Path) -> None:
-    experiment(root, "evaluation: {output: overlaps, protocols: [single_view]}\n")
+    experiment(root, "evaluation: {output: iou, protocols: [single_view]}\n")
     with pytest.raises(ConfigError, match="single_view is a retrieval, which scores the output"):
         load_experiment(root, "SynthGait", "GaitSet", "mine")
 
@@ -198,7 +198,9 @@ def test_training_is_not_watched_by_what_only_others_can_score(root: Path) -> No
     ):
         load_experiment(root, "HID2022", "GaitBase", "watched")
     experiment(root, text, name="GREW/GaitBase/watched")
-    assert list(load_experiment(root, "GREW", "GaitBase", "watched")[0].watched) == ["local"]
+    assert list(load_experiment(root, "GREW", "GaitBase", "watched")[0].validation_protocols) == [
+        "local"
+    ]
 
 
 def test_an_experiment_chooses_a_partition(root: Path) -> None:

@@ -17,7 +17,7 @@ from gait.data.samplers.bilateral_sampler import BilateralSampler
 from gait.data.samplers.triplet_sampler import TripletSampler
 from gait.data.sampling import middle
 from gait.data.store import PackedStore
-from gait.data.transforms.cut_sides import CutSides
+from gait.data.transforms.crop_sides import CropSides
 from gait.data.transforms.random_rotate import RandomRotate
 from gait.errors import ConfigError, DataError
 from gait.modalities import MODALITIES
@@ -80,10 +80,10 @@ def test_every_modality_is_read_at_the_same_frames(store: PackedStore) -> None:
 
 
 def test_joined_maps_are_cut_to_the_narrower_and_moved_alike(store: PackedStore) -> None:
-    joined = ModelInput("skeleton_maps+silhouettes", [CutSides(), RandomRotate(1.0)])
+    joined = ModelInput("skeleton_maps+silhouettes", [CropSides(), RandomRotate(1.0)])
     maps = joined.read(store, 1, slice(3), np.random.default_rng(2))
     assert maps.shape == (3, 3, 64, 44) and maps.dtype == np.uint8
-    alone = ModelInput("silhouettes", [CutSides(), RandomRotate(1.0)])
+    alone = ModelInput("silhouettes", [CropSides(), RandomRotate(1.0)])
     np.testing.assert_array_equal(
         maps[:, 2], alone.read(store, 1, slice(3), np.random.default_rng(2))
     )
@@ -143,13 +143,13 @@ def test_real_values_stay_as_they_are(name: str) -> None:
 
 
 def test_sizes_follow_from_the_frames(store: PackedStore) -> None:
-    inputs = [ModelInput("silhouettes", [CutSides()]), ModelInput("pose"), ModelInput("ratio")]
+    inputs = [ModelInput("silhouettes", [CropSides()]), ModelInput("pose"), ModelInput("ratio")]
     shapes = [each.frame(store)[1] for each in inputs]
     assert derived_sizes(inputs, shapes) == {"height_px": 64, "width_px": 44, "num_joints": 17}
 
 
 def test_a_transform_belongs_to_the_input_it_names(store: PackedStore) -> None:
-    listed = [Augmentation(name="CutSides", input="silhouettes", columns=2)]
+    listed = [Augmentation(name="CropSides", input="silhouettes", columns=2)]
     rgb, silhouettes = model_inputs(["rgb", "silhouettes"], listed)
     assert rgb.frame(store)[1] == (3, 32, 16)
     assert silhouettes.frame(store)[1] == (64, 60)

@@ -44,9 +44,9 @@ CATEGORIES = {
     "bag": {"condition": ["bg-*"]},
 }
 EMBEDDINGS = {
-    "compared": arrays()["embeddings"],
-    "categories": np.random.default_rng(0).random((72, 3, 2)).astype(np.float32),
-    "overlaps": np.full((72, 1, 1), 0.75, np.float32),
+    "embedding": arrays()["embeddings"],
+    "logits": np.random.default_rng(0).random((72, 3, 2)).astype(np.float32),
+    "iou": np.full((72, 1, 1), 0.75, np.float32),
 }
 
 
@@ -85,7 +85,7 @@ def filled(row: dict[str, str]) -> set[str]:
 
 
 def test_compared_features_have_rows_of_three_kinds(tmp_path: Path) -> None:
-    rows = tabulated(tmp_path / "one", "compared")
+    rows = tabulated(tmp_path / "one", "embedding")
     assert [(row["protocol"], row["probe"], row["kind"]) for row in rows] == [
         *(("single", probe, "retrieval") for probe in ("NM", "CL", "mean")),
         *(("pairs", probe, "verification") for probe in ("NM", "CL", "mean")),
@@ -110,7 +110,7 @@ def test_compared_features_have_rows_of_three_kinds(tmp_path: Path) -> None:
 
 
 def test_categories_have_a_row_each_and_the_accuracy_is_of_all(tmp_path: Path) -> None:
-    rows = tabulated(tmp_path / "one", "categories")
+    rows = tabulated(tmp_path / "one", "logits")
     assert [row["probe"] for row in rows] == ["nothing", "coat", "bag", "mean"]
     nothing, _, bag, mean = rows
     told = {"precision_pct", "recall_pct", "f1_pct", "specificity_pct", "n_probe"}
@@ -126,7 +126,7 @@ def test_categories_have_a_row_each_and_the_accuracy_is_of_all(tmp_path: Path) -
 
 
 def test_overlaps_have_one_row(tmp_path: Path) -> None:
-    (row,) = tabulated(tmp_path / "one", "overlaps")
+    (row,) = tabulated(tmp_path / "one", "iou")
     assert filled(row) == {"miou_pct", "n_probe"}
     assert row["miou_pct"] == "75.00"
 
@@ -154,7 +154,7 @@ def test_terminal_and_page_show_every_kind(
 
 
 def test_an_output_that_no_protocol_scores_is_told(tmp_path: Path) -> None:
-    resolved = an_experiment(output="categories")
+    resolved = an_experiment(output="logits")
     sealed_npz(tmp_path / "embeddings.npz", **arrays())
     with pytest.raises(DataError, match="Toy: expected a protocol that scores the output 'categ"):
         score(resolved, tmp_path / "embeddings.npz", tmp_path / "metrics.json")
@@ -179,7 +179,7 @@ def test_protocols_that_cannot_be(
 
 
 def test_what_others_refer_to_is_put_in_place_and_survives() -> None:
-    dataset = an_experiment_on_all_kinds("compared").dataset
+    dataset = an_experiment_on_all_kinds("embedding").dataset
     assert dataset.protocols["pairs"].of == dataset.protocols["single"]  # type: ignore[union-attr]
     assert list(dataset.protocols["clothes"].rows) == list(CATEGORIES)
     assert Dataset.model_validate(dataset.model_dump(mode="json")) == dataset

@@ -21,7 +21,7 @@ from gait.data.samplers.common_sampler import CommonSampler
 from gait.data.samplers.triplet_sampler import TripletSampler
 from gait.data.store import PackedStore
 from gait.data.transforms import Silhouettes
-from gait.data.transforms.cut_sides import CutSides
+from gait.data.transforms.crop_sides import CropSides
 from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
 from gait.data.transforms.random_rotate import RandomRotate
@@ -30,11 +30,11 @@ from gait.types import Batch, SequenceKey
 from tests.unit.packed import population, seal_packed, write_packed
 
 WHOLE = [ModelInput("silhouettes")]
-CUT = [ModelInput("silhouettes", [CutSides()])]
+CUT = [ModelInput("silhouettes", [CropSides()])]
 AUGMENT = [
     ModelInput(
         "silhouettes",
-        [CutSides(), RandomHorizontalFlip(0.5), RandomRotate(0.5), RandomErasing(0.5)],
+        [CropSides(), RandomHorizontalFlip(0.5), RandomRotate(0.5), RandomErasing(0.5)],
     )
 ]
 FRAMES = [
@@ -306,7 +306,7 @@ def test_test_batches_fill_the_budget_and_are_dealt_evenly(tmp_path: Path) -> No
 
 
 def test_random_test_transforms_depend_on_the_sequence_only(store: PackedStore) -> None:
-    inputs = [ModelInput("silhouettes", [CutSides(), RandomRotate(1.0)])]
+    inputs = [ModelInput("silhouettes", [CropSides(), RandomRotate(1.0)])]
 
     def embedded(budget: int, world: int) -> dict[SequenceKey, bytes]:
         found: dict[SequenceKey, bytes] = {}

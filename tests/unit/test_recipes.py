@@ -16,7 +16,7 @@ from gait.config.experiment import MovingAverage, ParameterGroup
 from gait.engine.embed import embed
 from gait.engine.files import save_torch
 from gait.engine.groups import freeze, parameter_groups
-from gait.engine.moving_average import Follower
+from gait.engine.moving_average import ExponentialMovingAverage
 from gait.engine.trainer import train
 from gait.engine.weights import read_model, start
 from gait.errors import CheckpointError, ConfigError
@@ -107,7 +107,7 @@ def test_frozen_parameters_stay_and_groups_learn_at_their_own_rate(
 
 def test_the_average_follows_along_a_cosine() -> None:
     model = nn.ModuleDict({"student": nn.Linear(2, 2), "teacher": nn.Linear(2, 2)})
-    follower = Follower(
+    moving_average = ExponentialMovingAverage(
         model, MovingAverage(source="student", target="teacher", momentum=0.8), iterations=10
     )
     expected = model["teacher"].weight.detach().clone()
@@ -115,7 +115,7 @@ def test_the_average_follows_along_a_cosine() -> None:
     for iteration in range(10):
         momentum = 1 - 0.2 * (math.cos(math.pi * iteration / 10) + 1) / 2
         expected = momentum * expected + (1 - momentum) * student
-        follower.follow(iteration)
+        moving_average.update(iteration)
         torch.testing.assert_close(model["teacher"].weight.detach(), expected)
 
 
@@ -126,7 +126,7 @@ def test_the_average_follows_along_a_cosine() -> None:
 def test_an_average_needs_two_of_a_kind(source: str, target: str, message: str) -> None:
     model = nn.ModuleDict({"other": nn.Linear(3, 2), "teacher": nn.Linear(2, 2)})
     with pytest.raises(ConfigError, match=message):
-        Follower(model, MovingAverage(source=source, target=target), 10)
+        ExponentialMovingAverage(model, MovingAverage(source=source, target=target), 10)
 
 
 def rates(scheduler: dict[str, Any], *lrs: float, steps: int) -> list[list[float]]:

@@ -51,7 +51,7 @@ def test_what_is_no_overlap_is_refused() -> None:
 
 
 def test_the_file_of_embeddings_tells_the_frames(tmp_path: Path) -> None:
-    resolved = an_experiment(output="overlaps")
+    resolved = an_experiment(output="iou")
     dataset = resolved.dataset.model_copy(
         update={"protocols": {**resolved.dataset.protocols, "segmentation": PROTOCOL}}
     )

@@ -71,7 +71,7 @@ def test_settings_of_training_reach_the_batch(
         (7, 5, 32, 32)
     ]
     assert shapes("frames", **usual | {"frames": {"count": 3}}) == [(8, 3, 32, 32)]
-    cut = [{"name": "CutSides", "columns": 6}]
+    cut = [{"name": "CropSides", "columns": 6}]
     assert shapes("transforms", **usual | {"transforms": cut}) == [(8, 5, 32, 20)]
     channels = {"name": "GaitSet", "channels": [4, 8, 8], "in_channels": 3, "bins": [1]}
     monkeypatch.setitem(MODELS, "GaitSet", channels)
@@ -95,7 +95,7 @@ def test_the_seed_decides_the_weights_and_the_batches(
         assert all(alike) if is_alike else not any(alike)
 
 
-CUT = [{"name": "CutSides", "columns": 5}]
+CUT = [{"name": "CropSides", "columns": 5}]
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_a_loss_is_of_the_field_and_the_target_that_it_names() -> None:
         targets = {"identity": torch.tensor([1, 1]), "category": torch.tensor([0, 0])}
         return float(step([torch.zeros(2, 1, 1)], targets, None)[0])
 
-    assert value(name="Term") == pytest.approx(2.0)
-    assert value(name="Term", field="other") == pytest.approx(5.5)
+    assert value(name="AuxiliaryLoss") == pytest.approx(2.0)
+    assert value(name="AuxiliaryLoss", field="other") == pytest.approx(5.5)
     plain = {"name": "CrossEntropy", "scale": 1.0, "label_smoothing": 0.0}
     # The logit of the other class is larger by one, which the loss then is, too.
     assert value(**plain, target="category") - value(**plain) == pytest.approx(1.0)

@@ -253,7 +253,7 @@ def test_pairs_are_followed_while_training_and_a_submission_is_said_to_be_left_o
     embed(experiment, packed, tmp_path / "model.pt", tmp_path / "embeddings.npz")
     with np.load(tmp_path / "embeddings.npz") as archive:
         texts = [archive[name] for name in ("subject", "condition", "view")]
-        watched = _with_dataset(experiment, protocols=protocols).watched
+        watched = _with_dataset(experiment, protocols=protocols).validation_protocols
         result = score_embeddings(archive["embeddings"], *texts, watched)["pairs"]
     assert isinstance(result, VerificationScore)
     assert scores["eer_pct"]["pairs/NM"] == result.probes["NM"].summary.eer_pct
@@ -266,7 +266,7 @@ def test_the_accuracy_is_followed_while_training(packed: Path, tmp_path: Path) -
             "ScoNet",
             losses=losses,
             logging={"log_every": 4, "evaluate_every": 2},
-            evaluation={"output": "categories"},
+            evaluation={"output": "logits"},
         ),
         categories=SIDES,
         protocols={"side": {"kind": "classification", "title": "from where"}},
@@ -300,7 +300,7 @@ class Half(torch.nn.Module):
 
 def test_the_overlap_is_followed_while_training(packed: Path, tmp_path: Path) -> None:
     experiment = _with_dataset(
-        resolved(evaluation={"output": "overlaps"}),
+        resolved(evaluation={"output": "iou"}),
         protocols={"overlap": {"kind": "segmentation", "title": "silhouettes"}},
     )
     with session() as world:
@@ -374,7 +374,7 @@ def test_embedding_refuses_weights_that_do_not_fit(packed: Path, tmp_path: Path)
     _train(resolved(iterations=0), packed, tmp_path)
     with pytest.raises(CheckpointError, match="trained for another model"):
         embed(resolved("GaitBase"), packed, model, tmp_path / "e.npz")
-    cut = resolved(embedding={"transforms": [{"name": "CutSides", "columns": 2}]})
+    cut = resolved(embedding={"transforms": [{"name": "CropSides", "columns": 2}]})
     with pytest.raises(CheckpointError, match=r"width_px 32 \(the test frames have 28\)"):
         embed(cut, packed, model, tmp_path / "e.npz")
     assert not (tmp_path / "e.npz").exists()

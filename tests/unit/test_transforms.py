@@ -9,7 +9,7 @@ import pytest
 from gait import registry
 from gait.data.transforms import Silhouettes, Transform, apply
 from gait.data.transforms._warp import warp
-from gait.data.transforms.cut_sides import CutSides
+from gait.data.transforms.crop_sides import CropSides
 from gait.data.transforms.random_affine import RandomAffine
 from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_horizontal_flip import RandomHorizontalFlip
@@ -45,13 +45,13 @@ def test_cut_sides() -> None:
     for width, kept in ((64, 44), (128, 88), (44, 44)):
         frames = noise(2, width, width)
         removed = (width - kept) // 2
-        cut = CutSides()(frames, rng())
+        cut = CropSides()(frames, rng())
         np.testing.assert_array_equal(cut, frames[:, :, removed : width - removed])
-    np.testing.assert_array_equal(CutSides(3)(noise(2), rng()), noise(2)[:, :, 3:41])
-    assert CutSides(0)(noise(2), rng()).shape == (2, 64, 44)
+    np.testing.assert_array_equal(CropSides(3)(noise(2), rng()), noise(2)[:, :, 3:41])
+    assert CropSides(0)(noise(2), rng()).shape == (2, 64, 44)
     for columns in (22, -1):
-        with pytest.raises(ConfigError, match=f"CutSides.columns is {columns}, but .* 44 col"):
-            CutSides(columns)(noise(2), rng())
+        with pytest.raises(ConfigError, match=f"CropSides.columns is {columns}, but .* 44 col"):
+            CropSides(columns)(noise(2), rng())
 
 
 @pytest.mark.parametrize("name", RANDOM)
@@ -287,7 +287,7 @@ def test_a_rotation_that_is_not_told_otherwise_is_of_ten_degrees_at_most() -> No
 
 
 def test_the_registry_builds_each_by_name() -> None:
-    assert {"CutSides", "RandomErasing", "RandomPartBlur"} <= set(registry.names("transform"))
+    assert {"CropSides", "RandomErasing", "RandomPartBlur"} <= set(registry.names("transform"))
     erasing = registry.build("transform", {"name": "RandomErasing", "probability": 0.3})
     assert isinstance(erasing, RandomErasing)
     assert registry.check("transform", {"name": "RandomRotate", "degree": 3})
@@ -335,7 +335,7 @@ def test_a_band_needs_rows(band: dict[str, list[int]]) -> None:
 
 def test_the_channels_of_maps_are_moved_alike() -> None:
     maps = np.stack([noise(4, 64, 64), noise(4, 64, 64)], axis=1)
-    transforms: list[Transform] = [RandomRotate(1.0), CutSides()]
+    transforms: list[Transform] = [RandomRotate(1.0), CropSides()]
     both = apply(transforms, maps, rng(3))
     assert both.shape == (4, 2, 64, 44)
     for channel in range(2):

@@ -72,7 +72,7 @@ class Converter:
     losses: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
     targets: frozenset[str] = frozenset()
-    output: Output = "compared"
+    output: Output = "embedding"
     modalities: Callable[[dict[str, Any]], list[str]] = lambda settings: ["silhouettes"]
     recipe: Callable[[Section], dict[str, Any]] = _nothing
     aside: tuple[str, ...] = ()

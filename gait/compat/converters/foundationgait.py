@@ -148,7 +148,7 @@ CONVERTERS = (
         ),
         fields={"softmax": ("logits",)},
         targets=frozenset({"softmax"}),
-        output="categories",
+        output="logits",
         recipe=_rates,
         regroup=flatten_kernels,
         ungroup=raise_kernels,

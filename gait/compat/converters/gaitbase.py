@@ -107,6 +107,6 @@ CONVERTERS = (
         names=(*BACKBONE, *HEAD),
         fields={"triplet": ("before_neck",), "softmax": ("logits",)},
         targets=frozenset({"softmax"}),
-        output="categories",
+        output="logits",
     ),
 )

@@ -70,7 +70,7 @@ CONVERTERS = (
         settings=_settings,
         names=names(r"segmenter\."),
         fields={"bce": ("probabilities", "masks")},
-        output="overlaps",
+        output="iou",
         recipe=_recipe,
         inference=_inference,
     ),

@@ -13,7 +13,7 @@ class RandomPerspective:
     """Stretches a random trapezoid to the whole frame, with a given probability.
 
     The trapezoid's corners lie on the top and the bottom row, moved inwards by fewer than
-    (w // 44) * 10 columns each: less than what `CutSides` removes afterwards, so use it before.
+    (w // 44) * 10 columns each: less than what `CropSides` removes afterwards, so use it before.
     """
 
     def __init__(self, probability: float = 0.5) -> None:

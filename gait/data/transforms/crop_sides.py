@@ -8,7 +8,7 @@ from gait.data.transforms import Silhouettes
 from gait.errors import ConfigError
 
 
-class CutSides:
+class CropSides:
     """Cuts columns from the left and from the right.
 
     Args:
@@ -24,7 +24,7 @@ class CutSides:
         columns = width // 64 * 10 if self.columns is None else self.columns
         if not 0 <= 2 * columns < width:
             raise ConfigError(
-                f"CutSides.columns is {columns}, but frames are {width} columns wide; cut fewer "
+                f"CropSides.columns is {columns}, but frames are {width} columns wide; cut fewer "
                 "than half of them from each side, under `transforms` of the experiment"
             )
         return frames[:, :, columns : width - columns]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gait.types import LossOutput
 
 
-class Term(nn.Module):
+class AuxiliaryLoss(nn.Module):
     """The mean of a field, which an experiment names (`losses.<name>.field`)."""
 
     fields = ("term",)

@@ -130,7 +130,7 @@ import json
 import sys
 from pathlib import Path
 from gait.config.load import read_resolved
-from gait.engine.distributed import guarded, session
+from gait.engine.distributed import run_with_error_report, session
 from gait.engine.embed import embed
 from gait.engine.trainer import train
 
@@ -148,7 +148,7 @@ def work():
 
 # Processes that load data import this file too.
 if __name__ == "__main__":
-    guarded(work)
+    run_with_error_report(work)
 """
 
 

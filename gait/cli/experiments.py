@@ -48,7 +48,7 @@ def train(
     """Train a model; run under torchrun for more than one process."""
     import os
 
-    from gait.engine.distributed import guarded
+    from gait.engine.distributed import run_with_error_report
     from gait.engine.outlook import outlook
     from gait.engine.trainer import train
 
@@ -63,7 +63,7 @@ def train(
                 print(f"gait: note: {note}", flush=True)
         train(resolved, packed, model.parent, model, workers=workers)
 
-    guarded(run)
+    run_with_error_report(run)
 
 
 @app.command()
@@ -78,13 +78,13 @@ def embed(
     workers: Workers = 0,
 ) -> None:
     """Embed the test sequences of an experiment, or any subjects of any packed dataset."""
-    from gait.engine.distributed import guarded
+    from gait.engine.distributed import run_with_error_report
     from gait.engine.embed import embed
 
     resolved = _resolved(experiment)
     if subjects:
         resolved = resolved.testing_on(subjects)
-    guarded(lambda: embed(resolved, packed, model, embeddings, workers=workers))
+    run_with_error_report(lambda: embed(resolved, packed, model, embeddings, workers=workers))
 
 
 @app.command()

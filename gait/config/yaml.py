@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
 
 from gait.errors import ConfigError
 from gait.limits import LIST_ITEMS, YAML_BYTES, Limit
@@ -59,8 +63,8 @@ class Origin:
 Origins = dict[str, Origin]
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-4 is a number, as everywhere outside YAML 1.1.
+class _Loader(Composer, CParser, SafeConstructor, Resolver):
+    """Safe YAML, parsed in C and composed here, in which 1e-4 is a number, as outside YAML 1.1.
 
     Attributes:
         depth: how many nodes are being composed.
@@ -69,7 +73,10 @@ class _Loader(yaml.SafeLoader):
     """
 
     def __init__(self, text: str, source: Path) -> None:
-        super().__init__(text)
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
         self.source = source
         self.depth = 0
         self.items = 0
@@ -78,7 +85,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """One node and what it holds, as far as that is what a file may stand for."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()
         place = Origin(self.source, event.start_mark.line + 1)
         if self.depth == _DEPTH:
             raise ConfigError(f"{place}: is nested more than {_DEPTH} levels deep")

@@ -23,7 +23,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gait.errors import DataError, GaitError, TrainingError, unforeseen
+from gait.engine.failures import first_line, is_lost_peer, user_message
+from gait.errors import DataError, TrainingError, unforeseen
 from gait.files import atomic_path
 from gait.processes import end_workers, follow_launcher
 
@@ -36,17 +37,6 @@ _STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 Taken = TypeVar("Taken")
 # Within this time torchrun has noticed a dead process and ends the others.
 _PATIENCE_S = 20
-_PEER_LOST = (
-    "closed by peer",
-    "closed by remote peer",
-    "reset by peer",
-    "broken pipe",
-    "timed out waiting",
-    # Of NCCL; whatever else it reports is this process's own failure.
-    "remote process exited",
-    "ncclremoteerror",
-    "communicator was aborted",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +229,7 @@ def _join(size: int, use_cuda: bool) -> None:
     except (ValueError, RuntimeError) as error:
         raise TrainingError(
             f"{size} processes were announced and did not find each other "
-            f"({_first_line(error)}); check MASTER_ADDR, MASTER_PORT and GLOO_SOCKET_IFNAME"
+            f"({first_line(error)}); check MASTER_ADDR, MASTER_PORT and GLOO_SOCKET_IFNAME"
         ) from error
 
 
@@ -248,7 +238,7 @@ def _part(inner: bool) -> None:
         dist.destroy_process_group()
 
 
-def guarded(work: Callable[[], None]) -> None:
+def run_with_error_report(work: Callable[[], None]) -> None:
     """Do a process's work; where it fails, leave one sentence as the last thing on the screen.
 
     The sentence also goes where torchrun looks for the cause of a failure. A process that fails
@@ -267,7 +257,7 @@ def guarded(work: Callable[[], None]) -> None:
     except Exception as error:
         if is_lost_peer(error):
             time.sleep(_PATIENCE_S)
-        sentence = explained(error)
+        sentence = user_message(error)
         if sentence is None:
             traceback.print_exc()
             sentence = unforeseen(error)
@@ -292,38 +282,6 @@ def _leave(code: int) -> None:
         os._exit(code)
 
 
-def explained(error: BaseException) -> str | None:
-    """What a failure means and what to change, or None for one that nobody has foreseen."""
-    text = str(error)
-    if isinstance(error, GaitError):
-        return text
-    if isinstance(error, torch.OutOfMemoryError):
-        return (
-            f"the GPU's memory does not suffice ({_first_line(error)}); lower frames.count or "
-            "sampler, set precision: bf16 or use more processes; when embedding, lower "
-            "embedding.frames_per_batch"
-        )
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in text:
-        return (
-            f"the memory does not suffice ({_first_line(error)}); give the job more (mem_mb in "
-            "config/config.yaml), lower frames.count or sampler, or when embedding "
-            "embedding.frames_per_batch"
-        )
-    if "DataLoader worker" in text and "killed by signal" in text:
-        return (
-            f"a process that loads data was killed ({_first_line(error)}), mostly for lack of "
-            "memory; give the job more (mem_mb in config/config.yaml) or fewer loader_workers"
-        )
-    if "nccl" in text.lower() and isinstance(error, RuntimeError) and not is_lost_peer(error):
-        return (
-            f"NCCL, by which the processes talk, has failed ({_nccl_lines(text)}); look at the "
-            "GPUs with nvidia-smi, or run again with NCCL_DEBUG=WARN for its own account"
-        )
-    if is_lost_peer(error):
-        return "another process of this run has ended, and so does this one; see its message"
-    return None
-
-
 def _report(message: str) -> None:
     """Leave `message` where torchrun reads the cause of a failure."""
     if path := os.environ.get("TORCHELASTIC_ERROR_FILE"):
@@ -335,16 +293,6 @@ def _report(message: str) -> None:
             temporary.write_text(json.dumps(record), encoding="utf-8")
 
 
-def is_lost_peer(error: BaseException) -> bool:
-    """Whether `error` only says that another process has gone."""
-    if not isinstance(error, (RuntimeError, dist.DistError)):
-        return False
-    if isinstance(error, (GaitError, torch.OutOfMemoryError)):
-        return False
-    text = str(error).lower()
-    return any(sign in text for sign in _PEER_LOST)
-
-
 def _integer(name: str, default: int) -> int:
     value = os.environ.get(name, str(default))
     try:
@@ -353,14 +301,3 @@ def _integer(name: str, default: int) -> int:
         raise TrainingError(
             f"the environment variable {name} is {value!r}, expected a number as torchrun sets it"
         ) from None
-
-
-def _nccl_lines(text: str) -> str:
-    """What NCCL says, without the place in torch's source."""
-    lines = [each.strip() for each in text.splitlines() if each.strip()]
-    said = [each for each in lines if "last error" not in each.lower() and ".cpp:" not in each]
-    return "; ".join((said or lines)[:2])
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,10 +18,10 @@ from gait.data.dataset import TestSet
 from gait.data.inputs import derived_sizes, model_inputs
 from gait.data.loader import test_loader
 from gait.data.store import PackedStore
+from gait.engine.deterministic import deterministic
 from gait.engine.distributed import World, session
 from gait.engine.host import AsyncHostCopy
 from gait.engine.precision import autocast, paying, replaced
-from gait.engine.repeatable import repeatable
 from gait.engine.step import build_model, on_device
 from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
@@ -50,7 +50,7 @@ def embed(
         CheckpointError: the weights cannot be read or belong to another model or frame size.
         DataError: the store cannot be read, or has no test subject.
     """
-    with session() as world, repeatable():
+    with session() as world, deterministic():
         weights = read_model(model)
         check_same_model(weights, resolved, model)
         store = PackedStore(packed)

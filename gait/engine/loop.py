@@ -24,6 +24,7 @@ from gait.data.loader import training_loader
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.checkpoint import Checkpoints, Fingerprint
+from gait.engine.deterministic import seed_iteration
 from gait.engine.distributed import PREEMPTED, StopRequest, World
 from gait.engine.groups import parameter_groups
 from gait.engine.history import History, Window
@@ -31,7 +32,6 @@ from gait.engine.host import AsyncHostCopy
 from gait.engine.moving_average import ExponentialMovingAverage
 from gait.engine.not_finite import Step, not_finite
 from gait.engine.precision import paying, replaced
-from gait.engine.repeatable import seed_iteration
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import figures
 from gait.engine.waiting import in_time

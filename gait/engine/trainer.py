@@ -17,10 +17,10 @@ from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.alone import alone_in
 from gait.engine.checkpoint import fingerprint, other_store
+from gait.engine.deterministic import deterministic
 from gait.engine.distributed import StopRequest, World, session
 from gait.engine.groups import freeze
 from gait.engine.loop import Loop
-from gait.engine.repeatable import repeatable
 from gait.engine.step import build_model
 from gait.engine.weights import (
     check_same_model,
@@ -56,7 +56,7 @@ def train(
         TrainingError: training had to stop on purpose, or another run is at work in `output`.
     """
     experiment = resolved.experiment
-    with session() as world, repeatable(), StopRequest().listening() as stop:
+    with session() as world, deterministic(), StopRequest().listening() as stop:
         inputs = model_inputs(experiment.inputs, experiment.transforms)
         if experiment.weights is not None:
             if world.is_first:

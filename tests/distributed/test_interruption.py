@@ -227,10 +227,10 @@ def test_threads_that_outlive_the_work_do_not_change_the_exit_code(code: int) ->
     # What such a thread does to an interpreter that is taken down, made certain.
     script = f"""
 import atexit, os, sys
-from gait.engine.distributed import guarded
+from gait.engine.distributed import run_with_error_report
 atexit.register(os.abort)
 print("done")
-guarded(lambda: sys.exit({code}))
+run_with_error_report(lambda: sys.exit({code}))
 """
     process = subprocess.run(
         [sys.executable, "-c", script],

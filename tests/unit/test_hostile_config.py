@@ -96,7 +96,7 @@ REFUSED = {
     "long number": (f"a: {'9' * 40}", "a whole number of at most 64 bits"),
     "escape": ('a: "\\e[31m"', r"a: holds the character '\\x1b'"),
     "null byte": ('a: "b\\0c"', r"holds the character '\\x00'"),
-    "half a character": ('a: "\\ud800"', r"holds the character '\\ud800'"),
+    "half a character": ('a: "\\ud800"', "found invalid Unicode character escape code"),
     "no character": ('a: "\\U00110000"', "not valid YAML"),
     "raw escape": ("a: \x1b[31m", "not valid YAML"),
     "carriage return": ('a: "b\\rc"', r"holds the character '\\r'"),

@@ -18,7 +18,7 @@ from gait.engine import launch
 # while it writes.
 CUT_SHORT = """
 import resource, signal
-from gait.engine.distributed import guarded
+from gait.engine.distributed import run_with_error_report
 from gait.errors import TrainingError
 
 def work():
@@ -26,7 +26,7 @@ def work():
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY))
     raise TrainingError("the cause")
 
-guarded(work)
+run_with_error_report(work)
 """
 
 

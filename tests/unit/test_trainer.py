@@ -15,8 +15,9 @@ import torch
 from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine import precision
-from gait.engine.distributed import PREEMPTED, explained, session
+from gait.engine.distributed import PREEMPTED, session
 from gait.engine.embed import embed
+from gait.engine.failures import user_message
 from gait.engine.history import read_history
 from gait.engine.loop import Loop
 from gait.engine.trainer import train
@@ -380,13 +381,13 @@ def test_embedding_refuses_weights_that_do_not_fit(packed: Path, tmp_path: Path)
     assert not (tmp_path / "e.npz").exists()
 
 
-def test_known_failures_are_explained() -> None:
+def test_known_failures_have_a_sentence() -> None:
     inside = ConfigError(
         "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call "
         'last):\n  File "x.py", line 1, in f\ngait.errors.DataError: x.npy: is torn; pack again'
     )
-    assert explained(inside) == "x.npy: is torn; pack again"
-    memory = explained(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."))
+    assert user_message(inside) == "x.npy: is torn; pack again"
+    memory = user_message(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."))
     assert memory is not None and "frames_per_batch" in memory
-    assert explained(RuntimeError("Connection closed by peer [127.0.0.1]:1")) is not None
-    assert explained(RuntimeError("shape mismatch")) is None
+    assert user_message(RuntimeError("Connection closed by peer [127.0.0.1]:1")) is not None
+    assert user_message(RuntimeError("shape mismatch")) is None

@@ -19,11 +19,10 @@ from gait.engine.distributed import (
     PREEMPTED,
     StopRequest,
     World,
-    explained,
-    guarded,
-    is_lost_peer,
+    run_with_error_report,
     session,
 )
+from gait.engine.failures import is_lost_peer, user_message
 from gait.engine.trainer import train
 from gait.engine.waiting import in_time
 from gait.errors import TrainingError
@@ -196,7 +195,7 @@ def test_an_interruption_elsewhere_claims_no_checkpoint(
         raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as left:
-        guarded(work)
+        run_with_error_report(work)
     assert left.value.code == 130
     assert capsys.readouterr().err == "gait: interrupted\n"
 
@@ -244,4 +243,4 @@ def test_a_process_alone_talks_to_nobody() -> None:
 )
 def test_only_the_loss_of_another_process_is_taken_for_one(text: str, lost: bool) -> None:
     assert is_lost_peer(RuntimeError(text)) is lost
-    assert ("another process" in (explained(RuntimeError(text)) or "")) is lost
+    assert ("another process" in (user_message(RuntimeError(text)) or "")) is lost

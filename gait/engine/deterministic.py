@@ -11,7 +11,7 @@ import torch
 
 
 @contextmanager
-def repeatable() -> Iterator[None]:
+def deterministic() -> Iterator[None]:
     """Choose algorithms that add up in a fixed order, where torch has them.
 
     On a CPU, with the same number of threads, results are then the same bit by bit.

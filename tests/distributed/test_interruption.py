@@ -26,7 +26,7 @@ from tests.engine_fixtures import (
     write_store,
 )
 
-STEPS = 60
+STEPS = 40
 LAUNCHER = "gait.engine.launch"
 EXPERIMENT = resolved(
     "GaitBase", iterations=STEPS, logging={"log_every": 1, "checkpoint_every": 5}
@@ -78,6 +78,7 @@ def _assert_resumes(packed: Path, folder: Path, undisturbed: Path) -> None:
     assert _curve(folder) == _curve(undisturbed)
 
 
+@pytest.mark.slow
 def test_killing_every_process(
     begun: tuple[subprocess.Popen[str], Path, Path], undisturbed: Path
 ) -> None:
@@ -116,7 +117,7 @@ def test_a_killed_rank_ends_the_others_with_a_sentence(
     "number",
     [
         signal.SIGTERM,
-        signal.SIGINT,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
         pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
     ],
     ids=lambda each: each.name,
@@ -171,9 +172,10 @@ Loop._train = failing
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (
+        pytest.param(
             "torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB; of NCCL')",
             "the GPU's memory does not suffice (CUDA out of memory. Tried to allocate 2 GiB",
+            marks=pytest.mark.slow,
         ),
         (
             "torch.distributed.DistBackendError('NCCL error in: a.cpp:77, unhandled cuda error, "
@@ -199,6 +201,7 @@ def test_the_own_error_of_the_first_failing_rank_is_reported(
     assert "another process" not in printed
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_says_so_and_leaves(
     begun: tuple[subprocess.Popen[str], Path, Path], undisturbed: Path
 ) -> None:

@@ -41,6 +41,11 @@ LOSS_TOLERANCES = {
     "GaitSSB_Finetune__casiab": 3e-4,
 }
 NAMES = sorted(path.stem for path in goldens.FOLDER.glob("*__*.json"))
+# Their gradients take half a minute each.
+_LARGE = {"FoundationGait_Finetune__0.03B", "FoundationGait_Pretrain__0.03B"}
+TRAINED = [
+    pytest.param(name, marks=pytest.mark.slow) if name in _LARGE else name for name in NAMES
+]
 
 
 def built(golden: dict[str, Any]) -> nn.Module:
@@ -104,7 +109,7 @@ def test_embeddings(name: str) -> None:
             goldens.assert_close(output[field].reshape(expected["shape"]), expected, 1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_losses_and_gradients(name: str) -> None:
     golden = trained(name)
     case = golden["train"]

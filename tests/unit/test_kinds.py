@@ -156,9 +156,7 @@ def test_terminal_and_page_show_every_kind(
 def test_an_output_that_no_protocol_scores_is_told(tmp_path: Path) -> None:
     resolved = an_experiment(output="logits")
     sealed_npz(tmp_path / "embeddings.npz", **arrays())
-    with pytest.raises(
-        DataError, match="Toy: expected a protocol that scores the output 'log"
-    ):
+    with pytest.raises(DataError, match="Toy: expected a protocol that scores the output 'log"):
         score(resolved, tmp_path / "embeddings.npz", tmp_path / "metrics.json")
 
 

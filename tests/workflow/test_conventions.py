@@ -44,6 +44,7 @@ def test_every_experiment_is_valid(experiment: tuple[str, str, str]) -> None:
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_report_is_built(finished: Workspace) -> None:
     quality = "results/SynthGait/quality.html"
     assert finished.made(quality).jobs == {"quality SynthGait"}

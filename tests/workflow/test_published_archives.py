@@ -50,6 +50,7 @@ def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspa
     assert workspace.planned(TABLE) == set()
 
 
+@pytest.mark.slow
 def test_hid_2025_from_its_archives_to_the_file_of_a_phase(fresh: Callable[[], Workspace]) -> None:
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -15,8 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gait import __version__, registry
-from gait.config.protocol import VALIDATION_METRICS
+from gait import registry
 from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput
@@ -27,18 +25,17 @@ from gait.engine.checkpoint import Checkpoints, Fingerprint
 from gait.engine.deterministic import seed_iteration
 from gait.engine.distributed import PREEMPTED, StopRequest, World
 from gait.engine.groups import parameter_groups
-from gait.engine.history import History, Window
 from gait.engine.host import AsyncHostCopy
 from gait.engine.moving_average import ExponentialMovingAverage
 from gait.engine.not_finite import Step, not_finite
 from gait.engine.precision import paying, replaced
+from gait.engine.reporter import Reporter
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import figures
 from gait.engine.waiting import in_time
 from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import CheckpointError, TrainingError
 from gait.processes import end_workers
-from gait.progress import Pace, duration
 from gait.screen import shown
 from gait.types import Batch
 
@@ -106,14 +103,12 @@ class Loop:
                 network, settings.ema, settings.iterations
             )
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=precision == "fp16")
-        self._window = Window()
+        self._reporter = Reporter(world, settings, training.global_size)
         self._arriving: deque[Step] = deque()
         self._iteration = 0
         self._saved = 0
         # Of the newest checkpoint; a warm start has an iteration and none.
         self._kept: int | None = None
-        self._lr = 0.0
-        self._pace = Pace()
         self._saved_s = monotonic()
 
     def run(self) -> None:
@@ -130,9 +125,8 @@ class Loop:
         batch_norm.set_training(self._network, self._settings.batch_norm)
         on_gpu = world.device.type == "cuda"
         loader = training_loader(self._training, self._iteration, total, self._workers, on_gpu)
-        with self._history() if world.is_first else nullcontext() as history:
-            for sentence in history.said if history is not None else []:
-                world.say(sentence)
+        reporter = self._reporter
+        with reporter.opened(self._output, self._iteration, self._mark.all):
             batches = in_time(loader)
             began = perf_counter()
             while self._iteration < total:
@@ -147,16 +141,15 @@ class Loop:
                 evaluate = self._due(logging.evaluate_every)
                 # Reading a step's values at once would let a GPU run dry: there it is a step late.
                 self._settle(1 if on_gpu and not (log or save or evaluate or silent) else 0)
-                self._window.clock(perf_counter() - began, waited_s)
+                reporter.window.clock(perf_counter() - began, waited_s)
                 if log:
-                    self._log(history)
+                    reporter.log(self._iteration, self._step.terms)
                 elif silent:
-                    self._window.gather(world)
-                    self._tell(self._window)
+                    reporter.print_progress(self._iteration)
                 if save:
                     self._save()
                 if evaluate:
-                    self._evaluate(history)
+                    self._evaluate()
                 began = perf_counter()
 
     def _due(self, every: int | None) -> bool:
@@ -170,8 +163,8 @@ class Loop:
         Any process may ask to stop; the first one's clock decides the others.
         """
         late = monotonic() - self._saved_s >= 60 * self._settings.logging.checkpoint_minutes
-        own = [self._stop.received]
-        own += [late, self._pace.is_due()] if self._world.is_first else [False, False]
+        late = late and self._world.is_first
+        own = [self._stop.received, late, self._reporter.is_due()]
         stop, save, tell = self._world.sum(torch.tensor(own, dtype=torch.float32)).tolist()
         return stop > 0, save > 0, tell > 0
 
@@ -221,7 +214,7 @@ class Loop:
             if state["scaler"]:
                 self._scaler.load_state_dict(state["scaler"])
             if self._world.is_first:
-                self._window.load_state_dict(state["window"])
+                self._reporter.window.load_state_dict(state["window"])
         # Each of torch's classes complains of what it misses in its own way.
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise CheckpointError(
@@ -240,7 +233,7 @@ class Loop:
                 "where it is fp16"
             )
         # One process keeps what all have summed up, here as after a restart.
-        self._window.gather(self._world)
+        self._reporter.window.gather(self._world)
         self._saved = self._iteration
         if not self._world.is_first:
             return
@@ -251,7 +244,7 @@ class Loop:
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
             "scaler": self._scaler.state_dict(),
-            "window": self._window.state_dict(),
+            "window": self._reporter.window.state_dict(),
         }
         self._checkpoints.save(self._iteration, state)
         self._kept = self._iteration
@@ -325,80 +318,13 @@ class Loop:
                 if not math.isfinite(value):
                     folder, rank = self._checkpoints.folder, self._world.rank
                     raise not_finite(folder, rank, step, name, value, self._kept)
-            self._window.add(values)
-            self._lr = step.lr
+            self._reporter.window.add(values)
+            self._reporter.lr = step.lr
 
-    # What is reported.
-
-    def _history(self) -> closing[History]:
-        run = {
-            "version": __version__,
-            "torch": torch.__version__,
-            "processes": self._world.size,
-            "backend": self._world.backend,
-            "device": self._world.device.type,
-            "threads": torch.get_num_threads(),
-            "global_batch": self._training.global_size,
-        }
-        return closing(History(self._output, self._iteration, self._mark.all, run))
-
-    def _log(self, history: History | None) -> None:
-        self._window.gather(self._world)
-        window, self._window = self._window, Window()
-        if history is None:
-            return
-        loss, losses = self._losses(window)
-        means = zip(self._step.terms, window.means(), strict=True)
-        rate = window.steps_per_s
-        values = {
-            "loss": _rounded(loss),
-            "losses": {name: _rounded(each) for name, each in losses.items()},
-            "terms": {name: _rounded(each) for name, each in list(means)[len(losses) :]},
-            "lr": self._lr,
-            "step_s": _rounded(1 / rate),
-            "data_wait_share": _rounded(window.wait_share),
-            "sequences_per_s": _rounded(self._training.global_size * rate),
-        }
-        history.add(self._iteration, values)
-        self._tell(window)
-
-    def _losses(self, window: Window) -> tuple[float, dict[str, float]]:
-        """The weighted sum of the losses, and the mean of each; reported terms come after them."""
-        losses = dict(zip(self._settings.losses, window.means(), strict=False))
-        weights = self._settings.losses
-        return sum(weights[name].weight * each for name, each in losses.items()), losses
-
-    def _tell(self, window: Window) -> None:
-        """Print a line of progress, from sums that the first process has gathered."""
-        if not self._world.is_first:
-            return
-        total, rate = self._settings.iterations, window.steps_per_s
-        loss, losses = self._losses(window)
-        named = ", ".join(f"{name} {each:.4g}" for name, each in losses.items())
-        left = duration((total - self._iteration) / rate)
-        self._world.say(
-            f"iteration {self._iteration}/{total}: loss {loss:.4g} ({named}), "
-            f"{1000 / rate:.0f} ms a step, {100 * window.wait_share:.0f} % of it waiting for "
-            f"data, {left} left"
-        )
-        self._pace.said()
-
-    def _evaluate(self, history: History | None) -> None:
+    def _evaluate(self) -> None:
         file = self._checkpoints.folder / "evaluation.npz"
         found = figures(
             self._network, self._resolved, self._store, file, self._world, self._workers
         )
         batch_norm.set_training(self._network, self._settings.batch_norm)
-        if history is None:
-            return
-        history.add(self._iteration, found)
-        for metric in VALIDATION_METRICS.values():
-            if scores := found.get(metric.key):
-                named = ", ".join(f"{name} {each:.1f}" for name, each in scores.items())
-                self._world.say(f"iteration {self._iteration}: {metric.title} in percent: {named}")
-        if not found:
-            self._world.say(f"iteration {self._iteration}: no protocol has a value")
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.7g}")
+        self._reporter.add_validation(self._iteration, found)

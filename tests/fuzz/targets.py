@@ -29,9 +29,9 @@ TARGETS = [
 NOT_FROM_OUTSIDE = {
     "engine.alone": "opens a folder to lock it",
     "files": "compares a file with the bytes that are to be written",
-    "flow.messages": "shows lines of logs that jobs of the same run wrote",
-    "flow.data": "compares a table with the bytes that are to be written",
-    "flow.lock": "opens a file to lock it",
+    "workflow.messages": "shows lines of logs that jobs of the same run wrote",
+    "workflow.datasets": "compares a table with the bytes that are to be written",
+    "workflow.lock": "opens a file to lock it",
     "prepare.sequences.latents": "leaves the folder of Stable Diffusion to the library diffusers",
     "formats.pickles.writer": "compares a file with the bytes that are to be written",
     "synthgait.avi": "measures the file that it has just written",

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gait import matrix as matrices
 from gait.config.load import load_named
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
-from gait.flow import MATRIX, Flow
 from gait.report import page, show, tabulate_matrix
 from gait.report.matrix import MatrixCell, is_matrix, read_matrix
 from gait.seal import sealed_json
+from gait.workflow import matrix as matrices
+from gait.workflow.state import MATRIX, WorkflowState
 from tests.unit.scores import metrics, summary, table
-from tests.unit.test_flow import adopt, edit, experiment, sealed_archive
 from tests.unit.test_page import Page
+from tests.unit.test_workflow_state import adopt, edit, experiment, sealed_archive
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = "SynthGait/GaitSet/demo"
@@ -33,9 +33,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def flow(root: Path, **matrix: Any) -> Flow:
+def flow(root: Path, **matrix: Any) -> WorkflowState:
     settings = read_yaml(root / "config/config.yaml")[0]
-    return Flow(root, settings | {"matrix": {"experiments": [DEMO]} | matrix})
+    return WorkflowState(root, settings | {"matrix": {"experiments": [DEMO]} | matrix})
 
 
 def files(*runs: str) -> list[str]:
@@ -92,13 +92,13 @@ def test_all_that_cannot_be_is_told_at_once(root: Path) -> None:
     settings = read_yaml(root / "config/config.yaml")[0]
     del settings["matrix"]
     with pytest.raises(ConfigError, match=r"results/matrix\.csv needs 'matrix'"):
-        matrices.metrics(Flow(root, settings))
+        matrices.metrics(WorkflowState(root, settings))
 
 
 def test_the_page_has_the_matrix_where_it_is_a_target(root: Path) -> None:
     settings = read_yaml(root / "config/config.yaml")[0]
-    assert Flow(root, settings).page_matrix() == []
-    known = Flow(root, settings | {"targets": [MATRIX, "results/report.html"]})
+    assert WorkflowState(root, settings).page_matrix() == []
+    known = WorkflowState(root, settings | {"targets": [MATRIX, "results/report.html"]})
     assert (known.page_matrix(), known.page_reports()) == ([MATRIX], [])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError
-from gait.flow import Flow
+from gait.workflow.state import WorkflowState
 from tests.workflow.workspace import POPULATION, REPOSITORY, Workspace
 
 RULES = sorted((REPOSITORY / "workflow").rglob("*.smk"))
@@ -73,10 +73,10 @@ def test_the_workflow_runs_in_a_folder_and_with_a_data_root_of_any_name(tmp_path
 def test_a_data_root_that_cannot_be_is_refused_by_one_sentence(name: str) -> None:
     settings = read_yaml(REPOSITORY / "config/config.yaml")[0] | {"data_root": name}
     with pytest.raises(ConfigError, match=r"^config/config\.yaml: data_root: expected .*; rename"):
-        Flow(REPOSITORY, settings)
+        WorkflowState(REPOSITORY, settings)
 
 
 def test_a_home_folder_is_found_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me and you")
     settings = read_yaml(REPOSITORY / "config/config.yaml")[0] | {"data_root": "~/my data"}
-    assert Flow(REPOSITORY, settings).folder("X") == Path("/home/me and you/my data/X")
+    assert WorkflowState(REPOSITORY, settings).folder("X") == Path("/home/me and you/my data/X")

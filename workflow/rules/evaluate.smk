@@ -10,13 +10,13 @@ rule embed:
         "logs/embed/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("embed")
+    threads: state.threads("embed")
     resources:
-        **flow.resources("embed"),
+        **state.resources("embed"),
     params:
         **get_settings("embedding"),
-        processes=lambda wildcards, threads: flow.processes("embed"),
-        workers=lambda wildcards, threads: flow.loader_workers("embed"),
+        processes=lambda wildcards, threads: state.processes("embed"),
+        workers=lambda wildcards, threads: state.loader_workers("embed"),
     shell:
         "exec logged.sh {log:q} launch.sh 1 {params.processes:q} {threads:q}"
         " embed {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}{wildcards.on:q}"
@@ -35,9 +35,9 @@ rule score:
         "logs/score/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
         **get_settings("scoring"),
     shell:

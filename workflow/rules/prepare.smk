@@ -6,12 +6,12 @@ rule synthesize:
     benchmark:
         "logs/synthesize/{dataset}.benchmark.tsv"
     wildcard_constraints:
-        dataset=flow.rendered,
+        dataset=state.rendered,
     conda:
         "../envs/gait.yaml"
     threads: RENDERING_THREADS
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         raw=f"{DATA}/{{dataset}}/raw",
         population=get_population,
@@ -34,9 +34,9 @@ rule check:
         "logs/check/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         root=get_root,
         state=get_checked_state,
@@ -59,9 +59,9 @@ rule rearrange:
         "logs/rearrange/{dataset}/{shard}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         raw=f"{DATA}/{{dataset}}/raw",
         shard_state=get_shard_state,
@@ -74,7 +74,7 @@ rule rearrange:
 rule gather:
     input:
         shards=expand(
-            "{data}/{{dataset}}/shards/{shard}.csv", data=DATA, shard=flow.shards
+            "{data}/{{dataset}}/shards/{shard}.csv", data=DATA, shard=state.shards
         ),
     output:
         catalogue=f"{DATA}/{{dataset}}/sequences.csv",
@@ -84,9 +84,9 @@ rule gather:
         "logs/gather/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     shell:
         "gait gather {input.shards:q} --output {output.catalogue:q} > {log:q} 2>&1"
 
@@ -102,9 +102,9 @@ rule segment:
         "logs/segment/{dataset}/{shard}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         root=get_root,
         segmenter=json.dumps(config["segmenter"], sort_keys=True),
@@ -125,9 +125,9 @@ rule pretreat:
         "logs/pretreat/{dataset}/{shard}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         root=get_root,
         pretreatment=get_pretreatment,
@@ -149,9 +149,9 @@ rule adopt:
         "logs/adopt/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         root=get_root,
         pkl=get_pkl,
@@ -176,9 +176,9 @@ rule pack:
         "logs/pack/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("prepare")
+    threads: state.threads("prepare")
     resources:
-        **flow.resources("prepare"),
+        **state.resources("prepare"),
     params:
         root=get_root,
         catalogue=lambda wildcards, input: [

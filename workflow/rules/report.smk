@@ -31,9 +31,9 @@ rule tabulate:
         "logs/tabulate/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     shell:
         "gait tabulate {input.config:q} --metrics {input.metrics:q} --report {output.table:q}"
         " --views {output.views:q} --figures {output.figures:q} > {log:q} 2>&1"
@@ -51,9 +51,9 @@ rule submit:
         "logs/submit/{dataset}/{model}/{save_name}{on}/{submission}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     shell:
         "gait submit {input.metrics:q} --protocol {wildcards.submission:q}"
         " --output {output.submission:q} > {log:q} 2>&1"
@@ -77,9 +77,9 @@ rule combine_experiments:
         "logs/combine/{dataset}/{model}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
         notes=get_notes,
     shell:
@@ -103,9 +103,9 @@ rule combine_models:
         "logs/combine/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     shell:
         "gait combine {input.reports:q} --output {output.table:q} > {log:q} 2>&1"
 
@@ -126,9 +126,9 @@ rule matrix:
         "logs/matrix.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
         notes=get_matrix_notes,
     shell:
@@ -160,9 +160,9 @@ rule quality:
         "logs/quality/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
         root=get_root,
     shell:
@@ -173,7 +173,7 @@ rule quality:
 rule page:
     input:
         reports=get_page_reports,
-        matrix=flow.page_matrix(),
+        matrix=state.page_matrix(),
         qualities=get_page_qualities,
     output:
         page="results/report.html",
@@ -183,11 +183,11 @@ rule page:
         "logs/page.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
-        matrix=[f"--matrix={each}" for each in flow.page_matrix()],
+        matrix=[f"--matrix={each}" for each in state.page_matrix()],
         qualities=lambda wildcards, input: [
             f"--quality={each}" for each in input.qualities
         ],

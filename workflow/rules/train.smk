@@ -7,9 +7,9 @@ rule resolve:
         "logs/resolve/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("report")
+    threads: state.threads("report")
     resources:
-        **flow.resources("report"),
+        **state.resources("report"),
     params:
         **get_settings("all"),
     shell:
@@ -32,15 +32,15 @@ rule train:
         "logs/train/{dataset}/{model}/{save_name}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
-    threads: flow.threads("train")
+    threads: state.threads("train")
     resources:
-        **flow.resources("train"),
+        **state.resources("train"),
     params:
         **get_settings("training"),
         # Functions of `threads` are no reason to train again: world size changes speed only.
-        nodes=lambda wildcards, threads: flow.nodes("train"),
-        processes=lambda wildcards, threads: flow.processes("train"),
-        workers=lambda wildcards, threads: flow.loader_workers("train"),
+        nodes=lambda wildcards, threads: state.nodes("train"),
+        processes=lambda wildcards, threads: state.processes("train"),
+        workers=lambda wildcards, threads: state.loader_workers("train"),
     shell:
         "exec logged.sh {log:q} launch.sh {params.nodes:q} {params.processes:q} {threads:q}"
         " train {wildcards.dataset:q}/{wildcards.model:q}/{wildcards.save_name:q}"

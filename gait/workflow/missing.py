@@ -9,27 +9,27 @@ from gait.modalities import LATENT, POSE, RGB, SKELETON_MAPS
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class MissingModalities:
     """Modalities that a dataset does not have.
 
     Attributes:
         dataset: its name.
         tree: what it is made from: its folder `raw`, or `pkl` where that is taken over.
         modalities: those that it lacks.
-        offered: those that it has.
+        available: those that it has.
     """
 
     dataset: str
     tree: Path
     modalities: set[str]
-    offered: set[str]
+    available: set[str]
 
     @property
     def cause(self) -> str:
         """For a sentence about the experiment."""
         return (
             f"reads {_joined(self.modalities)}, which {self.tree} does not have, only "
-            f"{', '.join(sorted(self.offered))}"
+            f"{', '.join(sorted(self.available))}"
         )
 
     @property
@@ -48,12 +48,12 @@ class Lack:
                 "add files that give them, and say where they lie under 'files', or 'pkl' for "
                 f"arrays, in {definition}"
             )
-        if is_adopted and SKELETON_MAPS in self.modalities and POSE in self.offered:
+        if is_adopted and SKELETON_MAPS in self.modalities and POSE in self.available:
             told += (
                 f"; or move the tree to {raw}, where skeleton maps are drawn of poses, with a "
                 "layout of pkl files under 'layouts'"
             )
-        if LATENT in self.modalities and RGB in self.offered:
+        if LATENT in self.modalities and RGB in self.available:
             told += f"; or let gait latents make them of {RGB}"
             if not is_adopted:
                 told += f" and move {raw} away, so that its pkl tree is taken over"

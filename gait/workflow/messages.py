@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from gait.errors import GaitError
-from gait.flow import Flow
 from gait.formats.manifest import read_manifest
 from gait.prepare.summary import lost_line
 from gait.screen import printable
+from gait.workflow.state import WorkflowState
 
 # Stages that leave out frames they cannot use, and say so in their logs only.
 _LOSING_STAGES = ("segment", "pretreat", "adopt")
@@ -21,7 +21,7 @@ _FULL_BYTES = 2**16
 _CAUSES = ("gait: error:", "told to stop:")
 
 
-def left_out(flow: Flow) -> str:
+def left_out(flow: WorkflowState) -> str:
     """Sum up the frames left out since the workflow started: one line per dataset, if any."""
     datasets = {
         log.relative_to(flow.root / "logs").parts[1].removesuffix(".log")
@@ -41,7 +41,7 @@ def left_out(flow: Flow) -> str:
     return "".join(lines)
 
 
-def failures(flow: Flow) -> str:
+def failures(flow: WorkflowState) -> str:
     """Collect the causes of failures from the logs written since the workflow started."""
     lines: dict[str, None] = {}
     for log in sorted((flow.root / "logs").rglob("*.log")):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from gait.errors import ConfigError, nearest
-from gait.flow import Flow
+from gait.workflow.state import WorkflowState
 
 # What a target below results/<dataset>/ may be called, apart from submissions.
 _MADE = {
@@ -21,7 +21,7 @@ _MADE = {
 }
 
 
-def check_targets(arguments: Iterable[str], flow: Flow) -> None:
+def check_targets(arguments: Iterable[str], flow: WorkflowState) -> None:
     """Refuse targets that name no dataset, model or experiment.
 
     Args:
@@ -41,7 +41,7 @@ def check_targets(arguments: Iterable[str], flow: Flow) -> None:
         raise ConfigError(problems)
 
 
-def _unknown(names: tuple[str, ...], flow: Flow) -> list[str]:
+def _unknown(names: tuple[str, ...], flow: WorkflowState) -> list[str]:
     """What is wrong with `<dataset>[/<model>[/<save_name>[/on-<dataset>]]]`."""
     dataset, model, save_name = (*names, "", "")[:3]
     if dataset not in flow.datasets:

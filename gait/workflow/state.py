@@ -20,9 +20,9 @@ from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
 from gait.errors import ConfigError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
-from gait.flow.data import DataFlow
-from gait.flow.slices import sliced
 from gait.seal import has_zip_seal
+from gait.workflow.datasets import DatasetsState
+from gait.workflow.slices import sliced
 
 # Dataset, model and save_name of an experiment.
 Key = tuple[str, str, str]
@@ -37,7 +37,7 @@ class _Obstacle(NamedTuple):
     remedy: str
 
 
-class Flow(DataFlow):
+class WorkflowState(DatasetsState):
     """The workflow's view of `config/` and `datasets/` below `root`.
 
     Attributes:
@@ -203,8 +203,8 @@ class Flow(DataFlow):
                 how = " ".join(self.dataset(dataset).obtain.split()).rstrip(".")
                 return _Obstacle(start + cause, f"{how}; or take it from 'train_on'")
         for dataset in (resolved.dataset.name, *experiment.train_on):
-            if (lack := self.lack(dataset, experiment.modalities)) is not None:
-                return _Obstacle(start + lack.cause, lack.remedy)
+            if (absent := self.missing_modalities(dataset, experiment.modalities)) is not None:
+                return _Obstacle(start + absent.cause, absent.remedy)
         return None
 
     def _foreign(self, weights: str, experiment: Experiment) -> _Obstacle | None:
@@ -338,9 +338,11 @@ class Flow(DataFlow):
         if not on:
             return resolved
         tested = resolved.tested_on(self.dataset(on.removeprefix("/on-")))
-        if (lack := self.lack(tested.dataset.name, tested.experiment.modalities)) is not None:
+        if (
+            absent := self.missing_modalities(tested.dataset.name, tested.experiment.modalities)
+        ) is not None:
             raise ConfigError(
-                f"{tested.identity}: {lack.cause}; {lack.remedy}; or name another dataset"
+                f"{tested.identity}: {absent.cause}; {absent.remedy}; or name another dataset"
             )
         return tested
 

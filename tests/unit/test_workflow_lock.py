@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gait.flow.lock import take_over
+from gait.workflow.lock import take_over
 
 # What Snakemake does at its start, and its end.
 HOLDER = """
 import sys
 from pathlib import Path
-from gait.flow.lock import take_over
+from gait.workflow.lock import take_over
 print(take_over(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

@@ -12,8 +12,6 @@ from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, load_dataset
 from gait.config.yaml import read_text
 from gait.errors import ConfigError, DataError
-from gait.flow.lack import Lack
-from gait.flow.slices import canonical_json
 from gait.formats.catalogue import CatalogueRow, RowKind, rows_digest, rows_text
 from gait.limits import YAML_BYTES
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
@@ -23,9 +21,11 @@ from gait.prepare.catalogue.shards import deal
 from gait.prepare.raw.files import fingerprint, state_of, walk
 from gait.synthgait.raw_state import RENDERER, altered_files
 from gait.types import SequenceKey
+from gait.workflow.missing import MissingModalities
+from gait.workflow.slices import canonical_json
 
 
-class DataFlow:
+class DatasetsState:
     """The workflow's view of the datasets below `root`.
 
     Attributes:
@@ -200,13 +200,13 @@ class DataFlow:
             for file in folder.files
         )
 
-    def lack(self, dataset: str, wanted: set[str]) -> Lack | None:
+    def missing_modalities(self, dataset: str, wanted: set[str]) -> MissingModalities | None:
         """Which of some modalities a dataset does not have, if that can be told and is so."""
-        offered = self.modalities(dataset)
-        if offered is None or wanted <= offered:
+        available = self.modalities(dataset)
+        if available is None or wanted <= available:
             return None
         tree = self.folder(dataset) / ("pkl" if self.is_adopted(dataset) else "raw")
-        return Lack(dataset, tree, wanted - offered, offered)
+        return MissingModalities(dataset, tree, wanted - available, available)
 
     def _modalities(self, dataset: str) -> set[str] | None:
         """What a dataset holds of each sequence; None where that cannot be told yet, or at all.

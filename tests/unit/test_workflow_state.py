@@ -19,15 +19,15 @@ import yaml
 
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
-from gait.flow import Flow
-from gait.flow.messages import failures, left_out
-from gait.flow.slices import SLICES, setting_names
-from gait.flow.targets import check_targets
 from gait.formats.manifest import ManifestRow, manifest_text
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.shards import rearrange
 from gait.seal import seal_zip
 from gait.types import SequenceKey
+from gait.workflow.messages import failures, left_out
+from gait.workflow.slices import SLICES, setting_names
+from gait.workflow.state import WorkflowState
+from gait.workflow.targets import check_targets
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -46,9 +46,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def flow(root: Path, **changes: Any) -> Flow:
+def flow(root: Path, **changes: Any) -> WorkflowState:
     """A new one, as each start of Snakemake makes it; answers are kept for its lifetime."""
-    return Flow(root, read_yaml(root / "config/config.yaml")[0] | changes)
+    return WorkflowState(root, read_yaml(root / "config/config.yaml")[0] | changes)
 
 
 def write(root: Path, path: str, data: Any) -> None:
@@ -118,8 +118,8 @@ def test_questions_are_answered_without_torch(root: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from gait.config.yaml import read_yaml\n"
-        "from gait.flow import Flow\n"
-        "flow = Flow(Path(), read_yaml(Path('config/config.yaml'))[0])\n"
+        "from gait.workflow.state import WorkflowState\n"
+        "flow = WorkflowState(Path(), read_yaml(Path('config/config.yaml'))[0])\n"
         "flow.page_reports(), flow.slice('training', 'SynthGait', 'GaitSet', 'demo')\n"
         "flow.raw_states('SynthGait')\n"
         "print('torch' in sys.modules)\n"
@@ -540,7 +540,7 @@ class Resources(dict[str, Any]):
             raise AttributeError(name) from None
 
 
-def sbatch(known: Flow, job: str) -> str:
+def sbatch(known: WorkflowState, job: str) -> str:
     """The flags that the executor makes of the resources; fails where it refuses them."""
     submit = pytest.importorskip("snakemake_executor_plugin_slurm.submit_string")
     checks = pytest.importorskip("snakemake_executor_plugin_slurm.validation")
@@ -567,7 +567,7 @@ def sbatch(known: Flow, job: str) -> str:
     return flags
 
 
-def with_train(root: Path, **settings: Any) -> Flow:
+def with_train(root: Path, **settings: Any) -> WorkflowState:
     resources = read_yaml(root / "config/config.yaml")[0]["resources"]
     resources["train"] = {"threads": 6, "mem_mb": 1000, "runtime_min": 90} | settings
     return flow(root, resources=resources)
@@ -930,7 +930,7 @@ def test_a_job_that_died_without_a_word_is_told_as_such(
 ) -> None:
     known = flow(root)
     assert "without a word: interrupted, or killed" in failures(known)
-    monkeypatch.setattr("gait.flow.messages._FULL_BYTES", 2**60)
+    monkeypatch.setattr("gait.workflow.messages._FULL_BYTES", 2**60)
     assert re.search(r"without a word, as the disk of .* is full \([\d,]+ bytes", failures(known))
 
 
@@ -1027,6 +1027,6 @@ def test_on_one_machine_jobs_that_compute_take_turns_and_on_a_cluster_none(
     settings = read_yaml(root / "config/config.yaml")[0]
     taking_turns = {"accelerator": 1} if job in ("train", "embed") else {}
     for on_cluster, expected in ((False, taking_turns), (True, {})):
-        resources = Flow(root, settings, on_cluster).resources(job)
+        resources = WorkflowState(root, settings, on_cluster).resources(job)
         found = {key: value for key, value in resources.items() if key == "accelerator"}
         assert found == expected

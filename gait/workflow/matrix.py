@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from gait.errors import ConfigError, nearest
-from gait.flow import MATRIX, Flow, Key
+from gait.workflow.state import MATRIX, Key, WorkflowState
 
 
-def metrics(flow: Flow) -> list[str]:
+def metrics(flow: WorkflowState) -> list[str]:
     """The metrics of each experiment that can run, for each seed, on each dataset.
 
     Raises:
@@ -43,7 +43,7 @@ def metrics(flow: Flow) -> list[str]:
     return files
 
 
-def notes(flow: Flow) -> list[str]:
+def notes(flow: WorkflowState) -> list[str]:
     """A note `<dataset>/<model>/<save_name>: why` for each experiment that cannot run."""
     return [
         f"{'/'.join(key)}: {why}"
@@ -52,7 +52,7 @@ def notes(flow: Flow) -> list[str]:
     ]
 
 
-def _runs(flow: Flow, key: Key, seeds: list[int] | None) -> Iterator[str]:
+def _runs(flow: WorkflowState, key: Key, seeds: list[int] | None) -> Iterator[str]:
     """The save_name of each run of an experiment: its own for its own seed."""
     experiment = flow.experiment(*key).experiment
     if seeds is None or experiment.weights is not None:
@@ -63,7 +63,7 @@ def _runs(flow: Flow, key: Key, seeds: list[int] | None) -> Iterator[str]:
         yield key[2] if seed == experiment.seed else f"{key[2]}@{seed}"
 
 
-def _experiments(flow: Flow) -> list[Key]:
+def _experiments(flow: WorkflowState) -> list[Key]:
     known = {"/".join(key): key for key in flow.experiments}
     wanted = _settings(flow)["experiments"]
     if unknown := [each for each in wanted if each not in known]:
@@ -75,7 +75,7 @@ def _experiments(flow: Flow) -> list[Key]:
     return [known[each] for each in wanted]
 
 
-def _settings(flow: Flow) -> dict[str, Any]:
+def _settings(flow: WorkflowState) -> dict[str, Any]:
     settings: dict[str, Any] | None = flow.settings.get("matrix")
     if settings is None:
         raise ConfigError(

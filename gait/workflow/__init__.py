@@ -1,0 +1,1 @@
+"""Workflow state: pure functions behind the rules, without torch."""

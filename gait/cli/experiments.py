@@ -100,7 +100,7 @@ def score(
 
 
 @app.command()
-def tabulate(
+def report(
     experiment: ExperimentName,
     metrics: Annotated[Path, typer.Option(help="The metrics, metrics.json.")],
     report: Annotated[Path, typer.Option(help="The table to write.")],

@@ -132,14 +132,14 @@ def rearrange(
 
 
 @app.command()
-def gather(
+def merge_catalogue(
     shards: Annotated[list[Path], typer.Argument(help="The shards' tables of sequences.")],
     output: Annotated[Path, typer.Option(help="The table of all sequences to write.")],
 ) -> None:
     """Put the shards' tables together to the catalogue, sequences.csv."""
-    from gait.prepare.catalogue.shards import gather
+    from gait.prepare.catalogue.shards import merge_catalogue
 
-    print(f"{gather(shards, output)} sequences")
+    print(f"{merge_catalogue(shards, output)} sequences")
 
 
 @app.command()
@@ -204,7 +204,7 @@ def latents(
 
 
 @app.command()
-def adopt(
+def import_pkl(
     root: Root,
     output: Annotated[Path, typer.Option(help="The table of its pkl files to write.")],
     pkl: Annotated[

@@ -12,7 +12,7 @@ from gait.project import project_root
 
 
 @app.command()
-def combine(
+def merge_tables(
     output: Annotated[Path, typer.Option(help="The table to write.")],
     reports: Annotated[
         list[Path] | None, typer.Argument(help="Tables to put under each other.")
@@ -20,9 +20,9 @@ def combine(
     note: Annotated[list[str] | None, typer.Option(help="<experiment>: why it is absent")] = None,
 ) -> None:
     """Put tables under each other."""
-    from gait.report import combine
+    from gait.report import merge_tables
 
-    combine(reports or [], output, note or [])
+    merge_tables(reports or [], output, note or [])
 
 
 @app.command()
@@ -95,7 +95,7 @@ def quality(
 
 
 @app.command()
-def page(
+def html_report(
     output: Annotated[Path, typer.Option(help="The page to write.")],
     reports: Annotated[list[Path] | None, typer.Argument(help="Tables of experiments.")] = None,
     matrix: Annotated[Path | None, typer.Option(help="A matrix.csv to begin with.")] = None,
@@ -103,7 +103,7 @@ def page(
         list[Path] | None, typer.Option(help="<dataset>/quality.html, to be linked to.")
     ] = None,
 ) -> None:
-    """Write the page people look at."""
-    from gait.report import page
+    """Write the HTML report."""
+    from gait.report import html_report
 
-    page(reports or [], output, matrix, quality or [])
+    html_report(reports or [], output, matrix, quality or [])

@@ -80,7 +80,7 @@ class _Dataset:
     quality: str
 
 
-def page(
+def html_report(
     reports: list[Path],
     output: Path,
     matrix: Path | None = None,

@@ -21,7 +21,7 @@ from gait.report.metrics import (
 from gait.seal import write_sealed_table
 from gait.tables import read_table, sheet_text
 
-_AGAIN = "make it again with gait tabulate or gait combine"
+_AGAIN = "make it again with gait report or gait merge-tables"
 _KINDS = tuple(
     str(get_args(each.model_fields["kind"].annotation)[0])
     for each in (Retrieval, Verification, Classification, Submission, Segmentation)
@@ -159,7 +159,7 @@ def view_rows(metrics: Metrics) -> list[ViewRow]:
     ]
 
 
-def combine(reports: list[Path], output: Path, notes: list[str]) -> None:
+def merge_tables(reports: list[Path], output: Path, notes: list[str]) -> None:
     """Put tables under each other, then a row for each experiment that could not be run.
 
     An experiment that stands in several tables, as a baseline does, is taken once.
@@ -203,7 +203,7 @@ def read_report(path: Path) -> list[Row]:
     names = [field.name for field in fields(Row)]
     if missing := [name for name in names if name not in given]:
         raise DataError(
-            f"{path}: expected a table as gait tabulate writes it, the columns "
+            f"{path}: expected a table as gait report writes it, the columns "
             f"{', '.join(missing)} are missing; {_AGAIN}"
         )
     places = [given.index(name) for name in names]

@@ -92,18 +92,18 @@ class DatasetsState:
 
     def checked_input(self, dataset: str) -> list[str]:
         """What has to be there before the dataset can be checked; see `raw_input`."""
-        return [] if self.is_adopted(dataset) else self.raw_input(dataset)
+        return [] if self.is_imported(dataset) else self.raw_input(dataset)
 
     def checked_state(self, dataset: str) -> str:
         """Changes when a file of the dataset does, or what its files are compared with."""
-        adopted = self.is_adopted(dataset)
+        imported = self.is_imported(dataset)
         definition = self.dataset(dataset)
         keys = {"layouts", "files", "pkl", "partition"}
-        if not adopted:
+        if not imported:
             # A tree is taken over again whenever it is checked, which these are no reason for.
             keys |= {"pretreat", "protocols"}
         compared = {
-            "files": self.pkl_state(dataset) if adopted else self.raw_states(dataset),
+            "state": self.pkl_state(dataset) if imported else self.raw_states(dataset),
             "whole": definition.whole.model_dump(mode="json"),
             **definition.model_dump(mode="json", include=keys),
         }
@@ -165,23 +165,23 @@ class DatasetsState:
 
     def pkl_tables(self, dataset: str) -> list[str]:
         """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
-        names = ["adopted"] if self.is_adopted(dataset) else self.shards
+        names = ["imported"] if self.is_imported(dataset) else self.shards
         return [str(self.folder(dataset) / "shards" / f"{name}.pkl.csv") for name in names]
 
     def catalogue(self, dataset: str) -> list[str]:
-        """The table of what has to be packed, or accounted for; none for an adopted tree."""
-        if self.is_adopted(dataset):
+        """The table of what has to be packed, or accounted for; none for an imported tree."""
+        if self.is_imported(dataset):
             return []
         return [str(self.folder(dataset) / "sequences.csv")]
 
-    def is_adopted(self, dataset: str) -> bool:
+    def is_imported(self, dataset: str) -> bool:
         """Whether there is a pkl tree, from OpenGait for instance, and nothing to make it from."""
         folder = self.root / self.folder(dataset)
         rendered = self.dataset(dataset).population is not None
         return (folder / "pkl").is_dir() and not (folder / "raw").exists() and not rendered
 
     def pkl(self, dataset: str) -> str:
-        """Which pkl files hold what, as `gait adopt` takes it."""
+        """Which pkl files hold what, as `gait import-pkl` takes it."""
         pkl = self.dataset(dataset).pkl
         return pkl if isinstance(pkl, str) else canonical_json(pkl)
 
@@ -192,7 +192,7 @@ class DatasetsState:
         return not (rendered or (folder / "raw").exists() or (folder / "pkl").exists())
 
     def pkl_state(self, dataset: str) -> str:
-        """Changes when a file of an adopted pkl tree does."""
+        """Changes when a file of an imported pkl tree does."""
         tree = walk(self.root / self.folder(dataset) / "pkl")
         return fingerprint(
             state_of(file)._replace(name=folder.path_of(file.name))
@@ -205,7 +205,7 @@ class DatasetsState:
         available = self.modalities(dataset)
         if available is None or wanted <= available:
             return None
-        tree = self.folder(dataset) / ("pkl" if self.is_adopted(dataset) else "raw")
+        tree = self.folder(dataset) / ("pkl" if self.is_imported(dataset) else "raw")
         return MissingModalities(dataset, tree, wanted - available, available)
 
     def _modalities(self, dataset: str) -> set[str] | None:
@@ -214,7 +214,7 @@ class DatasetsState:
         What is wrong with its files is told when they are asked for.
         """
         try:
-            if self.is_adopted(dataset):
+            if self.is_imported(dataset):
                 tree = self.root / self.folder(dataset) / "pkl"
                 return modalities_of_tree(tree, self.dataset(dataset).pkl)
             rows = self.raw_rows(dataset)
@@ -228,7 +228,7 @@ class DatasetsState:
         What is wrong with its files is told when they are asked for.
         """
         try:
-            if self.is_adopted(dataset):
+            if self.is_imported(dataset):
                 # Looking at files takes libraries that starting the workflow should not wait for.
                 from gait.prepare.check.pkl_tree import list_tree
 

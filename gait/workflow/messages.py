@@ -13,7 +13,7 @@ from gait.screen import printable
 from gait.workflow.state import WorkflowState
 
 # Stages that leave out frames they cannot use, and say so in their logs only.
-_LOSING_STAGES = ("segment", "pretreat", "adopt")
+_LOSING_STAGES = ("segment", "pretreat", "import_pkl")
 # Less than that is no room for a log.
 _FULL_BYTES = 2**16
 # Beginnings of the lines that say why a job ended; the second kind comes from a job that saved its

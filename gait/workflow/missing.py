@@ -36,8 +36,8 @@ class MissingModalities:
     def remedy(self) -> str:
         """What to do: where files go, and what can be made of those that are there."""
         definition = f"datasets/{self.dataset}/dataset.yaml"
-        raw, is_adopted = self.tree.with_name("raw"), self.tree.name == "pkl"
-        if is_adopted:
+        raw, is_imported = self.tree.with_name("raw"), self.tree.name == "pkl"
+        if is_imported:
             files = _joined({f"<view>-{each}.pkl" for each in self.modalities})
             told = (
                 f"add {files} to each sequence there, or name files of other names under 'pkl' in "
@@ -48,14 +48,14 @@ class MissingModalities:
                 "add files that give them, and say where they lie under 'files', or 'pkl' for "
                 f"arrays, in {definition}"
             )
-        if is_adopted and SKELETON_MAPS in self.modalities and POSE in self.available:
+        if is_imported and SKELETON_MAPS in self.modalities and POSE in self.available:
             told += (
                 f"; or move the tree to {raw}, where skeleton maps are drawn of poses, with a "
                 "layout of pkl files under 'layouts'"
             )
         if LATENT in self.modalities and RGB in self.available:
             told += f"; or let gait latents make them of {RGB}"
-            if not is_adopted:
+            if not is_imported:
                 told += f" and move {raw} away, so that its pkl tree is taken over"
         return told
 

@@ -55,7 +55,7 @@ STAGES = (
         (f"{_DATA}/shards/1-of-2.csv",),
         (f"{_DATA}/shards/1-of-2.csv*",),
     ),
-    Stage("gather", (f"{_DATA}/sequences.csv",), (f"{_DATA}/sequences.csv*",)),
+    Stage("merge_catalogue", (f"{_DATA}/sequences.csv",), (f"{_DATA}/sequences.csv*",)),
     Stage(
         "segment",
         tuple(f"{_DATA}/shards/{each}.silhouettes.csv" for each in SHARDS),
@@ -67,9 +67,9 @@ STAGES = (
         (f"{_DATA}/shards/*-of-2.pkl.csv*", f"{_DATA}/journal"),
     ),
     Stage(
-        "adopt",
-        (f"data/{ADOPTED}/shards/adopted.pkl.csv",),
-        (f"data/{ADOPTED}/shards/adopted.pkl.csv*", f"data/{ADOPTED}/journal"),
+        "import_pkl",
+        (f"data/{ADOPTED}/shards/imported.pkl.csv",),
+        (f"data/{ADOPTED}/shards/imported.pkl.csv*", f"data/{ADOPTED}/journal"),
     ),
     Stage(
         "pack",
@@ -85,20 +85,20 @@ STAGES = (
     Stage("embed", (f"{RESULT}/embeddings.npz",), (f"{RESULT}/embeddings.npz*",)),
     Stage("score", (f"{RESULT}/metrics.json",), (f"{RESULT}/metrics.json*",)),
     Stage(
-        "tabulate",
+        "report",
         (f"{RESULT}/report.csv",),
         (f"{RESULT}/report.csv*", f"{RESULT}/views.csv*", f"{RESULT}/figures"),
     ),
     Stage("submit", (f"{RESULT}/submission.csv",), (f"{RESULT}/submission.csv*",)),
     Stage(
-        "combine_experiments",
+        "merge_experiments",
         (f"{_RESULTS}/GaitSet/report.csv",),
         (f"{_RESULTS}/GaitSet/report.csv*",),
     ),
-    Stage("combine_models", (f"{_RESULTS}/report.csv",), (f"{_RESULTS}/report.csv*",)),
+    Stage("merge_models", (f"{_RESULTS}/report.csv",), (f"{_RESULTS}/report.csv*",)),
     Stage("matrix", ("results/matrix.csv",), ("results/matrix.csv*",)),
     Stage("quality", (f"{_RESULTS}/quality.csv",), (f"{_RESULTS}/quality.*",)),
-    Stage("page", ("results/report.html",), ("results/report.html",)),
+    Stage("html_report", ("results/report.html",), ("results/report.html",)),
 )
 # What the other dataset's tree becomes, by rules that are tried on the first one.
 AFTER_ADOPTION = Stage(

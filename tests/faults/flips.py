@@ -62,7 +62,7 @@ def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -
     # As an old disk does it: nobody sees by the time that the file has changed.
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     maker = _maker(path)
-    chain.forget(root, [each for each in chain.STAGES[maker + 1 :] if each.rule != "adopt"])
+    chain.forget(root, [each for each in chain.STAGES[maker + 1 :] if each.rule != "import_pkl"])
     if path.startswith(f"data/{chain.ADOPTED}/"):
         chain.forget(root, [chain.AFTER_ADOPTION])
     command = Command(copy, *chain.TARGETS)

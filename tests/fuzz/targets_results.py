@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gait.engine.history import History, read_history
-from gait.report import combine, page, show, tabulate_matrix
+from gait.report import html_report, merge_tables, show, tabulate_matrix
 from gait.report.figures import draw
 from gait.report.matrix import read_matrix
 from gait.report.metrics import Metrics, read_metrics
@@ -73,8 +73,8 @@ def _report_text() -> bytes:
 
 def _report(path: Path) -> None:
     show(path)
-    combine([path], Path("all.csv"), [])
-    page([path], Path("page.html"))
+    merge_tables([path], Path("all.csv"), [])
+    html_report([path], Path("page.html"))
 
 
 def _matrix_text() -> bytes:
@@ -92,7 +92,7 @@ def _matrix_text() -> bytes:
 def _matrix(path: Path) -> None:
     read_matrix(path)
     show(path)
-    page([], Path("page.html"), path)
+    html_report([], Path("page.html"), path)
 
 
 def _history_text() -> bytes:
@@ -167,7 +167,7 @@ TARGETS = [
         ("report.page",),
         lambda: [b"<svg>one</svg>"],
         mutate_text,
-        lambda path: page([Path("report.csv")], Path("page.html")),
+        lambda path: html_report([Path("report.csv")], Path("page.html")),
         file="figures/rank1.svg",
         lay=lambda folder: (folder / "report.csv").write_bytes(_report_text()) and None,
         share=0.1,

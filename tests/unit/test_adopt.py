@@ -85,7 +85,7 @@ def test_files_named_for_a_modality_are_taken_for_it(root: Path) -> None:
     ]
     assert tree.rows[1].pkl.endswith("seq1/sils-seq1.pkl")
     assert tree.ignored == {"pkl of something else beside those used": 1}
-    manifest = root / "shards" / "adopted.pkl.csv"
+    manifest = root / "shards" / "imported.pkl.csv"
     manifest.parent.mkdir()
     manifest.write_text(manifest_text(tree.rows))
     summary = pack([manifest], root, root / "manifest.csv", root / "packed")
@@ -248,7 +248,7 @@ def test_a_mapping_says_what_files_hold(tmp_path: Path) -> None:
     assert [row.modality for row in tree.rows] == ["pose", "ratio", "rgb", "silhouettes"] * 2
     assert tree.ignored == {"pkl of something else beside those used": 4}
     assert modalities_of_tree(tmp_path / "pkl", SUSTECH1K) == set(SUSTECH1K)
-    manifest = tmp_path / "shards/adopted.pkl.csv"
+    manifest = tmp_path / "shards/imported.pkl.csv"
     manifest.parent.mkdir()
     manifest.write_text(manifest_text(tree.rows))
     pack([manifest], tmp_path, tmp_path / "manifest.csv", tmp_path / "packed")

@@ -21,7 +21,7 @@ from gait.formats.source import File, parse_source
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import Sequences, scan
-from gait.prepare.catalogue.shards import archive_in_one_go, deal, gather, rearrange
+from gait.prepare.catalogue.shards import archive_in_one_go, deal, merge_catalogue, rearrange
 from gait.prepare.raw import archive_index
 from gait.prepare.raw.archives import Contents, contents_of
 from gait.synthgait.raw_state import altered_files
@@ -66,7 +66,7 @@ def rearrange_all(raw: Path, layouts: list[str], catalogue: Path, shards: list[P
         rearrange(raw, RawForm(layouts, "ask"), shard, number, len(shards))
         for number, shard in enumerate(shards, 1)
     ]
-    gather(shards, catalogue)
+    merge_catalogue(shards, catalogue)
     return found[0]
 
 

@@ -119,4 +119,4 @@ def test_a_pkl_tree_is_judged(
     assert kind in finding.kind and finding.severity is severity
     assert (finding.count, finding.example) == (1, "b")
     if severity is Severity.error:
-        assert "gait adopt" in finding.fix and "--convert" in finding.fix
+        assert "gait import-pkl" in finding.fix and "--convert" in finding.fix

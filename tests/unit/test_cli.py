@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -95,28 +96,19 @@ def test_every_subcommand_has_help(name: str) -> None:
     assert "Usage:" in result.output
 
 
-def test_each_arrow_of_the_flow_is_a_subcommand() -> None:
-    flow = {
-        "rearrange",
-        "gather",
-        "segment",
-        "pretreat",
-        "pack",
-        "train",
-        "embed",
-        "score",
-        "tabulate",
-    }
-    people = {
-        "synthesize",
-        "check",
-        "config",
-        "models",
-        "show",
-        "import-checkpoint",
-        "import-config",
-    }
-    assert flow | people <= set(SUBCOMMANDS)
+def test_every_rule_calls_subcommands_that_exist() -> None:
+    rules = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
+    )
+    # What is computed in several processes goes through the launcher, its subcommand next.
+    called = re.findall(
+        r"shell:\n.*?(?:\bgait |launch\.sh [^\n]*\n\s+\" )([a-z-]+)", rules, re.DOTALL
+    )
+    assert len(called) == len(re.findall(r"(?m)^rule ", rules))
+    commands = set(called)
+    assert commands <= set(SUBCOMMANDS)
+    assert {"rearrange", "segment", "pretreat", "pack", "train", "embed", "score"} < commands
 
 
 def test_without_a_subcommand_help_is_shown() -> None:
@@ -184,7 +176,7 @@ def test_an_error_is_a_sentence_and_exit_code_1(root: Path) -> None:
         ),
         ("rearrange CASIA-B --raw raw --shard 3-of-2 --output shards/a.csv", "<i>-of-<n>"),
         ("rearrange CASIA-B --raw raw --shard first --output shards/a.csv", "<i>-of-<n>"),
-        ("gather none.csv --output sequences.csv", "none.csv"),
+        ("merge-catalogue none.csv --output sequences.csv", "none.csv"),
         ("segment none.csv --root data --output o.csv --segmenter {name:", "not valid YAML"),
         ("segment none.csv --root data --output o.csv --segmenter name", "expected a mapping"),
         (
@@ -196,7 +188,7 @@ def test_an_error_is_a_sentence_and_exit_code_1(root: Path) -> None:
         ("score SynthGait/GaitSet/dem --embeddings e.npz --metrics m.json", "/demo'"),
         ("score none.yaml --embeddings e.npz --metrics m.json", "none.yaml"),
         ("show none.csv", "none.csv"),
-        ("combine none.csv --output o.csv", "none.csv"),
+        ("merge-tables none.csv --output o.csv", "none.csv"),
         ("import-config none.yaml", "none.yaml"),
     ],
 )
@@ -278,7 +270,7 @@ def test_rearrange_and_materialise(root: Path) -> None:
         of = ("--shard", shard.stem, "--output", shard)
         printed = said("rearrange", "CASIA-B", "--raw", raw, *of)
         assert "1 sequences of 1 subjects" in printed and "system file: 1" in printed
-    assert "1 sequences" in said("gather", *shards, "--output", catalogue)
+    assert "1 sequences" in said("merge-catalogue", *shards, "--output", catalogue)
     with catalogue.open(encoding="utf-8", newline="") as file:
         [row] = csv.DictReader(file)
     assert (row["subject"], row["condition"], row["view"]) == ("001", "nm-01", "090")
@@ -319,8 +311,8 @@ def test_adopt_lists_a_pkl_tree(root: Path) -> None:
         with (folder / f"{view}.pkl").open("wb") as file:
             pickle.dump(np.zeros((3, 64, 64), np.uint8), file)
     (dataset / "pkl/readme.txt").touch()
-    table = dataset / "shards/adopted.pkl.csv"
-    printed = said("adopt", "--root", dataset, "--output", table)
+    table = dataset / "shards/imported.pkl.csv"
+    printed = said("import-pkl", "--root", dataset, "--output", table)
     assert "2 sequences" in printed and "not used" in printed
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -335,11 +327,11 @@ def test_adopt_is_told_what_files_are_called(
     folder.mkdir(parents=True)
     (folder / "090-aligned-sils.pkl").write_bytes(pickle.dumps(np.zeros((3, 64, 44), np.uint8)))
     (folder / "090-rgbs.pkl").write_bytes(pickle.dumps(np.zeros((3, 3, 128, 128), np.uint8)))
-    table = dataset / "shards/adopted.pkl.csv"
+    table = dataset / "shards/imported.pkl.csv"
     mapping = json.dumps({"silhouettes": "{view}-aligned-sils.pkl", "rgb": "*-rgbs.pkl"})
-    printed = said("adopt", "--root", dataset, "--output", table, "--pkl", mapping)
+    printed = said("import-pkl", "--root", dataset, "--output", table, "--pkl", mapping)
     assert printed.splitlines() == ["1 sequences of rgb", "1 sequences of silhouettes"]
-    arguments = ("adopt", "--root", str(dataset), "--output", str(table), "--pkl")
+    arguments = ("import-pkl", "--root", str(dataset), "--output", str(table), "--pkl")
     last = refused(monkeypatch, capsys, *arguments, "sils")[-1]
     assert last.startswith("gait: error: --pkl sils: 'sils' is no modality; ")
 

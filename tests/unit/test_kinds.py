@@ -14,7 +14,7 @@ from gait.config.published import Published
 from gait.config.resolved import Resolved
 from gait.errors import DataError
 from gait.evaluation import score
-from gait.report import combine, page, show
+from gait.report import html_report, merge_tables, show
 from gait.report.experiment import report
 from tests.unit.scores import an_experiment, arrays, sealed_npz
 from tests.unit.test_page import Page
@@ -137,12 +137,12 @@ def test_terminal_and_page_show_every_kind(
     for output in EMBEDDINGS:
         tabulated(tmp_path / output, output)
     reports = [tmp_path / output / "report.csv" for output in EMBEDDINGS]
-    combine(reports, tmp_path / "report.csv", [])
+    merge_tables(reports, tmp_path / "report.csv", [])
     show(tmp_path / "report.csv")
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line.rstrip()) for line in lines if str(tmp_path) not in line) <= 100
     text = "\n".join(lines)
-    page([*reports, tmp_path / "report.csv"], tmp_path / "report.html")
+    html_report([*reports, tmp_path / "report.csv"], tmp_path / "report.html")
     read = " ".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).words)
     for expected in (
         "rank-1", "EER", "TAR at 1e-2", "accuracy", "sensitivity", "specificity", "mIoU", "75.00",

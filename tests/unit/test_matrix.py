@@ -13,7 +13,7 @@ import pytest
 from gait.config.load import load_named
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
-from gait.report import page, show, tabulate_matrix
+from gait.report import html_report, show, tabulate_matrix
 from gait.report.matrix import MatrixCell, is_matrix, read_matrix
 from gait.seal import sealed_json
 from gait.workflow import matrix as matrices
@@ -202,7 +202,7 @@ def test_it_is_shown_on_the_terminal_and_on_the_page(
         "tested on", "85.00 ± 7.07 (2)", "41.00", "Toy/GaitSet/lost: the weights are <gone>",
     ):  # fmt: skip
         assert expected in text
-    page([], tmp_path / "report.html", path)
+    html_report([], tmp_path / "report.html", path)
     words = " ".join(Page((tmp_path / "report.html").read_text(encoding="utf-8")).words)
     for expected in ("85.00 ± 7.07 (2)", "Far/single_view", "the weights are <gone>"):
         assert expected in words

@@ -9,7 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from gait.report import combine, page, show
+from gait.report import html_report, merge_tables, show
 from gait.report.tables import Row, read_report, write_table
 from tests.unit.scores import probe, table
 
@@ -45,7 +45,7 @@ def experiment(folder: Path, save_name: str) -> Path:
 
 def test_tables_and_figures_are_inside(tmp_path: Path) -> None:
     reports = [experiment(tmp_path, "one"), experiment(tmp_path, "two")]
-    page(reports, tmp_path / "report.html")
+    html_report(reports, tmp_path / "report.html")
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     for expected in ("Toy", "GaitSet/one", "GaitSet/two", "95.83", "82.98", "400"):
         assert expected in read.words
@@ -64,7 +64,7 @@ def test_whose_figure_is_published_stands_below_the_experiment(tmp_path: Path) -
     whose = "OpenGait, another recipe"
     rows[0] = replace(rows[0], published_rank1_pct="95.00", published_by=whose)
     write_table(tmp_path / "report.csv", Row, rows)
-    page([tmp_path / "report.csv"], tmp_path / "report.html")
+    html_report([tmp_path / "report.csv"], tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert f'GaitSet/mine<small class="theirs">published by {whose}</small></td>' in text
     assert f"Published by {whose}: single_view." in text
@@ -72,8 +72,8 @@ def test_whose_figure_is_published_stands_below_the_experiment(tmp_path: Path) -
 
 def test_it_needs_nothing_from_elsewhere_and_is_the_same_again(tmp_path: Path) -> None:
     reports = [experiment(tmp_path, "one")]
-    page(reports, tmp_path / "a.html")
-    page(reports, tmp_path / "b.html")
+    html_report(reports, tmp_path / "a.html")
+    html_report(reports, tmp_path / "b.html")
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert text == (tmp_path / "b.html").read_text(encoding="utf-8")
     assert not re.search(r"https?://|<script|<link|@import|url\(", text)
@@ -82,15 +82,15 @@ def test_it_needs_nothing_from_elsewhere_and_is_the_same_again(tmp_path: Path) -
 
 def test_names_are_text_not_markup(tmp_path: Path) -> None:
     path = table(tmp_path / "report.csv", probes={"<b>NM": probe(50.0, "a < b")})
-    page([path], tmp_path / "report.html")
+    html_report([path], tmp_path / "report.html")
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "<b>NM" in read.words
 
 
 def test_combined_tables_bring_their_notes_and_rows_come_once(tmp_path: Path) -> None:
     one = experiment(tmp_path, "one")
-    combine([one], tmp_path / "report.csv", ["Toy/GaitSet/two: the weights are not there"])
-    page([one, tmp_path / "report.csv"], tmp_path / "report.html")
+    merge_tables([one], tmp_path / "report.csv", ["Toy/GaitSet/two: the weights are not there"])
+    html_report([one, tmp_path / "report.csv"], tmp_path / "report.html")
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     text = " ".join(read.words)
     assert "GaitSet/two: the weights are not there" in text
@@ -102,7 +102,7 @@ def test_a_model_trained_elsewhere_is_named_as_such_and_keeps_its_figures(tmp_pa
     with foreign.open(encoding="utf-8", newline="") as file:
         rows = [row | {"trained_on": "Far"} for row in csv.DictReader(file)]
     write_table(foreign, Row, [Row(**row) for row in rows])
-    page([own, foreign], tmp_path / "report.html")
+    html_report([own, foreign], tmp_path / "report.html")
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "GaitSet/one, trained on Far" in " ".join(read.words)
     assert len([each for each in read.references if each.startswith("data:")]) == 2
@@ -113,21 +113,21 @@ def test_tables_that_lack_rows_leave_cells_empty(tmp_path: Path) -> None:
     cut = [replace(row, save_name="cut", rank1_ci_high_pct="") for row in rows[:1]]
     for name, some in (("last", [*cut, *rows]), ("first", [*rows, *cut])):
         write_table(tmp_path / f"{name}.csv", Row, some)
-        page([tmp_path / f"{name}.csv"], tmp_path / "page.html")
+        html_report([tmp_path / f"{name}.csv"], tmp_path / "page.html")
         Page((tmp_path / "page.html").read_text(encoding="utf-8"))
         show(tmp_path / f"{name}.csv")
 
 
 def test_without_any_table_there_still_is_a_page(tmp_path: Path) -> None:
-    page([], tmp_path / "report.html")
+    html_report([], tmp_path / "report.html")
     Page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
 def test_a_quality_report_is_linked_to_where_there_is_one(tmp_path: Path) -> None:
     reports = [experiment(tmp_path, "one")]
-    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Toy/quality.html"])
+    html_report(reports, tmp_path / "report.html", qualities=[tmp_path / "Toy/quality.html"])
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "Toy/quality.html" in read.references
-    page(reports, tmp_path / "report.html", qualities=[tmp_path / "Other/quality.html"])
+    html_report(reports, tmp_path / "report.html", qualities=[tmp_path / "Other/quality.html"])
     read = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert not any("quality" in each for each in read.references)

@@ -20,7 +20,7 @@ from gait.modalities import MODALITIES, packed_name
 from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import Sequences
-from gait.prepare.catalogue.shards import gather, rearrange
+from gait.prepare.catalogue.shards import merge_catalogue, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.crops import unpadded
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
@@ -46,7 +46,7 @@ def prepared(root: Path, name: str) -> tuple[Sequences, list[ManifestRow]]:
     files, pkl = definition.files, definition.pkl
     found = rearrange(root / "raw", RawForm(definition.layouts, files=files, pkl=pkl), table, 1, 1)
     pretreat_shard(table, root / "raw", root, output, definition.pretreat)
-    gather([table], root / "sequences.csv")
+    merge_catalogue([table], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     manifest = read_manifest(root / "manifest.csv")
     assert {row.key for row in manifest} == {row.key for row in found.rows}
@@ -58,7 +58,7 @@ def adopted(root: Path, name: str) -> dict[str, int]:
     """The tree `root/pkl`, taken over and packed; what was not used, by kind."""
     pkl = dataset(name).pkl
     tree = manifest_of_tree(root, pkl)
-    table = root / "shards/adopted.pkl.csv"
+    table = root / "shards/imported.pkl.csv"
     table.parent.mkdir()
     table.write_text(manifest_text(tree.rows))
     pack([table], root, root / "manifest.csv", root / "packed")

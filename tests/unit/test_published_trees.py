@@ -23,7 +23,7 @@ from gait.modalities import SILHOUETTES
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import Sequences, scan
-from gait.prepare.catalogue.shards import gather, rearrange
+from gait.prepare.catalogue.shards import merge_catalogue, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.crops import squeezed
 from gait.prepare.modalities.depth import depth_images
@@ -63,7 +63,7 @@ def prepared(
             root / "raw", RawForm(definition.layouts, files=files or {}), table, number, shards
         )
         pretreat_shard(table, root / "raw", root, output, definition.pretreat)
-    gather(tables, root / "sequences.csv")
+    merge_catalogue(tables, root / "sequences.csv")
     pack(outputs, root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     manifest = read_manifest(root / "manifest.csv")
     rows = {str(row.key): row for row in manifest if row.modality == lead}

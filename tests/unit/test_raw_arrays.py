@@ -17,7 +17,7 @@ from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.available import modalities_of_raw
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
-from gait.prepare.catalogue.shards import gather, rearrange
+from gait.prepare.catalogue.shards import merge_catalogue, rearrange
 from gait.prepare.check import check
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
@@ -64,7 +64,7 @@ def prepared(raw: Path, files: dict[str, str] = COMPANIONS) -> dict[tuple[str, s
     shard, output = root / "shards/1-of-1.csv", root / "shards/1-of-1.pkl.csv"
     rearrange(raw, RawForm(["pkl_tree"], files=files), shard, 1, 1)
     pretreat_shard(shard, raw, root, output)
-    gather([shard], root / "sequences.csv")
+    merge_catalogue([shard], root / "sequences.csv")
     pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
     rows = read_manifest(root / "manifest.csv")
     return {(str(row.key), row.modality): row for row in rows}

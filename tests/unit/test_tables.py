@@ -11,7 +11,7 @@ import pytest
 
 from gait.config.published import Published
 from gait.errors import DataError
-from gait.report import combine, show
+from gait.report import merge_tables, show
 from gait.report.metrics import Metrics, read_metrics
 from gait.report.tables import Row, ViewRow, read_report, report_rows, view_rows, write_table
 from gait.seal import sealed_json
@@ -127,8 +127,8 @@ def test_combining_keeps_order_takes_rows_once_and_adds_notes(tmp_path: Path) ->
     first, second = table(tmp_path / "a.csv", "a"), table(tmp_path / "b.csv", "b")
     inner, outer = tmp_path / "inner.csv", tmp_path / "outer.csv"
     note = "Toy/GaitSet/weights: the weights x.pt, from afar, are not there"
-    combine([second, first], inner, [note])
-    combine([inner, second], outer, [])
+    merge_tables([second, first], inner, [note])
+    merge_tables([inner, second], outer, [])
     assert outer.read_text() == inner.read_text()
     frame = pd.read_csv(outer)
     assert frame["save_name"].tolist() == ["b"] * 3 + ["a"] * 3 + ["weights"]
@@ -142,7 +142,7 @@ def test_rows_of_models_trained_elsewhere_stand_beside_the_dataset_s_own(tmp_pat
     read = Metrics.model_validate(metrics() | {"trained_on": "Far"})
     assert read.identity == "Far/GaitSet/paper/on-Toy"
     write_table(foreign, Row, report_rows(read, []))
-    combine([own, foreign], tmp_path / "both.csv", [])
+    merge_tables([own, foreign], tmp_path / "both.csv", [])
     rows = read_report(tmp_path / "both.csv")
     assert [row.trained_on for row in rows] == [""] * 3 + ["Far"] * 3
     names = dict.fromkeys(row.experiment for row in rows)
@@ -150,7 +150,7 @@ def test_rows_of_models_trained_elsewhere_stand_beside_the_dataset_s_own(tmp_pat
 
 
 def test_only_notes_make_a_table_too(tmp_path: Path) -> None:
-    combine([], tmp_path / "report.csv", ["Toy/GaitSet/weights: missing"])
+    merge_tables([], tmp_path / "report.csv", ["Toy/GaitSet/weights: missing"])
     assert pd.read_csv(tmp_path / "report.csv")["note"].tolist() == ["missing"]
 
 
@@ -160,7 +160,7 @@ def test_tables_that_disagree_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"b\.csv: its row Toy/GaitSet/paper single_view NM differs"
     ):
-        combine([first, second], tmp_path / "c.csv", [])
+        merge_tables([first, second], tmp_path / "c.csv", [])
     assert not (tmp_path / "c.csv").exists()
 
 
@@ -169,16 +169,16 @@ def test_tables_that_disagree_are_refused(tmp_path: Path) -> None:
 )
 def test_a_note_names_an_experiment(tmp_path: Path, note: str) -> None:
     with pytest.raises(DataError, match="expected a note"):
-        combine([], tmp_path / "report.csv", [note])
+        merge_tables([], tmp_path / "report.csv", [note])
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "report.csv"
     path.write_text("dataset,model\nToy,GaitSet\n")
     with pytest.raises(DataError, match="the columns save_name, protocol"):
-        combine([path], tmp_path / "out.csv", [])
+        merge_tables([path], tmp_path / "out.csv", [])
     with pytest.raises(DataError, match="cannot be read"):
-        combine([tmp_path / "absent.csv"], tmp_path / "out.csv", [])
+        merge_tables([tmp_path / "absent.csv"], tmp_path / "out.csv", [])
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,9 @@ def test_the_terminal_table_fits_and_says_what_it_shows(
 ) -> None:
     names = ["paper", "a-save-name-that-is-far-too-long-for-its-column"]
     tables = [table(tmp_path / f"{name}.csv", name) for name in names]
-    combine(tables, tmp_path / "report.csv", ["Toy/GaitSet/weights: the weights are not there"])
+    merge_tables(
+        tables, tmp_path / "report.csv", ["Toy/GaitSet/weights: the weights are not there"]
+    )
     (tmp_path / "views.csv").touch()
     show(tmp_path / "report.csv")
     lines = capsys.readouterr().out.splitlines()

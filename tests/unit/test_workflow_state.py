@@ -852,19 +852,19 @@ def pkl_tree(root: Path, dataset: str) -> Path:
 
 
 def test_a_pkl_tree_without_raw_material_is_taken_as_it_is(root: Path) -> None:
-    assert not flow(root).is_adopted("CASIA-B")
+    assert not flow(root).is_imported("CASIA-B")
     pkl_tree(root, "CASIA-B")
-    assert flow(root).is_adopted("CASIA-B")
-    assert flow(root).pkl_tables("CASIA-B") == ["data/CASIA-B/shards/adopted.pkl.csv"]
+    assert flow(root).is_imported("CASIA-B")
+    assert flow(root).pkl_tables("CASIA-B") == ["data/CASIA-B/shards/imported.pkl.csv"]
     (root / "data/CASIA-B/raw").mkdir()
-    assert not flow(root).is_adopted("CASIA-B")
+    assert not flow(root).is_imported("CASIA-B")
     shards = [f"data/CASIA-B/shards/{index}-of-4.pkl.csv" for index in range(1, 5)]
     assert flow(root, shards=4).pkl_tables("CASIA-B") == shards
 
 
 def test_what_the_workflow_renders_is_never_adopted(root: Path) -> None:
     pkl_tree(root, "SynthGait")
-    assert not flow(root).is_adopted("SynthGait")
+    assert not flow(root).is_imported("SynthGait")
 
 
 def test_an_adopted_tree_s_state_changes_with_its_files(root: Path) -> None:

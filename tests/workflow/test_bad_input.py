@@ -76,7 +76,7 @@ def test_a_modality_that_is_not_there_is_told_before_anything_runs(
     assert f"SUSTech1K/LidarGait/tiny.yaml: {why}silhouettes; add <view>-depth.pkl" in sentence
     assert "Traceback" not in run.output
     table = "results/SUSTech1K/LidarGait/report.csv"
-    assert workspace.made(table).rules() == {"combine_experiments"}
+    assert workspace.made(table).rules() == {"merge_experiments"}
     with (workspace.root / table).open(encoding="utf-8") as file:
         [row] = csv.DictReader(file)
     assert row["save_name"] == "tiny" and row["note"].startswith(why)

@@ -58,7 +58,7 @@ def test_report_is_built(finished: Workspace) -> None:
 @pytest.mark.workflow
 def test_the_page_links_to_the_quality_of_its_data(finished: Workspace) -> None:
     finished.edit("config/config.yaml", targets=[TABLE])
-    assert finished.made("results/report.html").jobs == {"quality SynthGait", "page"}
+    assert finished.made("results/report.html").jobs == {"quality SynthGait", "html_report"}
     page = (finished.root / "results/report.html").read_text(encoding="utf-8")
     assert 'href="SynthGait/quality.html"' in page
 
@@ -70,7 +70,7 @@ def test_an_adopted_tree_is_checked_packed_and_summed_up(fresh: Callable[[], Wor
         folder = workspace.root / "data/Gait3D/pkl" / subject / "camid0_videoid2/seq0"
         write_pkl(folder / "seq0.pkl", np.full((6, 64, 64), 255, np.uint8))
     quality = "results/Gait3D/quality.csv"
-    jobs = {"check Gait3D", "adopt Gait3D", "pack Gait3D", "quality Gait3D"}
+    jobs = {"check Gait3D", "import_pkl Gait3D", "pack Gait3D", "quality Gait3D"}
     assert workspace.made(quality).jobs == jobs
     assert "kept,,2,12" in (workspace.root / quality).read_text(encoding="utf-8")
     findings = (workspace.root / "data/Gait3D/check.csv").read_text(encoding="utf-8")

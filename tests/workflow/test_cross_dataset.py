@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
 
 CROSS = "results/SynthGait/GaitSet/tiny/on-Elsewhere/report.csv"
 TESTED = "SynthGait GaitSet tiny /on-Elsewhere"
-EVALUATION = {f"{rule} {TESTED}" for rule in ("resolve", "embed", "score", "tabulate")}
+EVALUATION = {f"{rule} {TESTED}" for rule in ("resolve", "embed", "score", "report")}
 
 
 @pytest.fixture
@@ -136,6 +136,6 @@ def test_seeds_and_datasets_make_a_matrix(finished: Workspace) -> None:
 
     assert finished.planned() == set()
     finished.edit("config/config.yaml", matrix=matrix | {"seeds": [1]})
-    assert {job.split()[0] for job in finished.planned()} == {"matrix", "page"}
+    assert {job.split()[0] for job in finished.planned()} == {"matrix", "html_report"}
     # A seed of another run is none of this one's business.
     assert finished.planned(TABLE) == set()

@@ -228,7 +228,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Ca
         workspace.write(f"config/experiments/{folder}/baseline.yaml", case.experiment)
         targets += [f"results/{folder}/{each}" for each in ("baseline/report.csv", *case.files)]
     run = workspace.made(*targets)
-    assert not {"segment", "adopt"} & run.rules()
+    assert not {"segment", "import_pkl"} & run.rules()
     assert workspace.planned(*targets) == set()
     return workspace.root, cases
 

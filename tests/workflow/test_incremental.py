@@ -12,7 +12,7 @@ from tests.workflow.workspace import Run, Workspace
 pytestmark = pytest.mark.workflow
 
 EXPERIMENT = "SynthGait GaitSet tiny"
-TABLES = {f"tabulate {EXPERIMENT}", "combine_experiments SynthGait GaitSet"}
+TABLES = {f"report {EXPERIMENT}", "merge_experiments SynthGait GaitSet"}
 SCORING = {f"score {EXPERIMENT}"} | TABLES
 EMBEDDING = {f"embed {EXPERIMENT}"} | SCORING
 TRAINING = {f"train {EXPERIMENT}"} | EMBEDDING
@@ -51,7 +51,7 @@ def test_a_replaced_video_redoes_its_shard_and_what_follows(finished: Workspace)
     expected = {
         "check SynthGait",
         f"rearrange SynthGait {shard}",
-        "gather SynthGait",
+        "merge_catalogue SynthGait",
         f"segment SynthGait {shard}",
         f"pretreat SynthGait {shard}",
         "pack SynthGait",
@@ -123,8 +123,8 @@ def test_the_segmenter_s_settings_redo_the_silhouettes(finished: Workspace) -> N
         "train",
         "embed",
         "score",
-        "tabulate",
-        "combine_experiments",
+        "report",
+        "merge_experiments",
     }
 
 

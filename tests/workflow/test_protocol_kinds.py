@@ -62,7 +62,7 @@ def test_each_ratio_of_scoliosis1k_is_a_row(fresh: Callable[[], Workspace]) -> N
         ],
     )
     run = workspace.made("results/Scoliosis1K/ScoNet/report.csv")
-    assert {"adopt Scoliosis1K", "pack Scoliosis1K"} <= run.jobs, "prepared once for both"
+    assert {"import_pkl Scoliosis1K", "pack Scoliosis1K"} <= run.jobs, "prepared once for both"
     rows = rows_of(workspace.root / "results/Scoliosis1K/ScoNet/report.csv")
     for name in ("even", "uneven"):
         own = [row for row in rows if row["save_name"] == name]

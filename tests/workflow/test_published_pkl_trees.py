@@ -49,7 +49,7 @@ def test_silhouettes_in_pkl_files_to_their_tables(fresh: Callable[[], Workspace]
     ]
     run = workspace.made(*targets)
     assert not {"segment", "synthesize"} & run.rules()
-    assert {"adopt SUSTech1K", "adopt CCGR", "pretreat CCGR-MINI 1-of-1"} <= run.jobs
+    assert {"import_pkl SUSTech1K", "import_pkl CCGR", "pretreat CCGR-MINI 1-of-1"} <= run.jobs
     casia_b, ccgr_mini, sustech1k = (rows_of(workspace, table) for table in targets[:3])
     # Of what is numbered, subjects 075 and 076 test; gallery nm-01, probes nm-05, bg-01 and cl-01.
     for probe in ("NM", "BG", "CL"):

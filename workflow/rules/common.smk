@@ -54,13 +54,13 @@ RENDERING_THREADS = state.threads("prepare") if state.on_cluster else os.cpu_cou
 # Seconds of work, done where Snakemake runs.
 localrules:
     resolve,
-    gather,
-    tabulate,
+    merge_catalogue,
+    report,
     submit,
-    combine_experiments,
-    combine_models,
+    merge_experiments,
+    merge_models,
     matrix,
-    page,
+    html_report,
 
 
 wildcard_constraints:

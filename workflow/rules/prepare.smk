@@ -71,7 +71,7 @@ rule rearrange:
         " --output {output.shard:q} > {log:q} 2>&1"
 
 
-rule gather:
+rule merge_catalogue:
     input:
         shards=expand(
             "{data}/{{dataset}}/shards/{shard}.csv", data=DATA, shard=state.shards
@@ -79,16 +79,16 @@ rule gather:
     output:
         catalogue=f"{DATA}/{{dataset}}/sequences.csv",
     log:
-        "logs/gather/{dataset}.log",
+        "logs/merge_catalogue/{dataset}.log",
     benchmark:
-        "logs/gather/{dataset}.benchmark.tsv"
+        "logs/merge_catalogue/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("prepare")
     resources:
         **state.resources("prepare"),
     shell:
-        "gait gather {input.shards:q} --output {output.catalogue:q} > {log:q} 2>&1"
+        "gait merge-catalogue {input.shards:q} --output {output.catalogue:q} > {log:q} 2>&1"
 
 
 rule segment:
@@ -138,15 +138,15 @@ rule pretreat:
 
 
 # A pkl tree without raw material, such as OpenGait's users have, is taken over as it is.
-rule adopt:
+rule import_pkl:
     input:
         findings=f"{DATA}/{{dataset}}/check.csv",
     output:
-        pkl=f"{DATA}/{{dataset}}/shards/adopted.pkl.csv",
+        pkl=f"{DATA}/{{dataset}}/shards/imported.pkl.csv",
     log:
-        "logs/adopt/{dataset}.log",
+        "logs/import_pkl/{dataset}.log",
     benchmark:
-        "logs/adopt/{dataset}.benchmark.tsv"
+        "logs/import_pkl/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("prepare")
@@ -157,7 +157,7 @@ rule adopt:
         pkl=get_pkl,
         pkl_state=get_pkl_state,
     shell:
-        "exec logged.sh {log:q} gait adopt"
+        "exec logged.sh {log:q} gait import-pkl"
         " --root {params.root:q} --output {output.pkl:q} --pkl {params.pkl:q}"
 
 

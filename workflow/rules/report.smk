@@ -1,4 +1,4 @@
-rule tabulate:
+rule report:
     input:
         config=f"{TESTED}/config.yaml",
         metrics=f"{TESTED}/metrics.json",
@@ -26,16 +26,16 @@ rule tabulate:
             labels={"what": "{figure}"},
         ),
     log:
-        "logs/tabulate/{dataset}/{model}/{save_name}{on}.log",
+        "logs/report/{dataset}/{model}/{save_name}{on}.log",
     benchmark:
-        "logs/tabulate/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
+        "logs/report/{dataset}/{model}/{save_name}{on}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("report")
     resources:
         **state.resources("report"),
     shell:
-        "gait tabulate {input.config:q} --metrics {input.metrics:q} --report {output.table:q}"
+        "gait report {input.config:q} --metrics {input.metrics:q} --report {output.table:q}"
         " --views {output.views:q} --figures {output.figures:q} > {log:q} 2>&1"
 
 
@@ -59,7 +59,7 @@ rule submit:
         " --output {output.submission:q} > {log:q} 2>&1"
 
 
-rule combine_experiments:
+rule merge_experiments:
     input:
         reports=get_reports,
         submissions=get_submissions,
@@ -72,9 +72,9 @@ rule combine_experiments:
             labels={"what": "every experiment"},
         ),
     log:
-        "logs/combine/{dataset}/{model}.log",
+        "logs/merge/{dataset}/{model}.log",
     benchmark:
-        "logs/combine/{dataset}/{model}.benchmark.tsv"
+        "logs/merge/{dataset}/{model}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("report")
@@ -83,11 +83,11 @@ rule combine_experiments:
     params:
         notes=get_notes,
     shell:
-        "gait combine {input.reports:q} --output {output.table:q} {params.notes:q}"
+        "gait merge-tables {input.reports:q} --output {output.table:q} {params.notes:q}"
         " > {log:q} 2>&1"
 
 
-rule combine_models:
+rule merge_models:
     input:
         reports=get_model_reports,
     output:
@@ -98,16 +98,16 @@ rule combine_models:
             labels={"what": "every model"},
         ),
     log:
-        "logs/combine/{dataset}.log",
+        "logs/merge/{dataset}.log",
     benchmark:
-        "logs/combine/{dataset}.benchmark.tsv"
+        "logs/merge/{dataset}.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("report")
     resources:
         **state.resources("report"),
     shell:
-        "gait combine {input.reports:q} --output {output.table:q} > {log:q} 2>&1"
+        "gait merge-tables {input.reports:q} --output {output.table:q} > {log:q} 2>&1"
 
 
 rule matrix:
@@ -170,7 +170,7 @@ rule quality:
         " --output {output.page:q} > {log:q} 2>&1"
 
 
-rule page:
+rule html_report:
     input:
         reports=get_page_reports,
         matrix=state.page_matrix(),
@@ -178,9 +178,9 @@ rule page:
     output:
         page="results/report.html",
     log:
-        "logs/page.log",
+        "logs/html_report.log",
     benchmark:
-        "logs/page.benchmark.tsv"
+        "logs/html_report.benchmark.tsv"
     conda:
         "../envs/gait.yaml"
     threads: state.threads("report")
@@ -192,5 +192,5 @@ rule page:
             f"--quality={each}" for each in input.qualities
         ],
     shell:
-        "gait page {input.reports:q} {params.matrix:q} {params.qualities:q} --output {output.page:q}"
+        "gait html-report {input.reports:q} {params.matrix:q} {params.qualities:q} --output {output.page:q}"
         " > {log:q} 2>&1"

@@ -37,7 +37,7 @@ def rearrange(raw: Path, form: RawForm, shard: Path, number: int, of: int) -> Se
     return sequences
 
 
-def gather(shards: list[Path], catalogue: Path) -> int:
+def merge_catalogue(shards: list[Path], catalogue: Path) -> int:
     """Write the rows of all shards to one table, sorted by key; tells how many they are."""
     rows = sorted((row for shard in shards for row in read_rows(shard)), key=lambda row: row.key)
     write_sealed_table(catalogue, rows_text(rows))

@@ -52,8 +52,8 @@ _OTHER_SIZE = (
     "size_px; with kind as_is, these frames are dropped"
 )
 _CONVERT = (
-    "run `gait adopt` with --convert, which writes such files anew with 0 and 255; as it is, the "
-    "tree is not taken over"
+    "run `gait import-pkl` with --convert, which writes such files anew with 0 and 255; as it is, "
+    "the tree is not imported"
 )
 _CONVERTED = "they are used so; nothing has to be done"
 # Kinds of pretreatment that cut the walker out by every pixel that is not 0.

@@ -178,8 +178,8 @@ def _usual(
         )
     if not convert:
         raise DataError(
-            f"{found}; run gait adopt with --convert, which writes such files anew, or make them "
-            "again with 255 for the walker"
+            f"{found}; run gait import-pkl with --convert, which writes such files anew, or make "
+            "them again with 255 for the walker"
         )
     write_pkl(path, usual)
     return usual, {meaning.note: len(usual)}

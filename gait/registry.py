@@ -139,15 +139,6 @@ def constant(kind: str, name: str, attribute: str) -> Any:
     return None
 
 
-def source(kind: str, name: str) -> str:
-    """What the docstring of component `name` cites under 'Source:', on one line; may be empty."""
-    name = canonical(kind, name)
-    _, path = _components(kind)[_normalised(name)]
-    documented = ast.get_docstring(_definition(path, name)) or ""
-    cited = documented.partition("Source: ")[2].partition("\n\n")[0]
-    return " ".join(cited.split()).removesuffix(".")
-
-
 def with_defaults(kind: str, component: dict[str, Any]) -> dict[str, Any]:
     """A component's configuration with the defaults of the parameters that it leaves out."""
     whole = {**parameters(kind, component["name"]).defaults, **component}

@@ -54,14 +54,15 @@ def models(
     ] = None,
 ) -> None:
     """List the models: what they read, their size and cost, papers and published figures."""
-    from gait.engine.zoo import page, show, zoo
     from gait.files import write_if_changed
+    from gait.zoo.models import zoo
+    from gait.zoo.page import show_zoo, zoo_page
 
     found = zoo(project_root())
     if output is None:
-        show(found)
+        show_zoo(found)
     else:
-        write_if_changed(output, page(found))
+        write_if_changed(output, zoo_page(found))
 
 
 @app.command()

@@ -239,8 +239,10 @@ class Experiment(Strict):
         weights: a `model.pt` to embed with as it is; nothing is trained.
         init: a file that training starts from.
         init_from: experiments that training starts from.
+        paper: the paper that the model is from: authors, title and venue; nothing depends on it.
     """
 
+    paper: str = ""
     seed: NonNegativeInt = 0
     iterations: NonNegativeInt
     partition: Annotated[str, Field(pattern=rf"^(?:{NAME}|.+\.json)$")] | None = None

@@ -13,7 +13,7 @@ from gait.config.schema import Strict
 from gait.errors import ConfigError
 
 # Sections of an experiment that trained weights do not depend on.
-NOT_TRAINED_BY = {"logging", "embedding", "evaluation", "partition"}
+NOT_TRAINED_BY = {"logging", "embedding", "evaluation", "partition", "paper"}
 
 
 def identity(dataset: str, model: str, save_name: str, trained_on: str) -> str:

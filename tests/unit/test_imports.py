@@ -45,6 +45,7 @@ ALLOWED = {
     "report": BELOW_STAGES,
     "workflow": BELOW_STAGES | {"prepare", "synthgait", "evaluation"},
     "engine": BELOW_STAGES | {"layers", "models", "losses", "data", "evaluation"},
+    "zoo": BELOW_STAGES | {"data"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},
 }
 MODULES = sorted(

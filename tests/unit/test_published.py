@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gait.config.dataset import Dataset
 from gait.config.load import dataset_names, experiment_names, load_dataset, model_names
 from gait.config.published import Published, unfounded
-from gait.engine.zoo_figures import DASH, figure_lines, tables
+from gait.zoo.figures import DASH, figure_lines, tables
 
 REPOSITORY = Path(__file__).parents[2]
 WALKS = {

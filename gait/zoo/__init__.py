@@ -1,0 +1,1 @@
+"""The zoo: every model of `config/models`, with its size, cost, paper and published figures."""

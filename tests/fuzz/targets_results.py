@@ -11,6 +11,7 @@ from typing import Any
 
 from gait.engine.history import History, read_history
 from gait.report import html_report, merge_tables, show, tabulate_matrix
+from gait.report.damage import damaged_results
 from gait.report.figures import draw
 from gait.report.matrix import read_matrix
 from gait.report.metrics import Metrics, read_metrics
@@ -18,7 +19,7 @@ from gait.report.submission import write_submission
 from gait.report.tables import Row, report_rows, view_rows
 from tests.fuzz.mutators import mutate_text
 from tests.fuzz.seals import seal_json, seal_lines, sealing
-from tests.fuzz.target import Target
+from tests.fuzz.target import NOTED, Target
 from tests.fuzz.trees import mutate_json, mutate_lines, mutate_table
 from tests.unit import scores
 
@@ -160,6 +161,15 @@ TARGETS = [
         sealing(mutate_lines, seal_lines),
         _curves,
         file="history.jsonl",
+        share=0.1,
+    ),
+    Target(
+        "checked-results",
+        ("report.damage",),
+        lambda: [_history_text()],
+        sealing(mutate_lines, seal_lines),
+        lambda path: NOTED if damaged_results(path.parent) else None,
+        file="results/history.jsonl",
         share=0.1,
     ),
     Target(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from gait.formats.manifest import ManifestRow, manifest_text, pkl_name, read_man
 from gait.formats.pkl import digest_of
 from gait.formats.source import File, parse_source
 from gait.prepare.catalogue.archived_rows import count_damage
+from gait.prepare.catalogue.raw_form import RawForm
+from gait.prepare.catalogue.remembered import remembered_scan
 from gait.prepare.catalogue.shards import deal
 from gait.prepare.raw.archive_index import ArchiveIndex
 from gait.prepare.raw.files import frames_among
@@ -25,7 +28,7 @@ from gait.report.quality import measure
 from gait.synthgait.raw_state import POPULATION, altered_files
 from gait.types import SequenceKey
 from tests.fuzz import material
-from tests.fuzz.seals import seal_store
+from tests.fuzz.seals import seal_json, seal_store, sealing
 from tests.fuzz.target import Target
 from tests.fuzz.trees import mutate_json, mutate_table
 
@@ -140,6 +143,25 @@ def _listing_file() -> str:
     return f"journal/archives/{hashlib.sha256(_ARCHIVE.encode()).hexdigest()[:16]}.json"
 
 
+_FORM = RawForm(["image_tree"])
+
+
+def _lay_raw(folder: Path) -> None:
+    frame = folder / "raw/001/nm-01/000/1.png"
+    frame.parent.mkdir(parents=True)
+    frame.write_bytes(b"none")
+    os.utime(frame, ns=(_ARCHIVE_NS, _ARCHIVE_NS))
+
+
+def _scan_text() -> bytes:
+    """What is remembered of the scan of the tree that `_lay_raw` lays."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _lay_raw(folder)
+        remembered_scan(folder / "raw", _FORM, folder)
+        return (folder / "journal/scan.json").read_bytes()
+
+
 def _lay_population(folder: Path) -> None:
     (folder / "001-nm-01-000.avi").write_bytes(b"1234")
 
@@ -219,6 +241,15 @@ TARGETS = [
         _listed,
         file=_listing_file(),
         lay=_lay_listing,
+    ),
+    Target(
+        "scan-json",
+        ("prepare.catalogue.remembered",),
+        lambda: [_scan_text()],
+        sealing(mutate_json, seal_json),
+        lambda path: remembered_scan(Path("raw"), _FORM, Path()),
+        file="journal/scan.json",
+        lay=_lay_raw,
     ),
     Target(
         "population-csv",

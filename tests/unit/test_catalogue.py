@@ -79,7 +79,7 @@ def test_writes_the_table_and_every_shard(tmp_path: Path) -> None:
     assert (summary.layout, len(summary.rows)) == ("CasiaBVideos", 3)
     assert summary.ignored == {"other .txt file": 1}
     lines = catalogue.read_bytes().decode().split("\n")
-    assert lines[0] == "subject,condition,view,kind,source,background,fingerprint,pose,beside"
+    assert lines[0] == "subject,condition,view,kind,source,background,fingerprint,pose,files"
     assert lines[1].startswith("001,nm-01,090,video,001-nm-01-090.avi,001-bkgrd-090.avi,")
     assert [line[:13] for line in lines[1:]] == [
         "001,nm-01,090",

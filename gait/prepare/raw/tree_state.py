@@ -24,10 +24,12 @@ def tree_state(folder: Path) -> str:
         DataError: a folder cannot be listed, or a file goes while it is.
     """
     digest = hashlib.blake2b(digest_size=16)
-    pending = [os.path.realpath(os.fsencode(folder))]
+    root = os.path.realpath(os.fsencode(folder))
+    pending = [root]
     while pending:
         path = pending.pop()
-        lines = [path]
+        # The same folder elsewhere has the same state.
+        lines = [path[len(root) :]]
         try:
             with os.scandir(path) as entries:
                 for entry in sorted(entries, key=attrgetter("name")):

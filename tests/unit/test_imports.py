@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,18 @@ ALLOWED = {
     "zoo": BELOW_STAGES | {"data"},
     "compat": BELOW_STAGES | {"layers", "models", "losses", "data", "engine"},
 }
+# Inside `gait/prepare/`: from files on disk to the packed store.
+PREPARE = {
+    "summary": set(),
+    "raw": set(),
+    "catalogue": {"raw"},
+    "silhouettes": {"raw", "summary"},
+    "modalities": {"raw", "silhouettes"},
+    "sequences": {"raw", "catalogue", "silhouettes", "modalities", "summary"},
+    "check": {"raw", "catalogue", "silhouettes", "modalities", "sequences", "summary"},
+    "packed_arrays": set(),
+    "pack": {"packed_arrays"},
+}
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if not {"__main__.py", "cli"} & {*path.parts}
 )
@@ -72,6 +85,28 @@ def test_imports_go_one_way(path: Path) -> None:
                 alias.name.split(".")[1] for alias in node.names if alias.name.startswith("gait.")
             }
     assert imported - {part(path), "__version__"} <= ALLOWED[part(path)]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "prepare").rglob("*.py")), ids=lambda path: path.stem
+)
+def test_preparation_goes_one_way(path: Path) -> None:
+    own = path.relative_to(PACKAGE / "prepare").parts[0].removesuffix(".py")
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gait.prepare"):
+            below = (node.module or "").split(".")[2:]
+            imported |= {below[0]} if below else {alias.name for alias in node.names}
+    assert imported - {own} <= PREPARE.get(own, set())
+
+
+def test_the_picture_of_the_rooms_shows_every_one() -> None:
+    picture = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {each.name for each in PACKAGE.iterdir() if (each / "__init__.py").is_file()}
+    assert {name for name in rooms if f"{name}/" not in picture} == set()
+    assert {name for name in PREPARE if name not in picture} <= {"summary", "packed_arrays"}
+    for named in re.findall(r"`((?:gait|tests|config|workflow)/[\w/.-]+)`", picture):
+        assert (PACKAGE.parent / named).exists(), named
 
 
 @pytest.mark.parametrize("module", ["gait.workflow.state", "gait.evaluation.score", "gait.report"])

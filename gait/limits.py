@@ -75,7 +75,7 @@ LIST_ITEMS = Limit("GAIT_MAX_LIST_ITEMS", 2**20, "items")
 # bytes and some microseconds, and one byte of the file.
 PICKLE_STEPS = Limit("GAIT_MAX_PICKLE_STEPS", 2**20, "opcodes")
 # What a weights file says about its tensors: some 100 bytes each, read by an interpreter of our
-# own in some seconds a megabyte, which takes up to two hundred times as much memory.
+# own in some seconds per megabyte, which takes up to two hundred times as much memory.
 WEIGHTS_INDEX_BYTES = Limit("GAIT_MAX_WEIGHTS_INDEX_BYTES", 2**20, "bytes")
 # The longest that training waits for a batch. Less than the ten minutes that processes wait for
 # each other, so that the one that lacks data is heard first.

@@ -103,7 +103,7 @@ def embed(
     `gait embed`, keeps packed sequences apart.
 
     Args:
-        inputs: one tensor a modality, as the foreign model takes them: packed
+        inputs: one tensor per modality, as the foreign model takes them: packed
             [1, sum(lengths), ...], or [n, s, ...] when `lengths` is None.
         lengths: frames of each packed sequence.
 
@@ -134,7 +134,7 @@ def training_loss(
 
     Args:
         loss_cfg: the section as it stands in an OpenGait YAML, one loss or several.
-        inputs: one tensor a modality, [n, s, ...], as the foreign model takes them.
+        inputs: one tensor per modality, [n, s, ...], as the foreign model takes them.
         labels: identity of each sequence, int64 [n].
         categories: category of each sequence, such as a diagnosis, int64 [n], for models that
             tell categories; `labels` when not given.

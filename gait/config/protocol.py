@@ -25,7 +25,7 @@ from gait.types import SequenceKey
 
 
 def _split(value: Any) -> Any:
-    """A text of names parted by blanks as a list; long lists read more easily, and faster, so."""
+    """Split a whitespace-separated string; long lists read more easily so."""
     return value.split() if isinstance(value, str) else value
 
 

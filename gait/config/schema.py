@@ -122,7 +122,7 @@ def _inside(annotation: Any, part: int | str) -> Any:
 
 
 def _records(annotation: Any) -> list[type[BaseModel]]:
-    """The schema classes that a value may belong to, not those of what it holds."""
+    """Models in an annotation, possibly a union; not those of the elements it contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)

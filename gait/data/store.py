@@ -1,4 +1,4 @@
-"""The packed store: all frames of a dataset in memory-mapped files, one a modality."""
+"""The packed store: all frames of a dataset in memory-mapped files, one per modality."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def run_with_error_report(work: Callable[[], None]) -> None:
 
 
 def _leave(code: int) -> None:
-    """End this process, or return where it has nothing to say and nobody to wait for."""
+    """Exit, without the interpreter's shutdown after a failure and in a run of several processes."""
     # The threads of a process group outlive it where DistributedDataParallel has been used. One
     # that lets go of a tensor while the interpreter takes itself down aborts the process, with all
     # work done: a finished run would be reported as failed. And somebody who has pressed Ctrl-C

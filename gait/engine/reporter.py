@@ -130,7 +130,7 @@ class Reporter:
         left = duration((total - iteration) / rate)
         self._world.say(
             f"iteration {iteration}/{total}: loss {self._weighted(losses):.4g} ({named}), "
-            f"{1000 / rate:.0f} ms a step, {100 * window.wait_share:.0f} % of it waiting for "
+            f"{1000 / rate:.0f} ms per step, {100 * window.wait_share:.0f} % of it waiting for "
             f"data, {left} left"
         )
         self._pace.said()

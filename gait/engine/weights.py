@@ -30,7 +30,7 @@ class Pretrained(Protocol):
     """A model with parts whose weights are published elsewhere."""
 
     def load_pretrained(self) -> None:
-        """Take those weights; trained weights of the model bring them along."""
+        """Load these weights; not needed when a trained model is restored."""
         ...
 
 

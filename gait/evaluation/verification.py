@@ -200,7 +200,7 @@ def _acceptance(coarse: Counts, fine: dict[int, Counts], one_in: int) -> float |
 
 
 def _crossing_place(coarse: Counts) -> int | None:
-    """The bin within which as large a share is accepted falsely as is rejected falsely."""
+    """The bin that contains the equal-error threshold (FAR = FRR)."""
     if not coarse.sum(axis=1).all():
         return None
     return int(np.argmax(_excess(np.cumsum(coarse, axis=1), coarse) >= 0))

@@ -1,4 +1,4 @@
-"""Arrays as others write them, to arrays as a modality has them here."""
+"""Converts arrays of other programs to our axis order and types."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class MaskBranch(nn.Module):
         self.restore = nn.Linear(2, channels)
 
     def train(self, mode: bool = True) -> MaskBranch:
-        """As of any module, but frozen parameters keep it in evaluation mode."""
+        """Like `nn.Module.train`, but stay in evaluation mode while frozen."""
         return super().train(mode and any(each.requires_grad for each in self.parameters()))
 
     def forward(self, tokens: Tensor) -> Tensor:

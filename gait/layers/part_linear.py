@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class PartLinear(nn.Module):
-    """Fully connected layers without bias, one a part, as one batched product.
+    """Fully connected layers without bias, one per part, as one batched product.
 
     Args:
         parts: number of parts p.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def full_precision(values: Tensor) -> AbstractContextManager[object]:
-    """A context without autocast on the device of `values`, which may be one without any."""
+    """Disable autocast on the device of `values`; no effect on a device without any."""
     kind = values.device.type
     if not torch.amp.is_autocast_available(kind):
         return nullcontext()

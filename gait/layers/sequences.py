@@ -33,7 +33,7 @@ def joined_sequences() -> Iterator[None]:
 
 
 def stretches(lengths: list[int]) -> list[int]:
-    """Frames of each stretch that a layer may look along: a sequence, see `joined_sequences`."""
+    """Lengths of the segments that temporal layers must not cross; see `joined_sequences`."""
     return [sum(lengths)] if _joined.get() else lengths
 
 
@@ -99,11 +99,11 @@ def per_sequence(
     Args:
         frames: features of folded frames, [sum of lengths, ...].
         lengths: number of frames of each sequence.
-        compute: makes one entry a sequence, [m, ...], of m sequences of equal length
+        compute: makes one entry per sequence, [m, ...], of m sequences of equal length
             [m, s, ...].
 
     Returns:
-        One entry a sequence, [n, ...], in the order of `lengths`.
+        One entry per sequence, [n, ...], in the order of `lengths`.
     """
     if min(lengths) == max(lengths):
         return compute(frames.view(len(lengths), lengths[0], *frames.shape[1:]))

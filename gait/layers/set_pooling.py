@@ -16,7 +16,7 @@ def set_max(frames: Tensor, lengths: list[int]) -> Tensor:
         lengths: number of frames of each sequence.
 
     Returns:
-        One entry a sequence, [n, ...].
+        One entry per sequence, [n, ...].
 
     Source: Chao et al., GaitSet, AAAI 2019, arXiv 1811.06186, section 3.3 (set pooling).
     """

@@ -17,7 +17,7 @@ def encode_strips(encode: Callable[[Tensor], Tensor], clips: Tensor, strips: int
     The borders of strips are thus in two places. A single strip is the whole clip in both halves.
 
     Args:
-        encode: gives maps [m, c', h', w'], one a clip, of clips [m, s, c, h, w]; it gets all
+        encode: gives maps [m, c', h', w'], one per clip, of clips [m, s, c, h, w]; it gets all
             strips of all clips at once.
         clips: [n, s, c, h, w]; the number of half strips divides h.
         strips: number of strips of equal height.

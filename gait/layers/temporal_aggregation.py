@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class PartConv1d(nn.Module):
-    """Convolutions along time without bias, one a part, as one grouped convolution.
+    """Convolutions along time without bias, one per part, as one grouped convolution.
 
     Args:
         parts: number of parts p.

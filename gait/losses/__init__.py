@@ -12,5 +12,5 @@ A loss is a module with
   sequence, int64 [n].
 
 The first axis of a field is n, or another number of rows that is the same for each sequence, such
-as one a frame or one a pair of views; a loss that reads such a field has no use for labels.
+as one per frame or one per pair of views; a loss that reads such a field has no use for labels.
 """

@@ -212,7 +212,7 @@ class BigGait(nn.Module):
         walker: Tensor,
         lengths: list[int],
     ) -> dict[str, Tensor]:
-        """The losses that need no labels, one value a sequence."""
+        """The losses that need no labels, one value per sequence."""
         outline = steepness(shares[:, :1])
         # Every sequence by itself: then the losses do not depend on how a batch is cut.
         used = set_mean(parts.float().sum((2, 3)), lengths)

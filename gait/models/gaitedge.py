@@ -60,7 +60,7 @@ class GaitEdge(nn.Module):
     def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
         """Embeddings [n, channels[-1], p]; fields 'logits' [n, num_classes, p].
 
-        Further fields, one row a frame, [frames, 1, h, w]: 'probabilities' of the foreground and
+        Further fields, one row per frame, [frames, 1, h, w]: 'probabilities' of the foreground and
         'masks', the silhouettes as given.
 
         Args:

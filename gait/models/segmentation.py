@@ -33,7 +33,7 @@ class Segmentation(nn.Module):
     def forward(self, inputs: list[Tensor], lengths: list[int] | None = None) -> ModelOutput:
         """Embeddings [n, 1, 1], intersection over union with the silhouettes, mean over frames.
 
-        Fields, one row a frame, [frames, 1, h, w]: 'probabilities' of the foreground, 'masks' as
+        Fields, one row per frame, [frames, 1, h, w]: 'probabilities' of the foreground, 'masks' as
         given, 'pred' and 'mask', the two as 0 and 1.
 
         Args:

@@ -1,4 +1,4 @@
-"""Gathers pkl sequences into memory-mapped arrays, one a modality, that training reads from."""
+"""Gathers pkl sequences into memory-mapped arrays, one per modality, that training reads from."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _views(name: str, protocol: Retrieval) -> Figure:
 
 
 def _confusion(name: str, protocol: Classification) -> Figure:
-    """Of the sequences of each category, a row, the share told to be of each."""
+    """Row-normalised confusion matrix, in percent."""
     counts = np.array(protocol.confusion, float)
     whole = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts * 100, whole, out=np.full_like(counts, np.nan), where=whole > 0)

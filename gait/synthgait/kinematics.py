@@ -79,7 +79,7 @@ def walk(body: Body, motion: Motion, frames: int, fps: float, phase: float) -> S
         body: the walker's proportions.
         motion: the walker's manner.
         frames: number of frames s.
-        fps: frames a second.
+        fps: frames per second.
         phase: of the left leg at the first frame, radians from its heel strike.
     """
     # Speed comes from the feet, whose velocity needs finer steps than a video has.

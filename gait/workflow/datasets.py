@@ -1,4 +1,4 @@
-"""What the rules of preparation ask: what lies on disk, and what is to be made of it."""
+"""The state of the datasets as the workflow sees it."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class DatasetsState:
         return deal(self.raw_rows(dataset) or [], len(self.shards))
 
     def pkl_tables(self, dataset: str) -> list[str]:
-        """The tables of pkl files to pack: one a shard, or one of a tree that was there before."""
+        """The tables of pkl files to pack: one per shard, or that of an imported tree."""
         names = ["imported"] if self.is_imported(dataset) else self.shards
         return [str(self.folder(dataset) / "shards" / f"{name}.pkl.csv") for name in names]
 

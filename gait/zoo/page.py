@@ -18,7 +18,7 @@ from gait.zoo.models import Listed, Zoo
 _MEANING = (
     "Input: one frame at test time, after the recipe's transforms. Parameters: millions, frozen "
     "ones included; each class, an identity or a category, adds those of the next column. GFLOPs: "
-    "thousand millions of operations a frame when a clip of the recipe's length is embedded. A "
+    "thousand millions of operations per frame when a clip of the recipe's length is embedded. A "
     "multiply-add of a convolution or a matrix product counts as two; nothing else counts, nor "
     "does making the input. Where a model computes on the walker's pixels only, all are taken for "
     "such."

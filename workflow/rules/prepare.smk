@@ -161,7 +161,7 @@ rule import_pkl:
         " --root {params.root:q} --output {output.pkl:q} --pkl {params.pkl:q}"
 
 
-# One array a modality lies beside the index, undeclared, as which ones is up to the data; whenever
+# One array per modality lies beside the index, undeclared, as which ones is up to the data; whenever
 # the index is there, they are.
 rule pack:
     input:

@@ -96,7 +96,7 @@ def _rates(cfg: Section) -> dict[str, Any]:
 
 
 def _with_student(tensors: Tensors) -> Tensors:
-    """A file of the teacher alone stands for both, as the student starts from it."""
+    """Take a checkpoint of the teacher alone for both: the student starts from it."""
     teacher, student = "teacher_backbone.", "student_backbone."
     copied = {
         name.replace(teacher, student, 1): each

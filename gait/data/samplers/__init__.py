@@ -28,7 +28,7 @@ class Sampler(Protocol):
 
     @property
     def together(self) -> int:
-        """How many sequences in a row have to stay in one process's share of the batch."""
+        """Number of consecutive items that must stay on one rank."""
         ...
 
     def bind(self, labels: Labels) -> BoundSampler:

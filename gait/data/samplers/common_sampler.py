@@ -1,4 +1,4 @@
-"""Sequences drawn uniformly, whoever they show."""
+"""Uniform sampling, ignoring identity."""
 
 from __future__ import annotations
 

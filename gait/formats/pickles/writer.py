@@ -24,7 +24,7 @@ _PLACE = b"where the bytes of the array belong"
 
 
 def with_old_name(data: bytes) -> bytes:
-    """A pickle that every NumPy reads: NumPy 2 knows the name that 1 gives its core, too."""
+    """Make a pickle readable by NumPy 1 and 2: both know the name that 1 gives its core."""
     return data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)
 
 

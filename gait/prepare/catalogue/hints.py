@@ -1,4 +1,4 @@
-"""Guesses what a raw folder holds in which no layout finds a sequence."""
+"""Suggests what a raw folder holds in which no layout finds a sequence."""
 
 from __future__ import annotations
 

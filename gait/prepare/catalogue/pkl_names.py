@@ -98,8 +98,7 @@ def named_files(leaf: Path, names: Collection[str], pkl: Pkl) -> dict[str, str]:
 
 
 def is_told_by_shape(others: int, named: Collection[str], pkl: Pkl) -> bool:
-    """Whether a file is looked into of which no name says what it holds: the only one, that may
-    add something to those whose names do.
+    """Whether the single unnamed pkl file must be opened to infer its modality.
 
     Args:
         others: how many such files a sequence has.

@@ -47,7 +47,7 @@ class Sequences:
 def scan(raw: Path, form: RawForm, root: Path | None = None) -> Sequences:
     """Find the sequences below `raw` with the one of the dataset's layouts that finds any.
 
-    Where one finds silhouettes and another poses, a file a frame, the sequences are those of the
+    Where one finds silhouettes and another poses, a file per frame, the sequences are those of the
     silhouettes, and the poses lie beside them.
 
     Args:
@@ -130,7 +130,7 @@ def _sources(found: Scan) -> list[Source]:
 
 
 def _accompanies(other: Scan, first: Scan) -> bool:
-    """Whether one scan found poses, a file a frame, and the other silhouettes for them."""
+    """Whether one scan found poses, a file per frame, and the other silhouettes for them."""
     return all(row.kind.has_silhouettes for row in first.rows) and all(
         row.kind is RowKind.POSES for row in other.rows
     )

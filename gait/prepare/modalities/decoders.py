@@ -1,4 +1,4 @@
-"""The files of each kind that lie beside silhouettes, or alone, to tracks: one reader a kind."""
+"""Decodes companion files to modality streams: one decoder per kind of file."""
 
 from __future__ import annotations
 

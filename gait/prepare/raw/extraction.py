@@ -1,4 +1,4 @@
-"""Gets what sequences want out of one archive, which is gone through once."""
+"""Extracts all requested members of one archive in a single pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds files that have been read out of an archive until all of their sequence are there."""
+"""Buffers archive members until their sequence is complete; what is too much goes to disk."""
 
 from __future__ import annotations
 

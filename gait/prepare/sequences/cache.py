@@ -35,7 +35,7 @@ from gait.types import SequenceKey
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """The rows of a sequence, one a modality, and the state of the file of each."""
+    """The rows of a sequence, one per modality, and the state of the file of each."""
 
     rows: tuple[ManifestRow, ...]
     state: str
@@ -43,7 +43,7 @@ class _Entry:
 
 
 class Journal:
-    """The journals of the subjects of a shard, one file a subject and archive.
+    """The journals of the subjects of a shard, one file per subject and archive.
 
     Args:
         root: the dataset's folder; the journals lie in `journal/<stage>/<subject>.csv`, or in
@@ -83,7 +83,7 @@ class Journal:
                 remove_pkl(self._root, pkl_name(key, modality))
 
     def record(self, rows: tuple[ManifestRow, ...], state: str) -> None:
-        """Note what was made of a sequence, one row a modality; kept by `save`."""
+        """Note what was made of a sequence, one row per modality; kept by `save`."""
         key = rows[0].key
         self._entries[self._names[key]][key] = _Entry(rows, state, self._states(rows))
 

@@ -60,7 +60,7 @@ class Task:
 
     @property
     def made(self) -> list[str]:
-        """What is made of what lies beside it, as far as files name it."""
+        """Modalities that its companion files give."""
         return sorted(each for kind in self.companions for each in COMPANIONS[kind])
 
     @property

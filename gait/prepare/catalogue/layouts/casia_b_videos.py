@@ -20,7 +20,7 @@ class CasiaBVideos:
     looked_for: ClassVar[str] = "videos named like 001-nm-01-090.avi (nm, bg or cl)"
 
     def scan(self, raw: Path) -> Scan:
-        """One row a video; a background clip belongs to all videos of its subject and view."""
+        """One row per video; a background clip belongs to all videos of its subject and view."""
         return scan_videos(raw, _key_of)
 
 

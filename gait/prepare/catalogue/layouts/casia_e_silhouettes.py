@@ -1,4 +1,4 @@
-"""CASIA-E as silhouettes: zip files of one tar file a subject as they come, or unpacked."""
+"""CASIA-E as silhouettes: zip files of one tar file per subject as they come, or unpacked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CasiaESilhouettes:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE)
 
 

@@ -27,7 +27,7 @@ class CcgrMini:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a sequence that any of the trees has."""
+        """One row per sequence that any of the trees has."""
         return scan_trees(raw, _key_of)
 
 

@@ -1,4 +1,4 @@
-"""CCPG as it is given out: silhouettes and colour frames in one folder a sequence."""
+"""CCPG as it is given out: silhouettes and colour frames in one folder per sequence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CcpgMasks:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE, kind=RowKind.MASKS)
 
 

@@ -25,7 +25,7 @@ class Freegait:
     looked_for: ClassVar[str] = "folders like 0001/devid_1/seq_00/lidar/ with lidar.pkl in them"
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder."""
+        """One row per folder."""
         return scan_folders(raw, _key_of, None, RowKind.PKL)
 
 

@@ -27,7 +27,7 @@ class Gaitlu1m:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; an archive is left to be listed."""
+        """One row per folder; an archive is left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE, RowKind.PKL)
 
 

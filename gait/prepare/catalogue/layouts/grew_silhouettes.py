@@ -44,7 +44,7 @@ class GrewSilhouettes:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return replace(scan_folders(raw, _key_of, _ARCHIVE), named=_numbered)
 
 

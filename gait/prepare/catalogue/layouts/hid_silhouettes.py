@@ -42,7 +42,7 @@ class HidSilhouettes:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         found = scan_folders(raw, _key_of, _ARCHIVE)
         return replace(found, archives=[_by_its_name(archive) for archive in found.archives])
 

@@ -16,5 +16,5 @@ class ImageTree:
     looked_for: ClassVar[str] = "<subject>/<condition>/<view>/ folders of png, jpg or bmp images"
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder three levels down that holds images, or nothing at all."""
+        """One row per folder three levels down that holds images, or nothing at all."""
         return scan_three_levels(raw, RowKind.IMAGES)

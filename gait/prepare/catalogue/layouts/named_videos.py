@@ -26,7 +26,7 @@ class NamedVideos:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a video; a background clip belongs to all videos of its subject and view."""
+        """One row per video; a background clip belongs to all videos of its subject and view."""
         return scan_videos(raw, _key_of)
 
 

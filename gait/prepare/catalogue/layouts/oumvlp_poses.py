@@ -1,4 +1,4 @@
-"""OUMVLP-Pose: a JSON file a frame, in `<subject>/<view>_<sequence>/`."""
+"""OUMVLP-Pose: a JSON file per frame, in `<subject>/<view>_<sequence>/`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OumvlpPoses:
     looked_for: ClassVar[str] = "folders like 00001/000_00/ of json files"
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE, kind=RowKind.POSES)
 
 

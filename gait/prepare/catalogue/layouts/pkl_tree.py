@@ -19,5 +19,5 @@ class PklTree:
     looked_for: ClassVar[str] = "<subject>/<condition>/<view>/ folders of pkl files"
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder three levels down that holds pkl files, or nothing at all."""
+        """One row per folder three levels down that holds pkl files, or nothing at all."""
         return scan_three_levels(raw, RowKind.PKL)

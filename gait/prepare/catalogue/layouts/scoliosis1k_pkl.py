@@ -30,7 +30,7 @@ class Scoliosis1kPkl:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a sequence that either of the trees has."""
+        """One row per sequence that either of the trees has."""
         return scan_trees(raw, partial(_key_of, _FOLDER), _ARCHIVE, partial(_key_of, _INSIDE))
 
 

@@ -1,4 +1,4 @@
-"""Scoliosis1K as poses: `Scoliosis1K-pose-raw`, a JSON file a frame."""
+"""Scoliosis1K as poses: `Scoliosis1K-pose-raw`, a JSON file per frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Scoliosis1kPoses:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE, kind=RowKind.POSES)
 
 

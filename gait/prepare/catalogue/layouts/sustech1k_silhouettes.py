@@ -29,7 +29,7 @@ class Sustech1kSilhouettes:
     )
 
     def scan(self, raw: Path) -> Scan:
-        """One row a folder; archives are left to be listed."""
+        """One row per folder; archives are left to be listed."""
         return scan_folders(raw, _key_of, _ARCHIVE)
 
 

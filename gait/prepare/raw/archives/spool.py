@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Spool(io.BufferedRandom):
     """A temporary file without a name, which the system removes whatever happens.
 
-    Archives that others lie in are large with good reason; what one only claims to hold is
-    refused where there is no room for it.
+    A nested archive may rightly be large; one whose declared size exceeds the free space is
+    refused.
 
     Args:
         title: whose bytes these are, for messages.

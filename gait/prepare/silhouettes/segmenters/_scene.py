@@ -179,7 +179,7 @@ def spread(frames: Iterable[Image], count: int) -> list[Image]:
 
 
 def empty_scene(frames: list[Image]) -> Scene:
-    """The scene, from at least one frame in which it is empty at most places most of the time.
+    """Model the background by medians; most pixels must show it in most frames.
 
     Args:
         frames: as `match_light` changes them.

@@ -66,7 +66,7 @@ class Onnx:
         activation: what turns the output into shares: nothing, the logistic function, the softmax
             over channels, or 1 where the channel of persons is the greatest.
         threshold: share from which a pixel is the walker's.
-        batch: frames a run; a network with a fixed number of frames overrides it.
+        batch: frames per run; a network with a fixed number of frames overrides it.
         min_area: share of the frame's area below which nothing counts as a walker.
         cut_frames: what becomes of frames where the walker touches the left or right border.
 

@@ -269,7 +269,7 @@ def run_with_error_report(work: Callable[[], None]) -> None:
 
 
 def _leave(code: int) -> None:
-    """Exit, without the interpreter's shutdown after a failure and in a run of several processes."""
+    """Exit; after a failure and among several processes, bypass the interpreter's shutdown."""
     # The threads of a process group outlive it where DistributedDataParallel has been used. One
     # that lets go of a tensor while the interpreter takes itself down aborts the process, with all
     # work done: a finished run would be reported as failed. And somebody who has pressed Ctrl-C

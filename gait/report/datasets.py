@@ -19,7 +19,8 @@ from gait.screen import styled_output
 _WIDTH = 100
 _COLUMNS = ("dataset", "subjects", "modalities", "protocols")
 _MEANING = (
-    "Subjects: probes with withheld identities count as one subject. Modalities: those of some form of the "
+    "Subjects: probes with withheld identities count as one subject. Modalities: those of some "
+    "form of the "
     "raw files, or of a pkl tree. Protocols: identification, unless a kind stands in brackets; a "
     "dataset without any is there to train on."
 )

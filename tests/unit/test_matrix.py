@@ -18,9 +18,9 @@ from gait.report.matrix import MatrixCell, is_matrix, read_matrix
 from gait.seal import sealed_json
 from gait.workflow import matrix as matrices
 from gait.workflow.state import MATRIX, WorkflowState
+from tests.unit.configurations import adopt, edit, experiment, sealed_archive
 from tests.unit.scores import metrics, summary, table
 from tests.unit.test_page import Page
-from tests.unit.test_workflow_state import adopt, edit, experiment, sealed_archive
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = "SynthGait/GaitSet/demo"

@@ -31,7 +31,7 @@ from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.types import SequenceKey
 from tests import raw_trees
 from tests.raw_trees import Tree, grouped, lay, seven, tar, zipped
-from tests.unit.test_published_trees import dataset, pkl_tree, prepared, same_from, secret
+from tests.unit.published_trees import dataset, pkl_tree, prepared, same_from, secret
 
 tgz = partial(tar, compressed=True)
 

@@ -24,7 +24,7 @@ from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.prepare.sequences.pretreat import pretreat_shard
 from tests import raw_trees
 from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay, zipped
-from tests.unit.test_published_trees import dataset, frames, modality, pkl_tree, prepared
+from tests.unit.published_trees import dataset, frames, modality, pkl_tree, prepared
 
 GUESSED = {"walker of several people": 1}
 NOBODY = {"nobody in the frame": 1}
@@ -176,7 +176,7 @@ def test_order_and_least_frames_hold_for_poses(
     definition = dataset("OUMVLP-Pose")
     changed = definition.pretreat.model_copy(update={"frame_order": "natural", "min_frames": 4})
     monkeypatch.setattr(
-        "tests.unit.test_published_trees.dataset",
+        "tests.unit.published_trees.dataset",
         lambda name: definition.model_copy(update={"pretreat": changed}),
     )
     _, rows = prepared_poses(tmp_path, "OUMVLP-Pose")

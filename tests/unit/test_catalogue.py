@@ -1,48 +1,27 @@
-"""The catalogue: one table, shards of it, and one sentence for what cannot be catalogued."""
+"""The catalogue: one table, and shards that stay as they are as far as they can."""
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gait.errors import ConfigError, DataError
-from gait.files import confined
+from gait.errors import DataError
 from gait.formats.catalogue import CatalogueRow, RowKind, read_rows, rows_digest, rows_text
 from gait.formats.source import File, parse_source
-from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.raw_form import RawForm
-from gait.prepare.catalogue.scan import Sequences, scan
-from gait.prepare.catalogue.shards import archive_in_one_go, deal, merge_catalogue, rearrange
+from gait.prepare.catalogue.scan import scan
+from gait.prepare.catalogue.shards import archive_in_one_go, deal
 from gait.prepare.raw import archive_index
 from gait.prepare.raw.archives import Contents, contents_of
-from gait.synthgait.raw_state import altered_files
 from gait.types import SequenceKey
-
-CASIA_B = ["casia_b_videos", "casia_b_silhouettes"]
-
-
-def make(raw: Path, *names: str) -> None:
-    for name in names:
-        path = raw / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-
-
-def make_tar(path: Path, *names: str) -> None:
-    with tarfile.open(path, "w:gz") as archive:
-        for name in names:
-            info = tarfile.TarInfo(name)
-            info.size = len(name)
-            archive.addfile(info, io.BytesIO(name.encode()))
+from tests.unit.raw_names import CASIA_B, make, make_tar, rearrange_all, tables
 
 
 def rows_of(subjects: int, videos: int = 2) -> list[CatalogueRow]:
@@ -53,21 +32,6 @@ def rows_of(subjects: int, videos: int = 2) -> list[CatalogueRow]:
         for s in range(1, subjects + 1)
         for v in range(1, videos + 1)
     ]
-
-
-def tables(folder: Path, count: int = 3) -> tuple[Path, list[Path]]:
-    shards = [folder / "shards" / f"{i}-of-{count}.csv" for i in range(1, count + 1)]
-    return folder / "sequences.csv", shards
-
-
-def rearrange_all(raw: Path, layouts: list[str], catalogue: Path, shards: list[Path]) -> Sequences:
-    """What the workflow does: each shard by itself, then the table of them all."""
-    found = [
-        rearrange(raw, RawForm(layouts, "ask"), shard, number, len(shards))
-        for number, shard in enumerate(shards, 1)
-    ]
-    merge_catalogue(shards, catalogue)
-    return found[0]
 
 
 def test_writes_the_table_and_every_shard(tmp_path: Path) -> None:
@@ -262,87 +226,6 @@ def test_archives_that_would_not_do_for_all_shards_or_hold_one_subject_are_not()
     assert sum(a != b for a, b in zip(deal(alone, 8), deal(more, 8), strict=True)) == 1
 
 
-def test_missing_raw_folder_is_one_helpful_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
-        scan(tmp_path / "raw", RawForm(CASIA_B, "ask\n  the owner."))
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.startswith(f"{tmp_path / 'raw'}: there is no such folder; expected there videos")
-    assert "or folders like 001/nm-01/090/" in text
-    assert "how to obtain it: ask the owner;" in text
-    assert "`snakemake --cores all results/SynthGait/GaitSet/report.csv` works without it" in text
-    assert not (tmp_path / "sequences.csv").exists()
-
-
-def test_a_dataset_without_layouts_wants_a_pkl_tree(tmp_path: Path) -> None:
-    sentence = rf"{tmp_path}/pkl/<subject>/<condition>/<view>/\*\.pkl, without a folder raw"
-    with pytest.raises(DataError, match=rf"nor is it there; .*{sentence}.* obtain it: ask;"):
-        scan(tmp_path / "raw", RawForm([], "ask"))
-    make(tmp_path, "raw/001/nm-01/090/1.png")
-    with pytest.raises(DataError, match=rf"of this dataset; expected .*{sentence}"):
-        scan(tmp_path / "raw", RawForm([]))
-
-
-def test_empty_raw_folder(tmp_path: Path) -> None:
-    (tmp_path / "raw").mkdir()
-    with pytest.raises(
-        DataError, match="raw: holds no sequence, no file either; expected there vid"
-    ):
-        scan(tmp_path / "raw", RawForm(CASIA_B, "ask"))
-
-
-def test_unknown_form_says_what_was_found_and_what_fits(tmp_path: Path) -> None:
-    make(tmp_path, "day 1/anna-walk-front.mp4", "day 1/bob-walk-front.mp4", "z/1", "z/2", "a.txt")
-    with pytest.raises(DataError) as caught:
-        scan(tmp_path, RawForm(CASIA_B, "ask"))
-    text = str(caught.value)
-    assert "\n" not in text
-    assert "5 files such as 'a.txt', 'day 1/anna-walk-front.mp4', 'day 1/bob-walk" in text
-    assert "which would fit NamedVideos under 'layouts' in the dataset.yaml" in text
-    assert "(CasiaBVideos), or folders like" in text
-    assert "ask" in text
-
-
-def test_unknown_form_names_the_damage(tmp_path: Path) -> None:
-    (tmp_path / "001.zip").write_bytes(b"")
-    with pytest.raises(DataError, match=r"archive 001\.zip, damaged \(File is not a zip file\)"):
-        scan(tmp_path, RawForm(CASIA_B))
-
-
-def test_two_forms_are_an_error(tmp_path: Path) -> None:
-    make(tmp_path, "001-nm-01-090.avi", "001/nm-01/090/001.png", "001/nm-01/108/001.png")
-    with pytest.raises(DataError) as caught:
-        scan(tmp_path, RawForm(CASIA_B))
-    text = str(caught.value)
-    assert "1 sequences of CasiaBVideos (such as 001-nm-01-090.avi) and 2 sequences of" in text
-    assert "CasiaBSilhouettes (such as 001/nm-01/090), expected one form" in text
-    assert "move the other one out" in text
-
-
-@pytest.mark.parametrize("other", ["b/001-nm-01-090.avi", "001-nm-01-090.AVI"])
-def test_a_sequence_twice_is_an_error(tmp_path: Path, other: str) -> None:
-    make(tmp_path, "001-nm-01-090.avi", other)
-    with pytest.raises(DataError) as caught:
-        scan(tmp_path, RawForm(CASIA_B))
-    assert f"{other}" in str(caught.value)
-    assert "001-nm-01-090.avi" in str(caught.value)
-    assert "expected each sequence once" in str(caught.value)
-
-
-def test_archive_beside_its_unpacked_self_is_an_error(tmp_path: Path) -> None:
-    make(tmp_path, "001/nm-01/090/001.png", "001/nm-02/090/001.png")
-    make_tar(tmp_path / "001.tar.gz", "001/nm-01/090/001.png", "001/nm-02/090/001.png")
-    with pytest.raises(DataError) as caught:
-        scan(tmp_path, RawForm(CASIA_B))
-    assert "001.tar.gz::001/nm-01/090" in str(caught.value)
-    assert "(and 1 more such pairs)" in str(caught.value)
-
-
-def test_unknown_layout_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'CasiaBVideos'"):
-        scan(tmp_path, RawForm(["casia_b_video"]))
-
-
 def test_unchanged_archives_are_not_listed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,58 +257,6 @@ def test_unchanged_archives_are_not_listed_again(
     assert scan(raw, RawForm(CASIA_B), (tmp_path / "none.csv").parent).rows == rows
 
 
-def test_confined_paths(tmp_path: Path) -> None:
-    raw = tmp_path / "raw"
-    make(raw, "a/1.avi")
-    make(tmp_path, "out/1.avi")
-    (raw / "link").symlink_to("../out")
-    assert confined(raw, "a/1.avi") == raw / "a/1.avi"
-    assert confined(raw, "not/there") == raw / "not/there"
-    for bad in ("../out/1.avi", "/etc/passwd", "a/../../out/1.avi", "link/1.avi", "", "."):
-        with pytest.raises(DataError, match="expected a path that stays below"):
-            confined(raw, bad)
-
-
-def render(raw: Path) -> None:
-    make(raw, "001-nm-01-090.avi", "001-bkgrd-090.avi", "002-nm-01-090.avi")
-    listed = "".join(f"{path.name},{path.stat().st_size}\n" for path in sorted(raw.iterdir()))
-    (raw / "population.csv").write_text("file,size_bytes\n" + listed)
-
-
-def test_altered_files_of_a_rendered_tree(tmp_path: Path) -> None:
-    render(tmp_path)
-    assert altered_files(tmp_path) == set()
-    make(tmp_path, ".DS_Store", "notes.txt")
-    assert altered_files(tmp_path) == set()
-    (tmp_path / "001-nm-01-090.avi").write_bytes(b"another size")
-    os.utime(tmp_path / "001-nm-01-090.avi", ns=(7, 7))
-    assert altered_files(tmp_path) == {"001-nm-01-090.avi"}
-    newer = (tmp_path / "population.csv").stat().st_mtime_ns + 1
-    os.utime(tmp_path / "002-nm-01-090.avi", ns=(newer, newer))
-    (tmp_path / "001-bkgrd-090.avi").unlink()
-    make(tmp_path, "more/003-nm-01-090.avi")
-    assert altered_files(tmp_path) == {
-        "001-nm-01-090.avi",
-        "001-bkgrd-090.avi",
-        "002-nm-01-090.avi",
-        "more/003-nm-01-090.avi",
-    }
-
-
-def test_a_replaced_or_added_pose_counts_as_altered(tmp_path: Path) -> None:
-    render(tmp_path)
-    make(tmp_path, "001-nm-01-090.pose.npz")
-    assert altered_files(tmp_path) == {"001-nm-01-090.pose.npz"}
-
-
-@pytest.mark.parametrize("content", [None, "name,bytes\nx,1\n"])
-def test_foreign_population_list(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "population.csv").write_text(content)
-    with pytest.raises(DataError, match=r"population\.csv: expected the list of rendered videos"):
-        altered_files(tmp_path)
-
-
 def test_what_each_start_of_the_workflow_imports_is_light() -> None:
     code = (
         "import sys, gait.prepare.catalogue.scan, gait.synthgait.raw_state\n"
@@ -433,51 +264,3 @@ def test_what_each_start_of_the_workflow_imports_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-def catalogued(tmp_path: Path, layouts: list[str]) -> tuple[Path, Path]:
-    catalogue, shards = tables(tmp_path)
-    rearrange_all(tmp_path / "raw", layouts, catalogue, shards)
-    return catalogue, tmp_path / "raw"
-
-
-@pytest.mark.parametrize("how", ["symlink", "copy"])
-def test_materialise_videos(tmp_path: Path, how: str) -> None:
-    make(tmp_path / "raw", "d/001-nm-01-090.avi", "002-cl-01-018.avi")
-    catalogue, raw = catalogued(tmp_path, CASIA_B)
-    for _ in range(2):
-        assert materialise(catalogue, raw, tmp_path / "tree", how) == 2  # type: ignore[arg-type]
-    video = tmp_path / "tree/001/nm-01/090/001-nm-01-090.avi"
-    assert video.read_bytes() == b"d/001-nm-01-090.avi"
-    assert video.is_symlink() == (how == "symlink")
-    (tmp_path / "moved").mkdir()
-    for name in ("raw", "tree"):
-        (tmp_path / name).rename(tmp_path / "moved" / name)
-    moved = tmp_path / "moved/tree/002/cl-01/018/002-cl-01-018.avi"
-    assert moved.read_bytes() == b"002-cl-01-018.avi"
-
-
-@pytest.mark.parametrize("how", ["symlink", "copy"])
-def test_materialise_images_and_archives(tmp_path: Path, how: str) -> None:
-    make(tmp_path / "raw", "x/001/nm-01/090/1.png", "x/001/nm-01/090/notes.txt")
-    make_tar(tmp_path / "raw" / "002.tar.gz", "002/nm-01/090/1.png", "002/nm-01/090/notes.txt")
-    catalogue, raw = catalogued(tmp_path, CASIA_B)
-    for _ in range(2):
-        assert materialise(catalogue, raw, tmp_path / "tree", how) == 2  # type: ignore[arg-type]
-    folder = tmp_path / "tree/001/nm-01/090"
-    assert (folder / "1.png").read_bytes() == b"x/001/nm-01/090/1.png"
-    assert folder.is_symlink() == (how == "symlink")
-    assert [each.name for each in (tmp_path / "tree/002/nm-01/090").iterdir()] == ["1.png"]
-
-
-def test_materialise_refuses_to_overwrite_or_to_write_to_raw(tmp_path: Path) -> None:
-    make(tmp_path / "raw", "001-nm-01-090.avi")
-    catalogue, raw = catalogued(tmp_path, CASIA_B)
-    with pytest.raises(DataError, match="which is only read"):
-        materialise(catalogue, raw, raw / "tree", "symlink")
-    make(tmp_path / "tree", "001/nm-01/090/001-nm-01-090.avi")
-    with pytest.raises(DataError, match=r"expected a link to .*; remove it"):
-        materialise(catalogue, raw, tmp_path / "tree", "symlink")
-    (raw / "001-nm-01-090.avi").unlink()
-    with pytest.raises(DataError, match="not on disk; run gait rearrange"):
-        materialise(catalogue, raw, tmp_path / "other", "copy")

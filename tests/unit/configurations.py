@@ -21,9 +21,15 @@ DEMO = ("SynthGait", "GaitSet", "demo")
 
 
 def copy_configuration(folder: Path) -> Path:
-    """The configuration and the datasets, with few experiments on SynthGait."""
+    """The configuration and the datasets."""
     shutil.copytree(REPOSITORY / "config", folder / "config")
     shutil.copytree(REPOSITORY / "datasets", folder / "datasets")
+    return folder
+
+
+def copy_some(folder: Path) -> Path:
+    """The same with few experiments on SynthGait, which are read sooner."""
+    copy_configuration(folder)
     for model in (folder / "config/experiments/SynthGait").iterdir():
         if model.name not in ("GEI", "GaitBase", "GaitSet"):
             shutil.rmtree(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from gait.report.matrix import MatrixCell, is_matrix, read_matrix
 from gait.seal import sealed_json
 from gait.workflow import matrix as matrices
 from gait.workflow.state import MATRIX, WorkflowState
-from tests.unit.configurations import adopt, edit, experiment, sealed_archive
+from tests.unit.configurations import adopt, copy_configuration, edit, experiment, sealed_archive
 from tests.unit.scores import metrics, summary, table
 from tests.unit.test_page import Page
 
@@ -28,9 +27,7 @@ DEMO = "SynthGait/GaitSet/demo"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
-    shutil.copytree(REPOSITORY / "datasets", tmp_path / "datasets")
-    return tmp_path
+    return copy_configuration(tmp_path)
 
 
 def flow(root: Path, **matrix: Any) -> WorkflowState:

@@ -11,12 +11,12 @@ import pytest
 from gait.formats.manifest import ManifestRow, manifest_text
 from gait.types import SequenceKey
 from gait.workflow.messages import failures, left_out
-from tests.unit.configurations import copy_configuration, flow
+from tests.unit.configurations import copy_some, flow
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 def test_sentences_come_from_the_logs_of_this_run_each_once(root: Path) -> None:

@@ -16,7 +16,7 @@ from gait.prepare.catalogue.shards import rearrange
 from tests.unit.configurations import (
     GAITSET,
     SUBJECTS,
-    copy_configuration,
+    copy_some,
     edit,
     film,
     flow,
@@ -26,7 +26,7 @@ from tests.unit.configurations import (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 # The raw material.

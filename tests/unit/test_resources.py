@@ -10,12 +10,12 @@ import pytest
 
 from gait.config.yaml import read_yaml
 from gait.workflow.state import WorkflowState
-from tests.unit.configurations import copy_configuration, flow
+from tests.unit.configurations import copy_some, flow
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 def test_memory_doubles_with_each_attempt(root: Path) -> None:

@@ -13,7 +13,7 @@ from tests.unit.configurations import (
     DEMO,
     GAITSET,
     adopt,
-    copy_configuration,
+    copy_some,
     edit,
     experiment,
     film,
@@ -25,7 +25,7 @@ from tests.unit.configurations import (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 def test_a_dataset_without_the_model_s_input_is_refused_where_that_can_be_told(

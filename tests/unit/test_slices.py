@@ -15,7 +15,7 @@ from gait.workflow.slices import SLICES, setting_names
 from tests.unit.configurations import (
     DEMO,
     adopt,
-    copy_configuration,
+    copy_some,
     edit,
     experiment,
     flow,
@@ -27,7 +27,7 @@ STAGES = ("all", "training", "embedding", "scoring")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 # The slices of an experiment that jobs depend on.

@@ -16,7 +16,7 @@ from tests.unit.configurations import (
     DEMO,
     GAITSET,
     adopt,
-    copy_configuration,
+    copy_some,
     experiment,
     flow,
     table,
@@ -25,7 +25,7 @@ from tests.unit.configurations import (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copy_configuration(tmp_path)
+    return copy_some(tmp_path)
 
 
 # Names.

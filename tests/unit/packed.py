@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from gait.blocks import DIGESTS, write_digests
 from gait.types import SequenceKey
 
+LENGTHS = {
+    SequenceKey("010", "nm-01", "090"): 4,
+    SequenceKey("002", "NA", "000"): 3,
+    SequenceKey("010", "bg-01", "090"): 5,
+}
+
 
 def write_packed(
     packed: Path, lengths: dict[SequenceKey, int], height_px: int = 64, width_px: int = 64
@@ -41,6 +47,14 @@ def add_clouds(packed: Path, clouds: Iterable[NDArray[np.float32]]) -> None:
     np.save(packed / "points.npy", np.concatenate(frames))
     np.save(packed / "points.offsets.npy", np.cumsum([0, *map(len, frames)]))
     seal_packed(packed)
+
+
+def noisy_clouds(packed: Path, seed: int = 0) -> list[NDArray[np.float32]]:
+    """Clouds of the twelve frames of a store of `LENGTHS`, also in the store."""
+    rng = np.random.default_rng(seed)
+    frames = [rng.normal(size=(size, 3)).astype(np.float32) for size in rng.integers(1, 9, 12)]
+    add_clouds(packed, frames)
+    return frames
 
 
 def population(subjects: int, sequences: int, shortest: int = 5) -> dict[SequenceKey, int]:

@@ -33,7 +33,7 @@ from tests.fuzz.seals import seal_store, seal_zip, sealing
 from tests.fuzz.target import NOTED, Target
 from tests.fuzz.targets_tables import lay_store, read_store
 from tests.unit import scores
-from tests.unit.test_compat import GAITSET, changed
+from tests.unit.foreign import GAITSET, changed
 
 _SIZES = {"num_classes": 5}
 _MARK = Fingerprint("d" * 64, "a" * 64)

@@ -15,7 +15,7 @@ from tests.fuzz import material
 from tests.fuzz.seals import seal_yaml, sealing
 from tests.fuzz.target import Target
 from tests.fuzz.trees import mutate_json, mutate_yaml
-from tests.unit.test_compat import GAITSET
+from tests.unit.foreign import GAITSET
 
 _CONFIG = Path(__file__).parents[2] / "config"
 

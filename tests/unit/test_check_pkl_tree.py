@@ -16,7 +16,7 @@ from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
 from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.ragged import Ragged
-from tests.unit.test_check import CONDITIONS, FRAMES, SUBJECTS, VIEWS, definition, the
+from tests.unit.checked import CONDITIONS, FRAMES, SUBJECTS, VIEWS, definition, the
 
 
 @pytest.fixture

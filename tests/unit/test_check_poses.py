@@ -12,7 +12,7 @@ from gait.prepare.check import check
 from gait.prepare.check.findings import Severity
 from tests.raw_pkl_trees import sustech1k_pkl
 from tests.raw_trees import ANOTHER, Tree, gait3d, joints, lay, oumvlp_pose, people
-from tests.unit.test_check import the
+from tests.unit.checked import the
 
 
 def dataset(name: str) -> Dataset:

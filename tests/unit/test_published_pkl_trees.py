@@ -2,122 +2,29 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.config.dataset import Dataset
-from gait.config.load import load_dataset
 from gait.errors import DataError
-from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
-from gait.modalities import MODALITIES, packed_name
-from gait.prepare.catalogue.available import modalities_of_raw, modalities_of_tree
-from gait.prepare.catalogue.raw_form import RawForm
-from gait.prepare.catalogue.scan import Sequences
-from gait.prepare.catalogue.shards import merge_catalogue, rearrange
-from gait.prepare.check import check
-from gait.prepare.modalities.crops import unpadded
-from gait.prepare.modalities.skeleton_maps import skeleton_maps
-from gait.prepare.pack import pack
 from gait.prepare.sequences.import_tree import manifest_of_tree
-from gait.prepare.sequences.pretreat import pretreat_shard
 from tests import raw_pkl_trees
 from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
-
-REPOSITORY = Path(__file__).parents[2]
-COLOURS = {"rgb", "ratio"}
-
-
-def dataset(name: str) -> Dataset:
-    return load_dataset(REPOSITORY, name)[0]
-
-
-def prepared(root: Path, name: str) -> tuple[Sequences, list[ManifestRow]]:
-    """The files below `root/raw`, taken as far as the packed store: what was found, and made."""
-    definition = dataset(name)
-    table = root / "shards/1-of-1.csv"
-    output = table.with_suffix(".pkl.csv")
-    files, pkl = definition.files, definition.pkl
-    found = rearrange(root / "raw", RawForm(definition.layouts, files=files, pkl=pkl), table, 1, 1)
-    pretreat_shard(table, root / "raw", root, output, definition.pretreat)
-    merge_catalogue([table], root / "sequences.csv")
-    pack([output], root, root / "manifest.csv", root / "packed", root / "sequences.csv")
-    manifest = read_manifest(root / "manifest.csv")
-    assert {row.key for row in manifest} == {row.key for row in found.rows}
-    assert {row.modality for row in manifest} <= modalities_of_raw(found.rows)
-    return found, manifest
-
-
-def adopted(root: Path, name: str) -> dict[str, int]:
-    """The tree `root/pkl`, taken over and packed; what was not used, by kind."""
-    pkl = dataset(name).pkl
-    tree = manifest_of_tree(root, pkl)
-    table = root / "shards/imported.pkl.csv"
-    table.parent.mkdir()
-    table.write_text(manifest_text(tree.rows))
-    pack([table], root, root / "manifest.csv", root / "packed")
-    assert modalities_of_tree(root / "pkl", pkl) == {row.modality for row in tree.rows}
-    assert not check(root, dataset(name)).errors
-    return tree.ignored
-
-
-def packed(root: Path) -> dict[str, NDArray[Any]]:
-    """Every modality of a packed store."""
-    folder = root / "packed"
-    names = [each for each in MODALITIES if (folder / packed_name(each)).exists()]
-    return {each: np.load(folder / packed_name(each)) for each in names}
-
-
-def index(root: Path) -> list[str]:
-    """Keys and lengths of what a store holds."""
-    lines = (root / "packed/index.csv").read_text().splitlines()[1:]
-    return ["/".join(line.split(",")[:3]) + " " + line.split(",")[4] for line in lines]
-
-
-def given(tree: Tree, ending: str, modality: str) -> NDArray[Any]:
-    """The arrays of files with such an ending, one after the other by key, as they are packed."""
-    names = sorted(name for name in tree if name.endswith(ending))
-    assert names
-    frames = np.concatenate([pickle.loads(tree[name]) for name in names])
-    return frames.astype(MODALITIES[modality].dtypes[0])
-
-
-def rows_of(tree: Tree, ending: str) -> NDArray[np.float32]:
-    """The points of all clouds in files with such an ending, by key."""
-    names = sorted(name for name in tree if name.endswith(ending))
-    clouds = [cloud for name in names for cloud in pickle.loads(tree[name])]
-    return np.concatenate(clouds).astype(np.float32)
-
-
-def both(
-    tmp_path: Path, name: str, tree: Tree, below: str = ""
-) -> tuple[dict[str, NDArray[Any]], list[dict[str, int]]]:
-    """One tree laid in `raw` and in `pkl`: what both give, and what either did not use.
-
-    Args:
-        below: a folder on top of the tree that is left out in `pkl`.
-    """
-    lay(tmp_path / "one/raw", tree)
-    lay(tmp_path / "other/pkl", {path.removeprefix(below): data for path, data in tree.items()})
-    found, manifest = prepared(tmp_path / "one", name)
-    assert not any(row.dropped for row in manifest)
-    ignored = [found.ignored, adopted(tmp_path / "other", name)]
-    one, other = packed(tmp_path / "one"), packed(tmp_path / "other")
-    # Skeleton maps are drawn where anything is made at all.
-    drawn = one.pop("skeleton_maps", None)
-    if "pose" in one:
-        assert drawn is not None and len(drawn) == len(one["pose"])
-    assert one.keys() == other.keys()
-    for modality, frames in one.items():
-        np.testing.assert_array_equal(frames, other[modality], modality)
-    assert index(tmp_path / "one") == index(tmp_path / "other")
-    return one, ignored
+from tests.unit.published_pkl_trees import (
+    COLOURS,
+    adopted,
+    both,
+    given,
+    index,
+    packed,
+    prepared,
+    rows_of,
+)
+from tests.unit.published_trees import dataset
 
 
 def test_casia_b_star(tmp_path: Path) -> None:
@@ -195,97 +102,6 @@ def test_gaitlu_1m(tmp_path: Path) -> None:
     assert ignored == [{}, {}]
     np.testing.assert_array_equal(found["silhouettes"], given(tree, ".pkl", "silhouettes"))
     assert index(tmp_path / "one")[:2] == ["000/000/000 6", "000/000/001 6"]
-
-
-def test_ccgr(tmp_path: Path) -> None:
-    tree = raw_pkl_trees.ccgr()
-    found, ignored = both(tmp_path, "CCGR", tree)
-    assert ignored == [{}, {}]
-    assert found.keys() == {"silhouettes", "parsing", "pose"}
-    np.testing.assert_array_equal(found["parsing"], given(tree, "-par.pkl", "parsing"))
-
-
-def test_ccgr_mini_merged(tmp_path: Path) -> None:
-    tree = raw_pkl_trees.ccgr_mini_merged()
-    found, ignored = both(tmp_path, "CCGR-MINI", tree)
-    assert ignored == [{}, {}]
-    assert found.keys() == {"silhouettes", "parsing", "pose"} | COLOURS
-    np.testing.assert_array_equal(found["rgb"], given(tree, "-rgb_f.pkl", "rgb"))
-
-
-def test_ccgr_mini_as_it_comes(tmp_path: Path) -> None:
-    tree = raw_pkl_trees.ccgr_mini()
-    lay(tmp_path / "raw", tree)
-    found, manifest = prepared(tmp_path, "CCGR-MINI")
-    assert found.ignored == {}
-    assert sorted({str(row.key) for row in manifest}) == sorted(raw_pkl_trees.CCGR_MINI)
-    assert {(row.frames_kept, str(row.dropped)) for row in manifest} == {(6, "{}")}
-    store = packed(tmp_path)
-    assert store.keys() == {"silhouettes", "parsing", "pose", "skeleton_maps"} | COLOURS
-    np.testing.assert_array_equal(store["silhouettes"], joined(tree, "silhouettes"))
-    poses = joined(tree, "pose")
-    np.testing.assert_array_equal(store["pose"], poses.astype(np.float32))
-    np.testing.assert_array_equal(store["skeleton_maps"][:6], skeleton_maps(poses[:6], 64))
-    frames = read_frames(tmp_path / "raw/rgb/601/AS1/over.avi/over.avi")
-    expected = unpadded(frames, 128)
-    start = index(tmp_path).index("601/AS1/over.avi 6") * 6
-    np.testing.assert_array_equal(store["rgb"][start : start + 6], expected.frames)
-    np.testing.assert_allclose(store["ratio"][start : start + 6], expected.ratio, rtol=1e-6)
-    assert check(tmp_path, dataset("CCGR-MINI")).errors == []
-
-
-def joined(tree: Tree, top: str) -> NDArray[Any]:
-    """The arrays of one of the trees side by side, in the order of keys."""
-    names = sorted(
-        (name for name in tree if name.startswith(f"{top}/")),
-        key=lambda name: name.split("/")[1:4],
-    )
-    return np.concatenate([pickle.loads(tree[name]) for name in names])
-
-
-def read_frames(path: Path) -> list[NDArray[np.uint8]]:
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while (read := capture.read())[0]:
-        frames.append(np.asarray(read[1], np.uint8))
-    return frames
-
-
-@pytest.mark.parametrize(
-    ("tops", "made"),
-    [
-        ({"silhouettes"}, {"silhouettes"}),
-        ({"rgb"}, COLOURS),
-        ({"pose", "silhouettes"}, {"silhouettes", "pose", "skeleton_maps"}),
-    ],
-)
-def test_ccgr_mini_with_some_of_its_trees(tmp_path: Path, tops: set[str], made: set[str]) -> None:
-    tree = raw_pkl_trees.ccgr_mini()
-    lay(
-        tmp_path / "raw", {path: each for path, each in tree.items() if path.split("/")[0] in tops}
-    )
-    found, _ = prepared(tmp_path, "CCGR-MINI")
-    assert found.ignored == {}
-    assert packed(tmp_path).keys() == made
-
-
-def test_ccgr_mini_with_gaps(tmp_path: Path) -> None:
-    tree = raw_pkl_trees.ccgr_mini()
-    del tree["parsing/1/AS1/over.avi/over.pkl"]
-    tree["pose/164/AS1/over.avi/over.pkl"] = raw_pkl_trees.pickled(np.ones((5, 17, 3)))
-    tree["rgb/601/AS1/over.avi/over.avi"] = b"no video"
-    tree["rgb/602/ASBGCLBXCV1/67_5_2.avi/further.avi"] = b"never looked at"
-    tree["depth/1/AS1/over.avi/over.pkl"] = b""
-    lay(tmp_path / "raw", tree)
-    found, manifest = prepared(tmp_path, "CCGR-MINI")
-    assert found.ignored == {"other .pkl file": 1}
-    told = {str(row.key): row.dropped for row in manifest if not row.pkl}
-    assert told == {
-        "1/AS1/over.avi": {"no parsing": 6},
-        "164/AS1/over.avi": {"files of different lengths": 6},
-        "601/AS1/over.avi": {"unusable video": 6},
-    }
-    assert len(index(tmp_path)) == 3
 
 
 def test_freegait(tmp_path: Path) -> None:

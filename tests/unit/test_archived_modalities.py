@@ -36,6 +36,7 @@ from tests.unit.published_trees import dataset, pkl_tree, prepared, same_from, s
 tgz = partial(tar, compressed=True)
 
 GAIT3D = dataset("Gait3D").files
+
 # Without poses, from which skeleton maps would be drawn.
 BODIES = {kind: pattern for kind, pattern in GAIT3D.items() if kind != "pose_text"}
 
@@ -122,36 +123,6 @@ def test_gait3d_in_any_archives(tmp_path: Path) -> None:
     assert kept.pop("0001/camid1_videoid2/seq0") == (5, "{'no smpl': 1}")
     assert kept.pop("0002/camid2_videoid2/seq1") == (0, "{'no pose': 6}")
     assert set(kept.values()) == {(6, "{}")}
-
-
-SUSTECH1K = dataset("SUSTech1K").files
-
-
-def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
-    tree = raw_trees.sustech1k()
-    root, ignored = same_from(
-        tmp_path,
-        "SUSTech1K",
-        lambda raw: lay(raw / "paired", tree),
-        lambda raw: lay(raw / "paired", {"SUSTeck1K-RAW.zip": zipped(tree)}),
-        files=SUSTECH1K,
-    )
-    others = Counter(name.split("/")[3] for name in tree if not name.endswith(".json"))
-    unused = {
-        "image outside <subject>/<condition>/<view>/": sum(
-            others[each] for each in ("Sils_raw", "PCDs_depths", "PCDs_sils")
-        )
-    }
-    poses = sum(name.endswith(".json") for name in tree)
-    assert ignored[0] == unused | {"other .json file": poses}
-    assert ignored[1] == unused | {"other archive member": poses}
-    manifest = read_manifest(root / "manifest.csv")
-    modalities = {row.modality for row in manifest}
-    assert modalities == {"silhouettes", "depth", "points", "rgb", "ratio"}
-    # Elsewhere the archive gives all silhouettes, and nothing beside them.
-    lay(tmp_path / "elsewhere/raw", {"SUSTeck1K-RAW.zip": zipped(tree)})
-    _, rows = prepared(tmp_path / "elsewhere", "SUSTech1K", files=SUSTECH1K)
-    assert {row.frames_kept for row in rows.values()} == {9}
 
 
 def test_ccpg_in_any_archive(tmp_path: Path) -> None:
@@ -322,33 +293,6 @@ def test_what_memory_does_not_hold_waits_on_the_disk(
     }
 
 
-def test_the_disk_is_full_where_files_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 0)
-    waiting = spill_buffer.Held(tmp_path / "gone")
-    with pytest.raises(DataError, match=r"gone: files out of an archive cannot wait .*; free sp"):
-        waiting.put("a", "1.png", (b"x", ""))
-
-
-def test_held_files_are_replaced_and_dropped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 10)
-    waiting = spill_buffer.Held(tmp_path)
-    for data in (b"12345678", b"abcd", b"123456"):
-        waiting.put("a", "1", (data, ""))
-    waiting.put("a", "2", (b"on the disk", "damaged"))
-    files = waiting.get("a", lambda name: True)
-    assert dict(files) == {"1": (b"123456", ""), "2": (b"on the disk", "damaged")}
-    assert [*waiting.get("a", lambda name: name == "2")] == ["2"]
-    waiting.drop("a")
-    assert not waiting.get("a", lambda name: True)
-    waiting.put("b", "1", (b"1234567890", ""))
-    assert dict(waiting.get("b", lambda name: True)) == {"1": (b"1234567890", "")}
-    waiting.close()
-
-
 @pytest.mark.parametrize("twice", ["disk", "archive"])
 def test_files_in_two_places_are_refused(tmp_path: Path, twice: str) -> None:
     parts = by_folder(few())
@@ -382,63 +326,6 @@ def test_a_replaced_archive_changes_what_lies_beside_and_nothing_else(tmp_path: 
     for (_, one), (_, other) in zip(before, after, strict=True):
         assert one.pop("pose_text")[1] != other.pop("pose_text")[1]
         assert one == other
-
-
-def test_a_listing_knows_numbers_and_no_names(tmp_path: Path) -> None:
-    def listed(number: int) -> int:
-        tree = {f"a/x/{each:06d}.png": b"x" for each in range(number)}
-        tree |= {f"a/x/{each:06d}_2d_pose.txt": b"x" for each in range(number)}
-        lay(tmp_path / "raw", {"1.tar": tar(tree)})
-        contents = ArchiveIndex(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
-        assert contents.folders == {"a/x": {".png": number, ".txt": number}}
-        assert contents.matches == {"a/x": {"*_2d_pose.txt": [0, number]}}
-        (journal,) = (tmp_path / "journal/archives").iterdir()
-        again = ArchiveIndex(tmp_path / "raw", tmp_path, {"*_2d_pose.txt"}).of("1.tar")
-        assert again == contents
-        return journal.stat().st_size
-
-    assert listed(1000) == listed(2000)
-    # Another pattern is counted as well, and what was known stays.
-    assert ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar").matches["a/x"] == {
-        "*.txt": [0, 2000],
-        "*_2d_pose.txt": [0, 2000],
-    }
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        {"folders": 5},
-        {"folders": {"a/x": [".png"]}},
-        {"folders": {"a/x": {".png": "3"}}},
-        {"folders": {"a/x": {".png": -3}}},
-        {"matches": {"a/x": {"*.txt": [1]}}},
-        {"matches": {"a/x": {"*.txt": [1, None]}}},
-        {"patterns": [5]},
-        {"problems": []},
-        {"unfinished": {"a": 1}},
-        {"ignored": {"system file": []}},
-    ],
-    ids=str,
-)
-def test_a_spoilt_listing_is_made_anew(tmp_path: Path, spoilt: dict[str, object]) -> None:
-    lay(tmp_path / "raw", {"1.tar": tar({"a/x/1.png": b"x", "a/x/1.txt": b"x"})})
-    contents = ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar")
-    (journal,) = (tmp_path / "journal/archives").iterdir()
-    sound = journal.read_text()
-    for text in (json.dumps(json.loads(sound) | spoilt), "[" * 10**5, "[]", sound[:-1]):
-        journal.write_text(text)
-        assert ArchiveIndex(tmp_path / "raw", tmp_path, {"*.txt"}).of("1.tar") == contents
-        assert journal.read_text() == sound
-
-
-def test_a_listing_is_of_an_archive_below_the_raw_folder(tmp_path: Path) -> None:
-    lay(tmp_path / "raw", {"2.tar": b""})
-    (tmp_path / "1.tar").write_bytes(tar({"a/x/1.png": b"x"}))
-    (tmp_path / "raw/link.tar").symlink_to(tmp_path / "1.tar")
-    for archive in ("../1.tar", str(tmp_path / "1.tar"), "link.tar"):
-        with pytest.raises(DataError, match="stays below"):
-            ArchiveIndex(tmp_path / "raw", tmp_path).of(archive)
 
 
 def test_an_archive_of_poses_that_is_cut_costs_its_own_frames(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.config.dataset import named_subjects
+from gait.formats.manifest import read_manifest
 from gait.formats.pkl import read_pkl
 from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.raw_form import RawForm
@@ -207,3 +209,30 @@ def test_sustech1k_clouds_elsewhere_cost_no_silhouettes(tmp_path: Path) -> None:
     lay(tmp_path / "raw", raw_trees.sustech1k())
     _, rows = prepared(tmp_path, "SUSTech1K", files=dataset("SUSTech1K").files)
     assert {(row.frames_kept, str(row.dropped)) for row in rows.values()} == {(9, "{}")}
+
+
+def test_sustech1k_paired_in_its_archive(tmp_path: Path) -> None:
+    tree = raw_trees.sustech1k()
+    root, ignored = same_from(
+        tmp_path,
+        "SUSTech1K",
+        lambda raw: lay(raw / "paired", tree),
+        lambda raw: lay(raw / "paired", {"SUSTeck1K-RAW.zip": zipped(tree)}),
+        files=dataset("SUSTech1K").files,
+    )
+    others = Counter(name.split("/")[3] for name in tree if not name.endswith(".json"))
+    unused = {
+        "image outside <subject>/<condition>/<view>/": sum(
+            others[each] for each in ("Sils_raw", "PCDs_depths", "PCDs_sils")
+        )
+    }
+    poses = sum(name.endswith(".json") for name in tree)
+    assert ignored[0] == unused | {"other .json file": poses}
+    assert ignored[1] == unused | {"other archive member": poses}
+    manifest = read_manifest(root / "manifest.csv")
+    modalities = {row.modality for row in manifest}
+    assert modalities == {"silhouettes", "depth", "points", "rgb", "ratio"}
+    # Elsewhere the archive gives all silhouettes, and nothing beside them.
+    lay(tmp_path / "elsewhere/raw", {"SUSTeck1K-RAW.zip": zipped(tree)})
+    _, rows = prepared(tmp_path / "elsewhere", "SUSTech1K", files=dataset("SUSTech1K").files)
+    assert {row.frames_kept for row in rows.values()} == {9}

@@ -11,7 +11,8 @@ from gait.prepare.raw.archives import (
     read_archive,
 )
 from gait.prepare.raw.files import is_frame
-from tests.raw_trees import Tree, seven, tar, zipped
+from tests.raw_archives import seven, tar, zipped
+from tests.raw_trees import Tree
 
 TREE: Tree = {
     f"a/{folder}/{number}.png": f"{folder}{number}".encode() * 200

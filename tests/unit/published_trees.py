@@ -19,7 +19,8 @@ from gait.prepare.catalogue.scan import Sequences
 from gait.prepare.catalogue.shards import merge_catalogue, rearrange
 from gait.prepare.pack import pack
 from gait.prepare.sequences.pretreat import pretreat_shard
-from tests.raw_trees import PASSWORD, Tree, lay
+from tests.raw_archives import PASSWORD
+from tests.raw_trees import Tree, lay
 
 REPOSITORY = Path(__file__).parents[2]
 

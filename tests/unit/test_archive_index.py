@@ -9,7 +9,8 @@ import pytest
 
 from gait.errors import DataError
 from gait.prepare.raw.archive_index import ArchiveIndex
-from tests.raw_trees import lay, tar
+from tests.raw_archives import tar
+from tests.raw_trees import lay
 
 
 def test_a_listing_knows_numbers_and_no_names(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gait.errors import DataError, MissingExtraError
 from gait.prepare.raw.archives import (
     contents_of,
 )
-from tests.raw_trees import PASSWORD, seven, tar, zipped
+from tests.raw_archives import PASSWORD, seven, tar, zipped
 from tests.unit.archives import MAKERS, TREE, images_of, read, whole
 
 # Made by Info-ZIP's `zip -P secret`: the file a/x/1.png holds `old encryption` 30 times.

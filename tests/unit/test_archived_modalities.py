@@ -29,8 +29,9 @@ from gait.prepare.raw.archive_index import ArchiveIndex
 from gait.prepare.raw.archives import Contents, Names, contents_of
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.types import SequenceKey
-from tests import raw_trees
-from tests.raw_trees import Tree, grouped, lay, seven, tar, zipped
+from tests import raw_archives, raw_trees
+from tests.raw_archives import grouped, seven, tar, zipped
+from tests.raw_trees import Tree, lay
 from tests.unit.published_trees import dataset, pkl_tree, prepared, same_from, secret
 
 tgz = partial(tar, compressed=True)
@@ -173,9 +174,9 @@ def test_poses_beside_silhouettes_as_deep_as_grew_has_them(tmp_path: Path) -> No
         tmp_path,
         "GREW",
         lambda raw: lay(raw, whole),
-        lambda raw: secret(raw, raw_trees.grew_archives(whole)),
-        lambda raw: lay(raw / "a", raw_trees.grew_tgz(whole)),
-        lambda raw: lay(raw, raw_trees.grew_subjects(whole)),
+        lambda raw: secret(raw, raw_archives.grew_archives(whole)),
+        lambda raw: lay(raw / "a", raw_archives.grew_tgz(whole)),
+        lambda raw: lay(raw, raw_archives.grew_subjects(whole)),
         files=dataset("GREW").files,
     )
     unused = sum("_gei" in name or "_3d_" in name for name in whole)
@@ -354,11 +355,11 @@ def test_a_damaged_member_costs_its_frame(tmp_path: Path) -> None:
 
 def test_poses_of_which_nobody_wrote_the_password(tmp_path: Path) -> None:
     parts = by_folder(few())
-    poses = zipped(parts["2D_Poses"], raw_trees.PASSWORD)
+    poses = zipped(parts["2D_Poses"], raw_archives.PASSWORD)
     lay(tmp_path / "raw", parts["2D_Silhouettes"] | {"2D_Poses.zip": poses})
     with pytest.raises(DataError, match=r"2D_Poses\.zip: is encrypted, and neither"):
         scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
-    lay(tmp_path / "raw", {"2D_Poses.zip.password": raw_trees.PASSWORD.encode()})
+    lay(tmp_path / "raw", {"2D_Poses.zip.password": raw_archives.PASSWORD.encode()})
     found = scan(tmp_path / "raw", RawForm(["gait3d_silhouettes"], files=GAIT3D))
     assert modalities_of_raw(found.rows) == {"silhouettes", "pose", "skeleton_maps"}
     assert found.ignored == {}

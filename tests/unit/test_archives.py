@@ -18,7 +18,8 @@ from gait.prepare.raw.archives import (
     read_archive,
 )
 from gait.prepare.raw.archives.spool import Spool
-from tests.raw_trees import PASSWORD, Tree, seven, tar, zipped
+from tests.raw_archives import PASSWORD, seven, tar, zipped
+from tests.raw_trees import Tree
 from tests.unit.archives import MAKERS, TREE, images, images_of, read, whole
 
 

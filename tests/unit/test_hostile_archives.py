@@ -20,7 +20,7 @@ import pytest
 from gait.errors import DataError
 from gait.prepare.raw.archives import contents_of, read_archive
 from gait.prepare.raw.files import is_frame
-from tests.raw_trees import PASSWORD, seven, tar, zipped
+from tests.raw_archives import PASSWORD, seven, tar, zipped
 from tests.unit.hostile import FRAME, MEGABYTE, below, listed, read
 
 

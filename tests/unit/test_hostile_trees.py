@@ -20,7 +20,8 @@ from gait.prepare.raw.files import image_files, unfit_name, walk
 from gait.prepare.raw.unused import Unused
 from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.types import SequenceKey
-from tests.raw_trees import encoded, figure, lay, zipped
+from tests.raw_archives import zipped
+from tests.raw_trees import encoded, figure, lay
 
 KEY = SequenceKey("001", "nm-01", "090")
 

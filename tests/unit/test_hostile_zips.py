@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gait.prepare.raw.archives import contents_of
-from tests.raw_trees import PASSWORD, tar, zipped
+from tests.raw_archives import PASSWORD, tar, zipped
 from tests.unit.hostile import FRAME, MEGABYTE, below, listed, read
 
 

@@ -24,7 +24,8 @@ from gait.prepare.modalities.point_cloud import read_point_cloud
 from gait.prepare.silhouettes.align import CCPG, align
 from gait.ragged import Ragged
 from tests import raw_trees
-from tests.raw_trees import Tree, lay, zipped
+from tests.raw_archives import zipped
+from tests.raw_trees import Tree, lay
 from tests.unit.published_trees import (
     dataset,
     frames,

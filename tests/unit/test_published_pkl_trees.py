@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gait.errors import DataError
 from gait.prepare.sequences.import_tree import manifest_of_tree
 from tests import raw_pkl_trees
-from tests.raw_trees import PASSWORD, Tree, lay, tar, zipped
+from tests.raw_archives import PASSWORD, tar, zipped
+from tests.raw_trees import Tree, lay
 from tests.unit.published_pkl_trees import (
     COLOURS,
     adopted,

@@ -22,8 +22,9 @@ from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from gait.prepare.pack import pack
 from gait.prepare.sequences.import_tree import manifest_of_tree
 from gait.prepare.sequences.pretreat import pretreat_shard
-from tests import raw_trees
-from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay, zipped
+from tests import raw_archives, raw_trees
+from tests.raw_archives import zipped
+from tests.raw_trees import ANOTHER, Joints, Tree, joints, lay
 from tests.unit.published_trees import dataset, frames, modality, pkl_tree, prepared
 
 GUESSED = {"walker of several people": 1}
@@ -66,11 +67,11 @@ def test_oumvlp_pose_with_silhouettes_to_tell_the_walker(tmp_path: Path) -> None
 
 def test_oumvlp_pose_in_archives(tmp_path: Path) -> None:
     pose, silhouettes = raw_trees.oumvlp_pose(), raw_trees.oumvlp()
-    secret = {"password.txt": raw_trees.PASSWORD.encode()}
+    secret = {"password.txt": raw_archives.PASSWORD.encode()}
     forms = [
         pose | silhouettes,
-        {"OUMVLP_pose.zip": zipped(pose)} | raw_trees.oumvlp_archives(silhouettes) | secret,
-        {"pose_alphapose.tar.gz": raw_trees.tar(pose, compressed=True)} | silhouettes,
+        {"OUMVLP_pose.zip": zipped(pose)} | raw_archives.oumvlp_archives(silhouettes) | secret,
+        {"pose_alphapose.tar.gz": raw_archives.tar(pose, compressed=True)} | silhouettes,
     ]
     for number, form in enumerate(forms):
         lay(tmp_path / f"{number}/raw", form)

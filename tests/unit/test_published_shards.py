@@ -18,13 +18,14 @@ from gait.prepare.catalogue.shards import rearrange
 from gait.prepare.raw.archives import Contents, Member, Names, opened
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import align
-from tests import raw_trees
-from tests.raw_trees import Tree, lay, zipped
+from tests import raw_archives, raw_trees
+from tests.raw_archives import zipped
+from tests.raw_trees import Tree, lay
 from tests.unit.published_trees import dataset, frames, images, prepared
 
 
 def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:
-    subjects = raw_trees.casia_e_subjects(raw_trees.casia_e((1, 2)))
+    subjects = raw_archives.casia_e_subjects(raw_trees.casia_e((1, 2)))
     subjects["001.tar"] = subjects["001.tar"][: len(subjects["001.tar"]) // 2]
     lay(tmp_path / "raw", {"train001-500.zip": zipped(subjects)})
     found, rows = prepared(tmp_path, "CASIA-E")
@@ -36,7 +37,7 @@ def test_a_cut_archive_loses_its_own_frames_only(tmp_path: Path) -> None:
 
 
 def test_a_wrong_password_stops_before_anything_is_made(tmp_path: Path) -> None:
-    lay(tmp_path / "raw", raw_trees.oumvlp_archives(raw_trees.oumvlp((1,))))
+    lay(tmp_path / "raw", raw_archives.oumvlp_archives(raw_trees.oumvlp((1,))))
     lay(tmp_path / "raw", {"password.txt": b"guess"})
     with pytest.raises(DataError, match=r"Silhouette_000-00\.7z: does not open with the passw"):
         prepared(tmp_path, "OUMVLP")
@@ -50,7 +51,7 @@ def by_archive(root: Path, archives: Mapping[str, Tree], order: tuple[int, ...])
         The keys of what is in the pkl tree.
     """
     definition = dataset("OUMVLP")
-    lay(root / "raw", {name: raw_trees.seven(tree) for name, tree in archives.items()})
+    lay(root / "raw", {name: raw_archives.seven(tree) for name, tree in archives.items()})
     for number in order:
         table = root / f"shards/{number}-of-{len(order)}.csv"
         rearrange(root / "raw", RawForm(definition.layouts), table, number, len(order))
@@ -66,7 +67,7 @@ def test_a_sequence_that_moves_to_the_archive_of_another_shard(
     tmp_path: Path, order: tuple[int, int]
 ) -> None:
     tree = raw_trees.oumvlp((1, 2, 4))
-    parts = raw_trees.grouped(tree, lambda name: name.split("/")[0])
+    parts = raw_archives.grouped(tree, lambda name: name.split("/")[0])
     first, second = "Silhouette_000-00.7z", "Silhouette_090-01.7z"
     one = parts["Silhouette_000-00"] | parts["Silhouette_000-01"] | parts["Silhouette_090-00"]
     two = parts["Silhouette_090-01"]
@@ -87,8 +88,8 @@ def test_a_sequence_that_moves_to_the_archive_of_another_shard(
 
 
 def test_a_change_of_the_number_of_shards_makes_nothing_anew(tmp_path: Path) -> None:
-    parts = raw_trees.grouped(raw_trees.oumvlp((1, 2, 4)), lambda name: name.split("/")[0])
-    lay(tmp_path / "raw", {f"{name}.7z": raw_trees.seven(tree) for name, tree in parts.items()})
+    parts = raw_archives.grouped(raw_trees.oumvlp((1, 2, 4)), lambda name: name.split("/")[0])
+    lay(tmp_path / "raw", {f"{name}.7z": raw_archives.seven(tree) for name, tree in parts.items()})
     prepared(tmp_path, "OUMVLP", shards=4)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "pkl").rglob("*.pkl")}
     # By subject, as there are fewer archives than shards.
@@ -101,8 +102,8 @@ def test_a_change_of_the_number_of_shards_makes_nothing_anew(tmp_path: Path) -> 
 def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = raw_trees.grouped(raw_trees.oumvlp(), lambda name: name.split("/")[0])
-    lay(tmp_path / "raw", {f"{name}.7z": raw_trees.seven(tree) for name, tree in parts.items()})
+    parts = raw_archives.grouped(raw_trees.oumvlp(), lambda name: name.split("/")[0])
+    lay(tmp_path / "raw", {f"{name}.7z": raw_archives.seven(tree) for name, tree in parts.items()})
     read: Counter[str] = Counter()
 
     def noted(
@@ -119,7 +120,7 @@ def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
 def test_each_archive_is_listed_once_and_read_once_a_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lay(tmp_path / "raw", raw_trees.grew_tgz(raw_trees.grew()))
+    lay(tmp_path / "raw", raw_archives.grew_tgz(raw_trees.grew()))
     opened: Counter[str] = Counter()
     plain = Path.open
 

@@ -13,8 +13,9 @@ from gait.errors import DataError
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.silhouettes.align import align
-from tests import raw_trees
-from tests.raw_trees import lay, tar, zipped
+from tests import raw_archives, raw_trees
+from tests.raw_archives import tar, zipped
+from tests.raw_trees import lay
 from tests.unit.published_trees import dataset, frames, images, prepared, same_from, secret
 
 
@@ -23,8 +24,8 @@ def test_oumvlp(tmp_path: Path) -> None:
     root, ignored = same_from(
         tmp_path,
         "OUMVLP",
-        lambda raw: secret(raw, raw_trees.oumvlp_archives(tree)),
-        lambda raw: secret(raw / "a/b", raw_trees.oumvlp_archives(tree)),
+        lambda raw: secret(raw, raw_archives.oumvlp_archives(tree)),
+        lambda raw: secret(raw / "a/b", raw_archives.oumvlp_archives(tree)),
         lambda raw: lay(raw, tree),
     )
     assert ignored == [{}, {}, {}]
@@ -40,9 +41,9 @@ def test_grew(tmp_path: Path) -> None:
     root, ignored = same_from(
         tmp_path,
         "GREW",
-        lambda raw: secret(raw, raw_trees.grew_archives(tree)),
-        lambda raw: lay(raw, raw_trees.grew_tgz(tree)),
-        lambda raw: lay(raw / "GREW", raw_trees.grew_subjects(tree)),
+        lambda raw: secret(raw, raw_archives.grew_archives(tree)),
+        lambda raw: lay(raw, raw_archives.grew_tgz(tree)),
+        lambda raw: lay(raw / "GREW", raw_archives.grew_subjects(tree)),
         lambda raw: lay(raw, tree),
     )
     files = sum(name.endswith(".txt") or "gei" in name for name in tree)
@@ -84,7 +85,7 @@ def test_grew_of_mixed_sizes(tmp_path: Path) -> None:
 
 def test_grew_sequence_in_both_its_archive_and_unpacked(tmp_path: Path) -> None:
     tree = raw_trees.grew()
-    lay(tmp_path / "raw", tree | raw_trees.grew_tgz(tree))
+    lay(tmp_path / "raw", tree | raw_archives.grew_tgz(tree))
     with pytest.raises(DataError, match=r"00001/01/A1b2C3d4 in .* and in .*more such pairs"):
         prepared(tmp_path, "GREW")
 
@@ -94,8 +95,8 @@ def test_casia_e(tmp_path: Path) -> None:
     root, ignored = same_from(
         tmp_path,
         "CASIA-E",
-        lambda raw: lay(raw, raw_trees.casia_e_archives(tree)),
-        lambda raw: lay(raw, raw_trees.casia_e_subjects(tree)),
+        lambda raw: lay(raw, raw_archives.casia_e_archives(tree)),
+        lambda raw: lay(raw, raw_archives.casia_e_subjects(tree)),
         lambda raw: lay(raw, tree),
     )
     assert ignored == [{}, {}, {}]
@@ -122,7 +123,7 @@ def test_casia_b_in_the_zip_file_as_it_comes(tmp_path: Path) -> None:
         for number in (1, 2)
         for step in range(9, 14)
     }
-    subjects = raw_trees.grouped(tree, lambda name: name[:3])
+    subjects = raw_archives.grouped(tree, lambda name: name[:3])
     archives = {f"{who}.tar.gz": tar(part, compressed=True) for who, part in subjects.items()}
     root, _ = same_from(
         tmp_path,
@@ -202,8 +203,8 @@ def test_hid(tmp_path: Path, year: str, folders: tuple[str, ...], keys: tuple[st
         tmp_path,
         year,
         lambda raw: lay(raw, tree),
-        lambda raw: lay(raw, raw_trees.hid_archives(tree, are_inside=True)),
-        lambda raw: lay(raw / "in/between", raw_trees.hid_archives(tree, are_inside=False)),
+        lambda raw: lay(raw, raw_archives.hid_archives(tree, are_inside=True)),
+        lambda raw: lay(raw / "in/between", raw_archives.hid_archives(tree, are_inside=False)),
     )
     assert ignored == [{}, {}, {}]
     found = [str(row.key) for row in scan(root / "raw", RawForm(dataset(year).layouts)).rows]

@@ -15,7 +15,8 @@ from gait.prepare.catalogue.remembered import remembered_scan
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.catalogue.shards import rearrange
 from gait.prepare.check import check
-from tests.raw_trees import lay, tar
+from tests.raw_archives import tar
+from tests.raw_trees import lay
 
 REPOSITORY = Path(__file__).parents[2]
 FORM = RawForm(["casia_b_silhouettes"])

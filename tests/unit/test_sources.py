@@ -22,7 +22,8 @@ from gait.prepare.catalogue.scan import scan
 from gait.prepare.raw.frames import Frame, natural
 from gait.prepare.raw.sources import read_images
 from gait.types import SequenceKey
-from tests.raw_trees import lay, seven, tar
+from tests.raw_archives import seven, tar
+from tests.raw_trees import lay
 
 CASIA_B = ["casia_b_silhouettes"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gait.config.load import dataset_names, load_dataset
-from tests import raw_trees
+from tests import raw_archives, raw_trees
 from tests.raw_pkl_trees import silhouettes
 from tests.raw_trees import Tree
 from tests.workflow.workspace import GAITTR, REPOSITORY, SCONET, Workspace
@@ -65,9 +65,9 @@ def casia_b() -> Tree:
         for view in ("000", "090")
         for step in range(7, 12)
     }
-    subjects = raw_trees.grouped(tree, lambda name: name[:3])
-    archives = {f"{who}.tar.gz": raw_trees.tar(part, True) for who, part in subjects.items()}
-    return {"GaitDatasetB-silh.zip": raw_trees.zipped(archives)}
+    subjects = raw_archives.grouped(tree, lambda name: name[:3])
+    archives = {f"{who}.tar.gz": raw_archives.tar(part, True) for who, part in subjects.items()}
+    return {"GaitDatasetB-silh.zip": raw_archives.zipped(archives)}
 
 
 def gait3d() -> Tree:
@@ -105,7 +105,7 @@ def scoliosis1k() -> Tree:
         )
         for step in range(6)
     }
-    return {"Scoliosis1K-sil-raw.zip": raw_trees.zipped(tree)}
+    return {"Scoliosis1K-sil-raw.zip": raw_archives.zipped(tree)}
 
 
 def hid(year: int) -> Tree:
@@ -118,13 +118,13 @@ def hid(year: int) -> Tree:
     tree = raw_trees.hid(gallery)
     second = {path: data for path, data in tree.items() if path.startswith(gallery[1])}
     tree |= {path.replace(gallery[1], probe): data for path, data in second.items()}
-    return raw_trees.hid_archives(tree, are_inside=year == 2022)
+    return raw_archives.hid_archives(tree, are_inside=year == 2022)
 
 
 def grew() -> Tree:
     """`train.zip` and `test.zip`, encrypted."""
-    archives = raw_trees.grew_archives(raw_trees.grew())
-    return archives | {"password.txt": raw_trees.PASSWORD.encode()}
+    archives = raw_archives.grew_archives(raw_trees.grew())
+    return archives | {"password.txt": raw_archives.PASSWORD.encode()}
 
 
 VIEWS = {
@@ -155,14 +155,14 @@ CASES: dict[str, Callable[[], Case]] = {
         {("single_view", "NM"): (8, 8, None)},
     ),
     "CASIA-E": lambda: Case(
-        raw_trees.casia_e_archives(raw_trees.casia_e()),
+        raw_archives.casia_e_archives(raw_trees.casia_e()),
         "GEI",
         GEI,
         # Three subjects, views 000 and 090, two scenes; one sequence of each scene is too short.
         {("single_view", "NM"): (11, 6, "100.00"), ("single_view", "CL"): (0, 6, "")},
     ),
     "CCPG": lambda: Case(
-        {"CCPG.zip": raw_trees.zipped(raw_trees.ccpg((1, 100, 105)))},
+        {"CCPG.zip": raw_archives.zipped(raw_trees.ccpg((1, 100, 105)))},
         "GEI",
         GEI,
         {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests import raw_trees
+from tests import raw_archives, raw_trees
 from tests.workflow.workspace import EXPERIMENT, GAITTR, LIDARGAIT, LIDARGAITPP, Workspace
 
 pytestmark = pytest.mark.workflow
@@ -29,7 +29,7 @@ def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspa
     workspace.edit("config/config.yaml", shards=2)
     workspace.write("config/experiments/OUMVLP/GEI/baseline.yaml", {"iterations": 0})
     raw = workspace.root / "data/OUMVLP/raw"
-    raw_trees.lay(raw, raw_trees.oumvlp_archives(raw_trees.oumvlp(range(1, 9))))
+    raw_trees.lay(raw, raw_archives.oumvlp_archives(raw_trees.oumvlp(range(1, 9))))
 
     run = workspace.snakemake(TABLE)
     assert run.code != 0
@@ -41,7 +41,7 @@ def test_oumvlp_from_encrypted_archives_to_its_table(fresh: Callable[[], Workspa
             "it; write the password that the data's owner gave you into one of these files"
         )
     )
-    (raw / "password.txt").write_text(raw_trees.PASSWORD)
+    (raw / "password.txt").write_text(raw_archives.PASSWORD)
     assert "segment" not in workspace.made(TABLE).rules()
     row = rows_of(workspace, TABLE)["single_view", "NM"]
     # Subjects 00002, 00004, 00006 and 00008, two views.
@@ -58,7 +58,7 @@ def test_hid_2025_from_its_archives_to_the_file_of_a_phase(fresh: Callable[[], W
     training = raw_trees.hid([f"train/{who:04d}/{turn}" for who in (0, 1) for turn in (1, 2)])
     training |= raw_trees.hid(["HID2022_test_gallery/0500/1", "HID2022_test_probe/1"])
     raw_trees.lay(
-        workspace.root / "data/HID2022/raw", raw_trees.hid_archives(training, are_inside=True)
+        workspace.root / "data/HID2022/raw", raw_archives.hid_archives(training, are_inside=True)
     )
     # The first probe is the second subject of the gallery, to a byte.
     tree = raw_trees.hid([each for each in raw_trees.HID_2025 if "phase2" not in each])
@@ -69,7 +69,7 @@ def test_hid_2025_from_its_archives_to_the_file_of_a_phase(fresh: Callable[[], W
         if path.startswith(gallery)
     }
     raw = workspace.root / "data/HID2025/raw"
-    raw_trees.lay(raw, raw_trees.hid_archives(tree, are_inside=False))
+    raw_trees.lay(raw, raw_archives.hid_archives(tree, are_inside=False))
 
     tested = "results/HID2022/GaitSet/tiny/on-HID2025"
     first, second = (f"{tested}/submission-phase{number}.csv" for number in (1, 2))
@@ -97,7 +97,7 @@ def test_sustech1k_from_its_raw_archive_to_its_table(fresh: Callable[[], Workspa
     workspace = fresh()
     workspace.edit("config/config.yaml", shards=1)
     workspace.write("config/experiments/SUSTech1K/GEI/baseline.yaml", {"iterations": 0})
-    archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
+    archive = {"SUSTeck1K-RAW.zip": raw_archives.zipped(raw_trees.sustech1k())}
     raw_trees.lay(workspace.root / "data/SUSTech1K/raw", archive)
     table = "results/SUSTech1K/GEI/report.csv"
     assert "segment" not in workspace.made(table).rules()
@@ -116,7 +116,7 @@ def test_sustech1k_from_its_clouds_to_its_tables(fresh: Callable[[], Workspace])
     workspace.edit("config/config.yaml", shards=1)
     workspace.write("config/experiments/SUSTech1K/LidarGait/tiny.yaml", LIDARGAIT)
     workspace.write("config/experiments/SUSTech1K/LidarGait++/tiny.yaml", LIDARGAITPP)
-    archive = {"SUSTeck1K-RAW.zip": raw_trees.zipped(raw_trees.sustech1k())}
+    archive = {"SUSTeck1K-RAW.zip": raw_archives.zipped(raw_trees.sustech1k())}
     raw_trees.lay(workspace.root / "data/SUSTech1K/raw/paired", archive)
     tables = [f"results/SUSTech1K/{model}/report.csv" for model in ("LidarGait", "LidarGait++")]
     workspace.made(*tables)

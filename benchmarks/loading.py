@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
+from gait.data.transforms.cut_sides import CutSides
 
-from gait.blocks import DIGESTS, write_digests
 from gait.config.experiment import Frames
 from gait.data.dataset import TrainingSet
 from gait.data.inputs import ModelInput
@@ -26,9 +26,9 @@ from gait.data.loader import training_loader
 from gait.data.samplers.triplet_sampler import TripletSampler
 from gait.data.store import PackedStore
 from gait.data.transforms import Transform
-from gait.data.transforms.cut_sides import CutSides
 from gait.data.transforms.random_erasing import RandomErasing
 from gait.data.transforms.random_rotate import RandomRotate
+from gait.formats.blocks import DIGESTS, write_digests
 
 OPENED_SEQUENCES = 280_000
 RECIPES: dict[str, list[Transform]] = {

@@ -27,7 +27,7 @@ def config(
     from gait.config.load import describe, load_named
     from gait.config.yaml import write_yaml
     from gait.files import write_if_changed
-    from gait.seal import sealed_yaml
+    from gait.formats.seal import sealed_yaml
 
     resolved, origins = load_named(project_root(), experiment)
     if output is not None:

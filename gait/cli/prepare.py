@@ -83,9 +83,9 @@ def check(
     from gait.data.store import verify_store
     from gait.errors import DataError
     from gait.formats.manifest import damaged_tables
+    from gait.formats.seal import write_sealed_table
     from gait.prepare.check import check
     from gait.report.damage import damaged_results
-    from gait.seal import write_sealed_table
 
     definition, _ = load_dataset(project_root(), dataset)
     folder = root or project_root() / "data" / dataset
@@ -218,8 +218,8 @@ def import_pkl(
     """Take over a pkl tree that OpenGait, or anything else, has written."""
     from gait.config.patterns import check_pkl
     from gait.formats.manifest import manifest_text
+    from gait.formats.seal import write_sealed_table
     from gait.prepare.sequences.import_tree import manifest_of_tree
-    from gait.seal import write_sealed_table
 
     try:
         known = check_pkl(_mapping(pkl, "--pkl") if pkl.startswith("{") else pkl)

@@ -19,8 +19,8 @@ from gait.config.resolved import Resolved
 from gait.config.schema import mistaken_booleans, problems_of
 from gait.config.yaml import Origin, Origins, place_of, read_yaml
 from gait.errors import ConfigError, nearest
+from gait.formats.seal import check_yaml_seal
 from gait.limits import YAML_BYTES
-from gait.seal import check_yaml_seal
 
 Model = TypeVar("Model", bound=BaseModel)
 # Behind a save_name: another seed than the experiment's own.

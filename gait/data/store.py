@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gait.blocks import Blocks, Digests, follow_each_other, read_digests
 from gait.errors import DataError, nearest
+from gait.formats.blocks import Blocks, Digests, follow_each_other, read_digests
+from gait.formats.seal import read_sealed_table
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.ragged import Frames, Ragged
 from gait.screen import shown
-from gait.seal import read_sealed_table
 from gait.types import SequenceKey
 
 REMEDY = "make it again with `gait pack`, or delete index.csv there and run the workflow again"

@@ -23,9 +23,9 @@ from gait.config.resolved import Resolved
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError
+from gait.formats.seal import read_sealed_table
 from gait.formats.weights.compatibility import some
 from gait.screen import shown
-from gait.seal import read_sealed_table
 
 _FOLDER_DIGITS = 12
 _HEAD = {"iteration": int, "fingerprint": str, "version": str}

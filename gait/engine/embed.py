@@ -27,8 +27,8 @@ from gait.engine.waiting import in_time
 from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
 from gait.files import atomic_path
+from gait.formats.seal import seal_zip
 from gait.progress import Progress
-from gait.seal import seal_zip
 
 _ROWS_AT_ONCE = 4096
 

@@ -10,10 +10,10 @@ import torch
 
 from gait.errors import CheckpointError, DataError
 from gait.files import atomic_path
+from gait.formats.seal import check_zip_seal, seal_zip
 from gait.formats.weights.read import refuse_other_files
 from gait.formats.weights.torch_file import opened
 from gait.screen import shown
-from gait.seal import check_zip_seal, seal_zip
 
 REMEDY = "make it again, or take a copy of it"
 

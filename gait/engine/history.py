@@ -11,8 +11,8 @@ from torch import Tensor
 from gait.engine.distributed import World
 from gait.errors import DataError
 from gait.files import atomic_path
+from gait.formats.seal import read_line, sealed_line
 from gait.limits import HEADER_BYTES
-from gait.seal import read_line, sealed_line
 
 
 class History:

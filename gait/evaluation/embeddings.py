@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.arrays import read_members
 from gait.errors import DataError
 from gait.evaluation.distance import Floats
 from gait.evaluation.protocols import Texts
-from gait.seal import check_zip_seal
+from gait.formats.arrays import read_members
+from gait.formats.seal import check_zip_seal
 
 _AGAIN = "write it again with gait embed, or delete it and run the workflow again"
 _ROWS_AT_ONCE = 4096

@@ -38,7 +38,7 @@ from gait.evaluation.segmentation import SegmentationScore, segmentation_score
 from gait.evaluation.submission import SubmissionScore, select_parts, submission
 from gait.evaluation.verification import VerificationScore, verification_score
 from gait.files import atomic_path
-from gait.seal import sealed_json
+from gait.formats.seal import sealed_json
 
 FORMAT = "gait-metrics-1"
 

@@ -14,7 +14,7 @@ from gait.evaluation.distance import Floats, Indices, Metric, distance_blocks
 from gait.evaluation.protocols import Sequences, absent, described
 from gait.evaluation.ranking import ordered
 from gait.evaluation.rerank import rerank
-from gait.tables import table_text
+from gait.formats.tables import table_text
 
 # The view of sequences that have but one; their condition tells them apart.
 _ONLY_VIEW = "default"

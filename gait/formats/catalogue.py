@@ -13,8 +13,8 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.formats.manifest import check_key, check_once
 from gait.formats.source import Source, parse_source
+from gait.formats.tables import parse_table, read_table, table_text
 from gait.modalities import COMPANIONS
-from gait.tables import parse_table, read_table, table_text
 from gait.types import SequenceKey
 
 COLUMNS = (

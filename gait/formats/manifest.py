@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gait import tables
 from gait.errors import DataError, nearest
 from gait.files import confined
+from gait.formats import tables
+from gait.formats.seal import read_sealed_table
 from gait.modalities import MODALITIES, SILHOUETTES
-from gait.seal import read_sealed_table
 from gait.types import SequenceKey
 
 COLUMNS = (

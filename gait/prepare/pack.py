@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gait.blocks import DIGESTS, write_digests
 from gait.errors import DataError
 from gait.files import atomic_path
+from gait.formats.blocks import DIGESTS, write_digests
 from gait.formats.catalogue import read_rows
 from gait.formats.manifest import (
     ManifestRow,
@@ -19,9 +19,9 @@ from gait.formats.manifest import (
     table_text,
     told,
 )
+from gait.formats.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
 from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
-from gait.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.types import SequenceKey
 
 INDEX_COLUMNS = ("subject", "condition", "view", "start", "frames", "sha256")
@@ -90,7 +90,7 @@ def pack(
     silhouettes are such a one. Where a dataset has them, they say which sequences are left out.
     Every pkl is checked against its manifest row. `index.csv` is written last, and is absent
     while an array changes, so a store that was cut short is never taken for a whole one. The
-    digests of the arrays lie beside them, see `gait.blocks`.
+    digests of the arrays lie beside them, see `gait.formats.blocks`.
 
     Args:
         manifests: the manifests of all shards.

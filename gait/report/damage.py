@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.limits import FILE_BYTES
-from gait.seal import (
+from gait.formats.seal import (
     check_yaml_seal,
     check_zip_seal,
     read_line,
     read_sealed_json,
     read_sealed_table,
 )
+from gait.limits import FILE_BYTES
 
 _AGAIN = "delete it and run the workflow again"
 

@@ -14,10 +14,10 @@ from gait.config.protocol import VALIDATION_METRICS
 from gait.config.published import MEAN
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.formats.seal import read_line
 from gait.limits import HEADER_BYTES
 from gait.report.metrics import Classification, Metrics, Probe, Retrieval
 from gait.report.tables import Row
-from gait.seal import read_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

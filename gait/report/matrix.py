@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from gait.errors import DataError
+from gait.formats.seal import write_sealed_table
+from gait.formats.tables import read_table, sheet_text
 from gait.report.metrics import Metrics, Retrieval, read_metrics
 from gait.report.tables import percent
-from gait.seal import write_sealed_table
-from gait.tables import read_table, sheet_text
 
 _NAMES = ("model", "save_name", "trained_on")
 _NOTE = "note"

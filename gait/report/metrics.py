@@ -11,8 +11,8 @@ from gait.config.protocol import kind_of
 from gait.config.resolved import identity
 from gait.config.schema import Strict, problems_of
 from gait.errors import DataError
+from gait.formats.seal import read_sealed_json
 from gait.screen import shown
-from gait.seal import read_sealed_json
 
 _AGAIN = "run gait score again, or delete it and run the workflow again"
 # What tables have columns for.

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gait.blocks import Blocks, follow_each_other, read_digests
 from gait.errors import DataError
+from gait.formats.blocks import Blocks, follow_each_other, read_digests
+from gait.formats.seal import read_sealed_table
 from gait.modalities import MODALITIES, SILHOUETTES, packed_name
 from gait.report.shapes import Shapes, shapes_of
 from gait.screen import shown
-from gait.seal import read_sealed_table
 
 # Of shorter sequences it means little how steady they are.
 LEAST_FRAMES = 5

@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from gait.files import write_if_changed
+from gait.formats.seal import write_sealed_table
+from gait.formats.tables import sheet_text
 from gait.report.figures import own_style, svg
 from gait.report.quality import LEAST_FRAMES, Line, Quality, measure, silhouettes
-from gait.seal import write_sealed_table
-from gait.tables import sheet_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gait.errors import DataError, nearest
+from gait.formats.seal import write_sealed_table
 from gait.report.metrics import Submission, read_metrics
-from gait.seal import write_sealed_table
 
 
 def write_submission(metrics: Path, protocol: str, output: Path) -> int:

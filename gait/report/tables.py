@@ -10,6 +10,8 @@ from typing import get_args
 
 from gait.config.published import MEAN, Published, comparable
 from gait.errors import DataError
+from gait.formats.seal import write_sealed_table
+from gait.formats.tables import read_table, sheet_text
 from gait.report.metrics import (
     Classification,
     Metrics,
@@ -18,8 +20,6 @@ from gait.report.metrics import (
     Submission,
     Verification,
 )
-from gait.seal import write_sealed_table
-from gait.tables import read_table, sheet_text
 
 _AGAIN = "make it again with gait report or gait merge-tables"
 _KINDS = tuple(

@@ -20,7 +20,7 @@ from gait.config.protocol import Submission
 from gait.config.resolved import Resolved
 from gait.errors import ConfigError, nearest
 from gait.evaluation.feasible import UNSCORED, feasible
-from gait.seal import has_zip_seal
+from gait.formats.seal import has_zip_seal
 from gait.workflow.datasets import DatasetsState
 from gait.workflow.slices import sliced
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from gait.blocks import DIGESTS, write_digests
 from gait.errors import DataError
+from gait.formats.blocks import DIGESTS, write_digests
 from tests.fuzz.mutators import Mutate
 
 _ZIP_END = b"PK\5\6"

@@ -246,7 +246,7 @@ _ARRAYS = [
     ),
     Target(
         "pose-npz",
-        ("arrays", "prepare.modalities.video_poses"),
+        ("formats.arrays", "prepare.modalities.video_poses"),
         lambda: [npz_of(pose=np.ones((3, 17, 3), np.float32))],
         mutate_npz,
         load_pose,
@@ -273,7 +273,7 @@ _ARRAYS = [
     ),
     Target(
         "packed-npy",
-        ("arrays", "blocks", "data.store"),
+        ("formats.arrays", "formats.blocks", "data.store"),
         lambda: [npy_of(np.concatenate([material.silhouettes()] * len(material.KEYS)))],
         mutate_npy,
         read_store,
@@ -283,7 +283,7 @@ _ARRAYS = [
     ),
     Target(
         "points-npy",
-        ("arrays", "blocks", "data.store"),
+        ("formats.arrays", "formats.blocks", "data.store"),
         lambda: [npy_of(np.ones((30, 3), np.float32))],
         mutate_npy,
         read_store,
@@ -293,7 +293,7 @@ _ARRAYS = [
     ),
     Target(
         "offsets-npy",
-        ("arrays", "blocks", "data.store"),
+        ("formats.arrays", "formats.blocks", "data.store"),
         lambda: [npy_of(np.concatenate([[0], np.arange(12) % 4 + 1]).cumsum())],
         mutate_npy,
         read_store,

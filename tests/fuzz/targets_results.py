@@ -119,7 +119,7 @@ def _curves(path: Path) -> None:
 TARGETS = [
     Target(
         "metrics-json",
-        ("seal", "report.metrics", "report.submission"),
+        ("formats.seal", "report.metrics", "report.submission"),
         lambda: [
             each for text in (_metrics(), _other_metrics()) for each in (text, seal_json(text))
         ],
@@ -130,7 +130,7 @@ TARGETS = [
     ),
     Target(
         "report-csv",
-        ("tables", "report.tables", "report.page"),
+        ("formats.tables", "report.tables", "report.page"),
         lambda: [_report_text()],
         mutate_table,
         _report,

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gait.config.yaml import read_yaml
-from gait.seal import seal_zip
+from gait.formats.seal import seal_zip
 from gait.workflow.state import WorkflowState
 
 REPOSITORY = Path(__file__).parents[2]

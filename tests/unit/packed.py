@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.blocks import DIGESTS, write_digests
+from gait.formats.blocks import DIGESTS, write_digests
 from gait.types import SequenceKey
 
 LENGTHS = {

@@ -12,9 +12,9 @@ from gait.config.dataset import Dataset
 from gait.config.experiment import Experiment
 from gait.config.protocol import Retrieval
 from gait.config.resolved import Resolved
+from gait.formats.seal import seal_zip
 from gait.report.metrics import Metrics
 from gait.report.tables import Row, report_rows, write_table
-from gait.seal import seal_zip
 
 SUBJECTS = [f"{number:03d}" for number in range(8)]
 CONDITIONS = ["nm-01", "nm-02", "cl-01"]

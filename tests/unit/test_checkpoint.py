@@ -17,7 +17,7 @@ from gait.engine.checkpoint import Checkpoints, Fingerprint, fingerprint
 from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import check_same_model, read_model, start, write_model
 from gait.errors import CheckpointError, DataError
-from gait.seal import write_sealed_table
+from gait.formats.seal import write_sealed_table
 from tests.engine_fixtures import resolved, write_store
 
 OURS = Fingerprint("d" * 64, "a" * 64)

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gait.cli import app
+from gait.formats.seal import seal_zip, sealed_json, sealed_line, sealed_yaml, write_sealed_table
 from gait.report.damage import damaged_results
-from gait.seal import seal_zip, sealed_json, sealed_line, sealed_yaml, write_sealed_table
 
 
 def zipped(path: Path) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gait.blocks import BLOCK_BYTES
 from gait.data.store import PackedStore, verify_store
 from gait.errors import DataError
-from gait.seal import write_sealed_table
+from gait.formats.blocks import BLOCK_BYTES
+from gait.formats.seal import write_sealed_table
 from tests.unit.packed import (
     LENGTHS,
     noisy_clouds,

@@ -10,11 +10,11 @@ import pytest
 
 from gait.config.published import Published
 from gait.errors import DataError
+from gait.formats.seal import sealed_line
 from gait.report.experiment import report
 from gait.report.figures import draw
 from gait.report.metrics import Metrics
 from gait.report.tables import report_rows
-from gait.seal import sealed_line
 from tests.unit.scores import an_experiment, arrays, metrics, probe, sealed_npz
 
 

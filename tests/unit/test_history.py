@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gait.engine.history import History, Window, read_history
-from gait.seal import sealed_line
+from gait.formats.seal import sealed_line
 
 
 def _history(folder: Path, iteration: int, fingerprint: str = "f") -> History:

@@ -12,8 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gait"
 BASE = {
-    *("arrays", "blocks", "errors", "files", "formats", "limits", "modalities", "processes"),
-    *("progress", "ragged", "screen", "seal", "skeleton", "tables", "types"),
+    *("errors", "files", "formats", "limits", "modalities", "processes", "progress", "ragged"),
+    *("screen", "skeleton", "types"),
 }
 BELOW_STAGES = BASE | {"config", "registry"}
 ALLOWED = {
@@ -27,10 +27,6 @@ ALLOWED = {
     "progress": set(),
     "files": {"errors", "limits"},
     "limits": {"errors"},
-    "seal": {"errors", "files", "limits"},
-    "tables": {"errors", "seal"},
-    "arrays": {"errors", "limits", "screen"},
-    "blocks": {"arrays", "errors", "seal"},
     "formats": BASE,
     "skeleton": {"errors"},
     "registry": BASE,

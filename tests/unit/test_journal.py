@@ -11,8 +11,8 @@ from gait.errors import DataError
 from gait.files import write_if_changed
 from gait.formats.manifest import COLUMNS, ManifestRow
 from gait.formats.pkl import write_pkl
+from gait.formats.seal import sidecar
 from gait.prepare.sequences.cache import Journal, remove_pkl, state_of
-from gait.seal import sidecar
 from gait.types import SequenceKey
 
 KEYS = [SequenceKey("001", "nm", view) for view in ("000", "090")]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
+from gait.formats.seal import seal_zip
 from gait.prepare.silhouettes import masks as masks_module
 from gait.prepare.silhouettes.masks import (
     MaskRecord,
@@ -19,7 +20,6 @@ from gait.prepare.silhouettes.masks import (
     save_masks,
     write_masks,
 )
-from gait.seal import seal_zip
 
 
 @pytest.fixture

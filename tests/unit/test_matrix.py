@@ -12,9 +12,9 @@ import pytest
 from gait.config.load import load_named
 from gait.config.yaml import read_yaml
 from gait.errors import ConfigError, DataError
+from gait.formats.seal import sealed_json
 from gait.report import html_report, show, tabulate_matrix
 from gait.report.matrix import MatrixCell, is_matrix, read_matrix
-from gait.seal import sealed_json
 from gait.workflow import matrix as matrices
 from gait.workflow.state import MATRIX, WorkflowState
 from tests.unit.configurations import adopt, copy_configuration, edit, experiment, sealed_archive

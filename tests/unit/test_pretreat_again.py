@@ -16,10 +16,10 @@ from gait.errors import DataError
 from gait.formats.manifest import read_table, table_text
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
+from gait.formats.seal import sidecar
 from gait.prepare.sequences import one_sequence
 from gait.prepare.silhouettes.align import align
 from gait.prepare.silhouettes.resize import resize, resize_bicubic
-from gait.seal import sidecar
 from tests.unit.pretreated import EMPTY, Shard, small_shard, walker
 
 

@@ -22,10 +22,10 @@ from gait.evaluation import score, score_embeddings
 from gait.evaluation.bootstrap import interval, replicates
 from gait.evaluation.cells import Grid
 from gait.evaluation.embeddings import read_embeddings
+from gait.formats.seal import seal_zip, sealed_json
 from gait.report.experiment import report
 from gait.report.metrics import read_metrics
 from gait.report.tables import report_rows, view_rows
-from gait.seal import seal_zip, sealed_json
 from tests.unit.scores import a_protocol, an_experiment, arrays, sealed_npz
 
 

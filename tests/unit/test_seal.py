@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from gait.errors import CheckpointError, DataError
-from gait.seal import (
+from gait.formats.seal import (
     check_yaml_seal,
     check_zip_seal,
     read_line,
@@ -220,7 +220,7 @@ def test_a_table_that_could_not_be_written_whole_has_no_digest(
     def full(*_: object) -> None:
         raise DataError("the disk is full")
 
-    monkeypatch.setattr("gait.seal.write_if_changed", full)
+    monkeypatch.setattr("gait.formats.seal.write_if_changed", full)
     with pytest.raises(DataError):
         write_sealed_table(path, "subject,frames\n001,6\n")
     assert not sidecar(path).exists()

@@ -11,10 +11,10 @@ import pytest
 
 from gait.config.published import Published
 from gait.errors import DataError
+from gait.formats.seal import sealed_json
 from gait.report import merge_tables, show
 from gait.report.metrics import Metrics, read_metrics
 from gait.report.tables import Row, ViewRow, read_report, report_rows, view_rows, write_table
-from gait.seal import sealed_json
 from tests.unit.scores import metrics, probe, table
 
 COLUMNS = (

@@ -13,12 +13,12 @@ import pytest
 from gait.errors import DataError, GaitError
 from gait.formats.catalogue import CatalogueRow, RowKind, read_rows, rows_text
 from gait.formats.manifest import ManifestRow, manifest_text, read_manifest
+from gait.formats.seal import sidecar, write_sealed_table
 from gait.formats.source import File
+from gait.formats.tables import read_table, sheet_text, table_text
 from gait.prepare.check.findings import Finding, Report, Severity
 from gait.report.matrix import MatrixRow, read_matrix, tabulate_matrix
 from gait.report.tables import Row, read_report, write_table
-from gait.seal import sidecar, write_sealed_table
-from gait.tables import read_table, sheet_text, table_text
 from gait.types import SequenceKey
 
 KEY = SequenceKey("001", "nm", "090")

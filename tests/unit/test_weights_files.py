@@ -21,9 +21,9 @@ from gait.engine.files import load_torch, save_torch
 from gait.engine.weights import load_strictly, read_model, start, write_model
 from gait.errors import CheckpointError
 from gait.formats.pickles.weights import read_pickle
+from gait.formats.seal import seal_zip
 from gait.formats.weights.read import read_weights
 from gait.layers.mask_branch import MaskBranch
-from gait.seal import seal_zip
 from tests.engine_fixtures import resolved
 
 OURS = Fingerprint("d" * 64, "a" * 64)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from gait.errors import CheckpointError, DataError
 from gait.formats.pickles.weight_types import Opaque, StoredTensor
+from gait.formats.seal import check_zip_seal
 from gait.formats.weights.compatibility import some
 from gait.formats.weights.torch_file import TorchFile, opened
 from gait.limits import WEIGHTS_INDEX_BYTES
 from gait.screen import shown
-from gait.seal import check_zip_seal
 
 # Under which key of a training state the weights lie, the likeliest first.
 _WRAPPERS = (

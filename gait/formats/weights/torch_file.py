@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, Protocol
 import torch
 from torch import Tensor
 
-from gait.arrays import directory_bytes
 from gait.errors import CheckpointError, GaitError
+from gait.formats.arrays import directory_bytes
 from gait.formats.pickles.weight_types import Opaque, Storage, StoredTensor
 from gait.formats.pickles.weights import Pickle, read_pickle
 from gait.limits import LIST_ITEMS, WEIGHTS_INDEX_BYTES

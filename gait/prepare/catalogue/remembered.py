@@ -14,11 +14,11 @@ from gait import limits
 from gait.errors import DataError
 from gait.files import atomic_path
 from gait.formats.catalogue import parse_rows, rows_text
+from gait.formats.seal import read_sealed_json, sealed_json
 from gait.formats.source import parse_source
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import Sequences, scan
 from gait.prepare.raw.tree_state import tree_state
-from gait.seal import read_sealed_json, sealed_json
 
 # Raised when the same tree would be scanned otherwise than before.
 _VERSION = 1

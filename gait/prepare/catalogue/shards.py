@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.formats.catalogue import CatalogueRow, read_rows, rows_text
+from gait.formats.seal import write_sealed_table
 from gait.formats.source import File
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.remembered import remembered_scan
 from gait.prepare.catalogue.scan import Sequences
-from gait.seal import write_sealed_table
 
 
 def rearrange(raw: Path, form: RawForm, shard: Path, number: int, of: int) -> Sequences:

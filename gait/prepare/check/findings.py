@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gait.formats.tables import sheet_text
 from gait.screen import printable
-from gait.tables import sheet_text
 
 COLUMNS = ("severity", "kind", "count", "example", "fix")
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.arrays import BROKEN, opened, read_header, read_member
 from gait.errors import DataError
+from gait.formats.arrays import BROKEN, opened, read_header, read_member
 from gait.formats.axis_order import numbers_of
 from gait.formats.pickles.arrays import unpickled
 from gait.screen import shown

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gait import arrays
 from gait.errors import DataError
 from gait.files import write_if_changed
+from gait.formats import arrays
 from gait.limits import FILE_BYTES
 from gait.modalities import MODALITIES, POSE
 from gait.screen import LONGEST_MESSAGE, shown

@@ -29,7 +29,7 @@ from gait.formats.manifest import (
     table_text,
     texts_of,
 )
-from gait.seal import sidecar, write_sealed_table
+from gait.formats.seal import sidecar, write_sealed_table
 from gait.types import SequenceKey
 
 

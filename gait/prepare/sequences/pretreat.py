@@ -14,6 +14,7 @@ import cv2
 from gait.config.dataset import Pretreat
 from gait.formats.catalogue import CatalogueRow
 from gait.formats.manifest import manifest_text
+from gait.formats.seal import write_sealed_table
 from gait.prepare.modalities import video_poses
 from gait.prepare.raw.frames import natural
 from gait.prepare.raw.sources import Files, read_material
@@ -26,7 +27,6 @@ from gait.prepare.silhouettes.masks import read_masks
 from gait.prepare.silhouettes.values import judged
 from gait.prepare.summary import ShardSummary
 from gait.progress import Progress
-from gait.seal import write_sealed_table
 
 # Raised when the same silhouettes would give other arrays than before.
 ALGORITHM = "align-2"

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gait import limits
-from gait.arrays import BROKEN, opened, read_member, view
 from gait.errors import DataError
 from gait.files import atomic_path
-from gait.seal import check_zip_seal, seal_zip
+from gait.formats.arrays import BROKEN, opened, read_member, view
+from gait.formats.seal import check_zip_seal, seal_zip
 
 # Packed masks that are compressed, and read, together.
 _PART_BYTES = 2**20

@@ -21,12 +21,12 @@ from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.formats.catalogue import CatalogueRow, RowKind, read_rows
 from gait.formats.manifest import format_drops, table_text
+from gait.formats.seal import write_sealed_table
 from gait.prepare.silhouettes.masks import MaskRecord, read_record, write_masks
 from gait.prepare.silhouettes.segmenters._figure import UNFIT
 from gait.prepare.silhouettes.video import VideoError
 from gait.prepare.summary import ShardSummary
 from gait.progress import Progress
-from gait.seal import write_sealed_table
 from gait.types import SequenceKey
 
 COLUMNS = (

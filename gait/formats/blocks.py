@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.arrays import mapped, read_members, refusing, view
 from gait.errors import DataError
-from gait.seal import check_zip_seal, seal_zip
+from gait.formats.arrays import mapped, read_members, refusing, view
+from gait.formats.seal import check_zip_seal, seal_zip
 
 DIGESTS = "digests.npz"
 # Some frames of one sequence: smaller ones cost calls, larger ones read what nobody asked for.

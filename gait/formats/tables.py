@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gait.errors import DataError
-from gait.seal import read_sealed_table
+from gait.formats.seal import read_sealed_table
 
 # What makes a spreadsheet take a cell for a formula, as OWASP lists it.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001

@@ -130,7 +130,7 @@ import json
 import sys
 from pathlib import Path
 from gait.config.load import read_resolved
-from gait.engine.distributed import run_with_error_report, session
+from gait.engine.runtime.distributed import run_with_error_report, session
 from gait.engine.embed import embed
 from gait.engine.trainer import train
 

@@ -48,8 +48,8 @@ def train(
     """Train a model; run under torchrun for more than one process."""
     import os
 
-    from gait.engine.distributed import run_with_error_report
     from gait.engine.outlook import outlook
+    from gait.engine.runtime.distributed import run_with_error_report
     from gait.engine.trainer import train
 
     resolved = _resolved(experiment)
@@ -78,8 +78,8 @@ def embed(
     workers: Workers = 0,
 ) -> None:
     """Embed the test sequences of an experiment, or any subjects of any packed dataset."""
-    from gait.engine.distributed import run_with_error_report
     from gait.engine.embed import embed
+    from gait.engine.runtime.distributed import run_with_error_report
 
     resolved = _resolved(experiment)
     if subjects:

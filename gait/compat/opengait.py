@@ -19,9 +19,9 @@ from gait.compat.names import dataset_here, experiment_file, fit, model_here
 from gait.config.experiment import ParameterGroup
 from gait.config.yaml import read_yaml, write_yaml
 from gait.engine.batch_norm import prepare
-from gait.engine.files import save_torch
 from gait.engine.groups import freeze
-from gait.engine.weights import MODEL_FORMAT, plain_state
+from gait.engine.state.files import save_torch
+from gait.engine.state.weights import MODEL_FORMAT, plain_state
 from gait.errors import CheckpointError, ConfigError
 from gait.formats.weights.compatibility import misfits
 from gait.formats.weights.read import read_weights, unwrapped

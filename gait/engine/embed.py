@@ -18,13 +18,13 @@ from gait.data.dataset import TestSet
 from gait.data.inputs import derived_sizes, model_inputs
 from gait.data.loader import test_loader
 from gait.data.store import PackedStore
-from gait.engine.deterministic import deterministic
-from gait.engine.distributed import World, session
-from gait.engine.host import AsyncHostCopy
 from gait.engine.precision import autocast, paying, replaced
+from gait.engine.runtime.deterministic import deterministic
+from gait.engine.runtime.distributed import World, session
+from gait.engine.runtime.host import AsyncHostCopy
+from gait.engine.runtime.waiting import in_time
+from gait.engine.state.weights import check_same_model, load_strictly, read_model
 from gait.engine.step import build_model, on_device
-from gait.engine.waiting import in_time
-from gait.engine.weights import check_same_model, load_strictly, read_model
 from gait.errors import CheckpointError
 from gait.files import atomic_path
 from gait.formats.seal import seal_zip

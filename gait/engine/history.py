@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gait.engine.distributed import World
+from gait.engine.runtime.distributed import World
 from gait.errors import DataError
 from gait.files import atomic_path
 from gait.formats.seal import read_line, sealed_line

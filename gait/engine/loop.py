@@ -21,19 +21,19 @@ from gait.data.inputs import ModelInput
 from gait.data.loader import training_loader
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
-from gait.engine.checkpoint import Checkpoints, Fingerprint
-from gait.engine.deterministic import seed_iteration
-from gait.engine.distributed import PREEMPTED, StopRequest, World
 from gait.engine.groups import parameter_groups
-from gait.engine.host import AsyncHostCopy
 from gait.engine.moving_average import ExponentialMovingAverage
 from gait.engine.not_finite import Step, not_finite
 from gait.engine.precision import paying, replaced
 from gait.engine.reporter import Reporter
+from gait.engine.runtime.deterministic import seed_iteration
+from gait.engine.runtime.distributed import PREEMPTED, StopRequest, World
+from gait.engine.runtime.host import AsyncHostCopy
+from gait.engine.runtime.waiting import in_time
+from gait.engine.state.checkpoint import Checkpoints, Fingerprint
+from gait.engine.state.weights import load_strictly, plain_state, start
 from gait.engine.step import TrainingStep, on_device
 from gait.engine.validate import figures
-from gait.engine.waiting import in_time
-from gait.engine.weights import load_strictly, plain_state, start
 from gait.errors import CheckpointError, TrainingError
 from gait.processes import end_workers
 from gait.screen import shown

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gait.engine.host import AsyncHostCopy
+from gait.engine.runtime.host import AsyncHostCopy
 from gait.errors import TrainingError
 from gait.types import SequenceKey
 

@@ -11,8 +11,8 @@ import torch
 from gait import __version__
 from gait.config.experiment import Experiment
 from gait.config.protocol import VALIDATION_METRICS
-from gait.engine.distributed import World
 from gait.engine.history import History, Window
+from gait.engine.runtime.distributed import World
 from gait.progress import Pace, duration
 
 

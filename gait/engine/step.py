@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from gait import registry
 from gait.config.experiment import Experiment, Loss, Precision
 from gait.data.inputs import ModelInput
-from gait.engine.distributed import World
 from gait.engine.precision import autocast
+from gait.engine.runtime.distributed import World
 from gait.errors import ConfigError
 from gait.types import Batch, ModelOutput
 

@@ -15,20 +15,20 @@ from gait.data.dataset import JointTrainingSet, TrainingSet
 from gait.data.inputs import ModelInput, derived_sizes, model_inputs
 from gait.data.store import PackedStore
 from gait.engine import batch_norm
-from gait.engine.alone import alone_in
-from gait.engine.checkpoint import fingerprint, other_store
-from gait.engine.deterministic import deterministic
-from gait.engine.distributed import StopRequest, World, session
 from gait.engine.groups import freeze
 from gait.engine.loop import Loop
-from gait.engine.step import build_model
-from gait.engine.weights import (
+from gait.engine.runtime.alone import alone_in
+from gait.engine.runtime.deterministic import deterministic
+from gait.engine.runtime.distributed import StopRequest, World, session
+from gait.engine.state.checkpoint import fingerprint, other_store
+from gait.engine.state.weights import (
     check_same_model,
     load_strictly,
     read_model,
     start,
     write_model,
 )
+from gait.engine.step import build_model
 
 
 def train(

@@ -10,8 +10,8 @@ from torch import nn
 from gait.config.protocol import VALIDATION_METRICS
 from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
-from gait.engine.distributed import World
 from gait.engine.embed import test_set, write_embeddings
+from gait.engine.runtime.distributed import World
 from gait.evaluation.classification import ClassificationScore
 from gait.evaluation.embeddings import read_embeddings
 from gait.evaluation.results import ProtocolScore

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from gait.engine.distributed import PREEMPTED
 from gait.engine.history import read_history
+from gait.engine.runtime.distributed import PREEMPTED
 from tests.engine_fixtures import (
     finish,
     processes_of,
@@ -27,7 +27,7 @@ from tests.engine_fixtures import (
 )
 
 STEPS = 40
-LAUNCHER = "gait.engine.launch"
+LAUNCHER = "gait.engine.runtime.launch"
 EXPERIMENT = resolved(
     "GaitBase", iterations=STEPS, logging={"log_every": 1, "checkpoint_every": 5}
 )
@@ -230,7 +230,7 @@ def test_threads_that_outlive_the_work_do_not_change_the_exit_code(code: int) ->
     # What such a thread does to an interpreter that is taken down, made certain.
     script = f"""
 import atexit, os, sys
-from gait.engine.distributed import run_with_error_report
+from gait.engine.runtime.distributed import run_with_error_report
 atexit.register(os.abort)
 print("done")
 run_with_error_report(lambda: sys.exit({code}))

@@ -12,8 +12,8 @@ import torch
 from gait.config.resolved import Resolved
 from gait.engine.embed import embed
 from gait.engine.history import read_history
+from gait.engine.state.weights import read_model
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from tests.engine_fixtures import resolved, run, write_config, write_store
 
 # Rates at which rounding is not amplified beyond the tolerance: the maxima in these models pass

@@ -113,7 +113,7 @@ class Command:
 
 def kind_of(line: str) -> str:
     """What a process is, by its command line."""
-    if "gait.engine.launch" in line and "bash" not in line.split()[0]:
+    if "gait.engine.runtime.launch" in line and "bash" not in line.split()[0]:
         return "launcher"
     if "-m gait " in line:
         return "rank"

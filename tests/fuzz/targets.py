@@ -27,7 +27,7 @@ TARGETS = [
 
 # Modules that open files and have no target, and why not.
 NOT_FROM_OUTSIDE = {
-    "engine.alone": "opens a folder to lock it",
+    "engine.runtime.alone": "opens a folder to lock it",
     "files": "compares a file with the bytes that are to be written",
     "workflow.messages": "shows lines of logs that jobs of the same run wrote",
     "workflow.datasets": "compares a table with the bytes that are to be written",

@@ -15,9 +15,15 @@ from gait import registry
 from gait.compat.opengait import import_checkpoint
 from gait.config.resolved import Resolved
 from gait.config.yaml import write_yaml
-from gait.engine.checkpoint import Checkpoints, Fingerprint
+from gait.engine.state.checkpoint import Checkpoints, Fingerprint
+from gait.engine.state.weights import (
+    check_same_model,
+    load_strictly,
+    read_model,
+    start,
+    write_model,
+)
 from gait.engine.trainer import build_model
-from gait.engine.weights import check_same_model, load_strictly, read_model, start, write_model
 from gait.evaluation.embeddings import read_embeddings
 from gait.evaluation.score import score
 from gait.layers.dinov2 import DINOv2, to_original
@@ -306,7 +312,7 @@ _ARRAYS = [
 _WEIGHTS = [
     Target(
         "model-pt",
-        ("engine.files", "engine.weights"),
+        ("engine.state.files", "engine.state.weights"),
         lambda: list(model_files()),
         sealing(mutate_torch, seal_zip),
         _model,
@@ -315,7 +321,7 @@ _WEIGHTS = [
     ),
     Target(
         "start-pt",
-        ("engine.files", "engine.weights"),
+        ("engine.state.files", "engine.state.weights"),
         lambda: list(model_files()),
         sealing(mutate_torch, seal_zip),
         _start,
@@ -324,7 +330,7 @@ _WEIGHTS = [
     ),
     Target(
         "checkpoint-pt",
-        ("engine.checkpoint", "engine.files"),
+        ("engine.state.checkpoint", "engine.state.files"),
         _checkpoint_files,
         sealing(mutate_torch, seal_zip),
         _checkpoint,
@@ -344,7 +350,7 @@ _WEIGHTS = [
     ),
     Target(
         "opengait-pt",
-        ("compat.opengait", "engine.files"),
+        ("compat.opengait", "engine.state.files"),
         _foreign_files,
         mutate_torch,
         _foreign,

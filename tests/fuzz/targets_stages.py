@@ -16,8 +16,8 @@ import typer
 
 from gait.cli import app
 from gait.config.resolved import Resolved
-from gait.engine.checkpoint import fingerprint
 from gait.engine.embed import embed
+from gait.engine.state.checkpoint import fingerprint
 from gait.engine.trainer import train
 from gait.formats.catalogue import rows_text
 from gait.formats.manifest import manifest_text
@@ -340,7 +340,7 @@ TARGETS = [
     ),
     Target(
         "stage-embed",
-        ("engine.embed", "engine.weights"),
+        ("engine.embed", "engine.state.weights"),
         lambda: list(model_files()),
         sealing(mutate_torch, seal_zip),
         _embedded,
@@ -350,7 +350,7 @@ TARGETS = [
     ),
     Target(
         "stage-resume",
-        ("engine.checkpoint", "engine.history"),
+        ("engine.state.checkpoint", "engine.history"),
         _trained,
         sealing(mutate_torch, seal_zip),
         _resume,

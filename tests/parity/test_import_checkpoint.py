@@ -12,7 +12,7 @@ import torch
 from gait.compat import opengait
 from gait.compat.converters import by_foreign_name
 from gait.config.yaml import write_yaml
-from gait.engine.weights import load_strictly, read_model
+from gait.engine.state.weights import load_strictly, read_model
 from tests.parity import goldens
 from tests.parity.test_models_goldens import NAMES, read
 

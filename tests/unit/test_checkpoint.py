@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from gait.engine import files
-from gait.engine.checkpoint import Checkpoints, Fingerprint, fingerprint
-from gait.engine.files import load_torch, save_torch
-from gait.engine.weights import check_same_model, read_model, start, write_model
+from gait.engine.state import files
+from gait.engine.state.checkpoint import Checkpoints, Fingerprint, fingerprint
+from gait.engine.state.files import load_torch, save_torch
+from gait.engine.state.weights import check_same_model, read_model, start, write_model
 from gait.errors import CheckpointError, DataError
 from gait.formats.seal import write_sealed_table
 from tests.engine_fixtures import resolved, write_store

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
-from gait.engine import launch
+from gait.engine.runtime import launch
 
 # A rank with no room for more than the first bytes of its message, as one that the launcher ends
 # while it writes.
 CUT_SHORT = """
 import resource, signal
-from gait.engine.distributed import run_with_error_report
+from gait.engine.runtime.distributed import run_with_error_report
 from gait.errors import TrainingError
 
 def work():

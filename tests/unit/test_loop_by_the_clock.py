@@ -10,8 +10,8 @@ import torch
 from gait import progress
 from gait.config.resolved import Resolved
 from gait.engine.history import read_history
+from gait.engine.state.weights import read_model
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from tests.engine_fixtures import resolved, write_store
 
 

@@ -51,7 +51,7 @@ def test_training_is_refused_where_nothing_can_be_scored(
     path.write_text(write_yaml(an_experiment().model_dump(mode="json")), encoding="utf-8")
     monkeypatch.setattr("gait.engine.trainer.train", lambda *_, **__: pytest.fail("is trained"))
     # A run that failed leaves at once, which would end the tests.
-    monkeypatch.setattr("gait.engine.distributed.os._exit", sys.exit)
+    monkeypatch.setattr("gait.engine.runtime.distributed.os._exit", sys.exit)
     model = tmp_path / "model.pt"
     done = CliRunner().invoke(
         app, ["train", str(path), "--packed", str(store), "--model", str(model)]

@@ -14,11 +14,11 @@ from torch import nn
 from gait import registry
 from gait.config.experiment import MovingAverage, ParameterGroup
 from gait.engine.embed import embed
-from gait.engine.files import save_torch
 from gait.engine.groups import freeze, parameter_groups
 from gait.engine.moving_average import ExponentialMovingAverage
+from gait.engine.state.files import save_torch
+from gait.engine.state.weights import read_model, start
 from gait.engine.trainer import train
-from gait.engine.weights import read_model, start
 from gait.errors import CheckpointError, ConfigError
 from tests.engine_fixtures import resolved, write_store
 

@@ -16,9 +16,9 @@ from gait.engine import embed as embedding
 from gait.engine import precision, step
 from gait.engine.embed import embed
 from gait.engine.history import read_history
+from gait.engine.state.weights import read_model
 from gait.engine.step import TrainingStep
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from tests.engine_fixtures import resolved, write_store
 
 # One step of plain descent, so that a move is the gradient times the rate.

@@ -17,9 +17,9 @@ from gait.config.experiment import Loss
 from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine.embed import embed
+from gait.engine.state.weights import read_model
 from gait.engine.step import TrainingStep, build_model
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from gait.evaluation.score import score
 from gait.models.gei import GEI
 from gait.types import ModelOutput

@@ -13,9 +13,9 @@ from gait.config.load import load_experiment
 from gait.config.resolved import Resolved
 from gait.data.dataset import JointTrainingSet
 from gait.engine import trainer
-from gait.engine.checkpoint import fingerprint
+from gait.engine.state.checkpoint import fingerprint
+from gait.engine.state.weights import read_model
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from gait.errors import ConfigError
 from tests.engine_fixtures import resolved, write_store
 

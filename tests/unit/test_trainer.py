@@ -15,14 +15,14 @@ import torch
 from gait.config.resolved import Resolved
 from gait.data.store import PackedStore
 from gait.engine import precision
-from gait.engine.distributed import PREEMPTED, session
 from gait.engine.embed import embed
-from gait.engine.failures import user_message
 from gait.engine.history import read_history
 from gait.engine.loop import Loop
+from gait.engine.runtime.distributed import PREEMPTED, session
+from gait.engine.runtime.failures import user_message
+from gait.engine.state.weights import read_model
 from gait.engine.trainer import train
 from gait.engine.validate import figures
-from gait.engine.weights import read_model
 from gait.errors import CheckpointError, ConfigError, TrainingError
 from gait.evaluation import score_embeddings
 from gait.evaluation.verification import VerificationScore

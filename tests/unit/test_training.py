@@ -12,8 +12,8 @@ import torch
 
 from gait.engine.embed import embed
 from gait.engine.history import read_history
+from gait.engine.state.weights import read_model
 from gait.engine.trainer import train
-from gait.engine.weights import read_model
 from tests.populations import NAMES, built, resolved, write_population
 
 LEARNING = [name for name in NAMES if name != "GEI"]

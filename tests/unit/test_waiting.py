@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from gait.engine.alone import alone_in
-from gait.engine.distributed import (
+from gait.engine.runtime.alone import alone_in
+from gait.engine.runtime.distributed import (
     PREEMPTED,
     StopRequest,
     World,
     run_with_error_report,
     session,
 )
-from gait.engine.failures import is_lost_peer, user_message
+from gait.engine.runtime.failures import is_lost_peer, user_message
+from gait.engine.runtime.waiting import in_time
 from gait.engine.trainer import train
-from gait.engine.waiting import in_time
 from gait.errors import TrainingError
 from tests.engine_fixtures import resolved, write_store
 
@@ -86,7 +86,7 @@ from gait.data.dataset import TrainingSet
 from gait.data.inputs import model_inputs
 from gait.data.loader import training_loader
 from gait.data.store import PackedStore
-from gait.engine.waiting import in_time
+from gait.engine.runtime.waiting import in_time
 from gait import registry
 from tests.engine_fixtures import SUBJECTS, resolved, write_store
 import os
@@ -189,7 +189,7 @@ def test_an_interruption_elsewhere_claims_no_checkpoint(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It leaves at once, which would end the tests.
-    monkeypatch.setattr("gait.engine.distributed.os._exit", sys.exit)
+    monkeypatch.setattr("gait.engine.runtime.distributed.os._exit", sys.exit)
 
     def work() -> None:
         raise KeyboardInterrupt

@@ -16,9 +16,9 @@ import pytest
 import torch
 from torch import nn
 
-from gait.engine.checkpoint import Checkpoints, Fingerprint
-from gait.engine.files import load_torch, save_torch
-from gait.engine.weights import load_strictly, read_model, start, write_model
+from gait.engine.state.checkpoint import Checkpoints, Fingerprint
+from gait.engine.state.files import load_torch, save_torch
+from gait.engine.state.weights import load_strictly, read_model, start, write_model
 from gait.errors import CheckpointError
 from gait.formats.pickles.weights import read_pickle
 from gait.formats.seal import seal_zip

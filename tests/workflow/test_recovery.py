@@ -81,7 +81,7 @@ def test_kill_9_then_the_same_command(finished: Workspace) -> None:
     launchers = [
         pid
         for pid in family
-        if "gait.engine.launch" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+        if "gait.engine.runtime.launch" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
         and "bash" not in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     ]
     assert launchers

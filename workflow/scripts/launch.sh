@@ -10,9 +10,9 @@ export OMP_NUM_THREADS=$((threads > processes ? threads / processes : 1))
 # Time for the ranks to agree, save and leave between SIGTERM and SIGKILL.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-60}
 
-# gait.engine.launch is torchrun, with the first failing process's cause as its last words.
+# gait.engine.runtime.launch is torchrun, with the first failing process's cause as its last words.
 if [ "$nodes" -eq 1 ]; then
-    exec python -m gait.engine.launch --standalone --nproc-per-node="$processes" -m gait "$@"
+    exec python -m gait.engine.runtime.launch --standalone --nproc-per-node="$processes" -m gait "$@"
 fi
 
 if [ -z "${SLURM_JOB_ID:-}" ]; then
@@ -30,7 +30,7 @@ GAIT_MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
 # shellcheck disable=SC2016  # expanded on each node
 exec srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task="$threads" \
     --kill-on-bad-exit=1 bash -c '
-    exec python -m gait.engine.launch --nnodes="$0" --nproc-per-node="$1" \
+    exec python -m gait.engine.runtime.launch --nnodes="$0" --nproc-per-node="$1" \
         --node-rank="$SLURM_PROCID" --master-addr="$GAIT_MASTER_ADDRESS" \
         --master-port="$GAIT_MASTER_PORT" -m gait "${@:2}"
     ' "$nodes" "$processes" "$@"

@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gait.engine.failures import first_line, is_lost_peer, user_message
+from gait.engine.runtime.failures import first_line, is_lost_peer, user_message
 from gait.errors import DataError, TrainingError, unforeseen
 from gait.files import atomic_path
 from gait.processes import end_workers, follow_launcher
@@ -217,7 +217,7 @@ def session() -> Iterator[World]:
 
 
 def under_torchrun() -> bool:
-    """Whether torchrun, or `gait.engine.launch`, has started this process."""
+    """Whether torchrun, or `gait.engine.runtime.launch`, has started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 

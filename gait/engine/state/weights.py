@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gait import registry
 from gait.config.experiment import Experiment, Init, InitFrom
 from gait.config.resolved import Resolved
-from gait.engine.files import REMEDY, load_torch, save_torch
+from gait.engine.state.files import REMEDY, load_torch, save_torch
 from gait.errors import CheckpointError, ConfigError
 from gait.formats.weights.compatibility import misfit, misfits, some
 from gait.limits import LIST_ITEMS

@@ -20,8 +20,8 @@ import pandas as pd
 from gait import __version__
 from gait.config.dataset import Dataset, matching_subjects
 from gait.config.resolved import Resolved
-from gait.engine.files import load_torch, save_torch
-from gait.engine.weights import CHECKPOINT_FORMAT
+from gait.engine.state.files import load_torch, save_torch
+from gait.engine.state.weights import CHECKPOINT_FORMAT
 from gait.errors import CheckpointError, DataError
 from gait.formats.seal import read_sealed_table
 from gait.formats.weights.compatibility import some

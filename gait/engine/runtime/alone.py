@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gait.engine.distributed import World
+from gait.engine.runtime.distributed import World
 from gait.errors import DataError, TrainingError
 
 

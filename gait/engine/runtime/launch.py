@@ -1,4 +1,4 @@
-"""`python -m gait.engine.launch`: torchrun, with the cause of a failure as its last words.
+"""`python -m gait.engine.runtime.launch`: torchrun, with the cause of a failure as its last words.
 
 Takes torchrun's arguments. What differs: SIGUSR1 is passed on as SIGTERM and SIGINT are; the exit
 code is `distributed.PREEMPTED` when the processes were told to stop; and the traceback of the
@@ -15,7 +15,7 @@ from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
-from gait.engine.distributed import PREEMPTED
+from gait.engine.runtime.distributed import PREEMPTED
 from gait.processes import LAUNCHER, follow_workflow
 
 _SIGNALS = "--signals-to-handle"

@@ -73,13 +73,13 @@ def datasets(
 ) -> None:
     """List the datasets: what they hold, how they are scored, and what to put where."""
     from gait.files import write_if_changed
-    from gait.report.datasets import defined, page, show
+    from gait.report.datasets import datasets_page, defined, show_datasets
 
     found = defined(project_root())
     if output is None:
-        show(found)
+        show_datasets(found)
     else:
-        write_if_changed(output, page(found))
+        write_if_changed(output, datasets_page(found))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Any
 from gait.compat.foreign import Section, shortened
 from gait.errors import ConfigError, nearest
 
-Listed = list[dict[str, Any]]
+ListedTransforms = list[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Conversion:
     """
 
     inputs: list[str]
-    transforms: Listed = field(default_factory=list)
+    transforms: ListedTransforms = field(default_factory=list)
     window: int | None = None
     two_views: bool = False
     unread: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ def _flattened(cfg: Section, found: Conversion) -> Iterator[Section]:
         yield from _flattened(Section(each, path=f"{cfg.at('trf_cfg')}.{index}"), found)
 
 
-def _transform(cfg: Section, found: Conversion) -> Listed:
+def _transform(cfg: Section, found: Conversion) -> ListedTransforms:
     kind = cfg.text("type")
     if kind in _PLAIN:
         name, parameters = _PLAIN[kind]
@@ -84,21 +84,21 @@ def _transform(cfg: Section, found: Conversion) -> Listed:
     raise ConfigError(f"{cfg.at('type')}: {kind!r} cannot be converted; {nearest(kind, known)}")
 
 
-def _nothing(cfg: Section, found: Conversion) -> Listed:
+def _nothing(cfg: Section, found: Conversion) -> ListedTransforms:
     # Whatever it is told is about axes, ranges or the number of joints, which are known here.
     for key in cfg.given():
         cfg.take(key)
     return []
 
 
-def _scaled(cfg: Section, found: Conversion) -> Listed:
+def _scaled(cfg: Section, found: Conversion) -> ListedTransforms:
     for name, expected in (("divsor", 255), ("img_shape", None)):
         if cfg.take(name, expected) != expected:
             raise ConfigError(f"{cfg.at(name)}: only {expected} is supported")
     return []
 
 
-def _cut(cfg: Section, found: Conversion) -> Listed:
+def _cut(cfg: Section, found: Conversion) -> ListedTransforms:
     _scaled(cfg, found)
     columns = cfg.take("cutting")
     return [
@@ -106,20 +106,20 @@ def _cut(cfg: Section, found: Conversion) -> Listed:
     ]
 
 
-def _cut_parsing(cfg: Section, found: Conversion) -> Listed:
+def _cut_parsing(cfg: Section, found: Conversion) -> ListedTransforms:
     found.inputs[0] = found.inputs[0].replace("silhouettes", "parsing")
     return _cut(cfg, found)
 
 
-def _window(parameter: str) -> Callable[[Section, Conversion], Listed]:
-    def convert(cfg: Section, found: Conversion) -> Listed:
+def _window(parameter: str) -> Callable[[Section, Conversion], ListedTransforms]:
+    def convert(cfg: Section, found: Conversion) -> ListedTransforms:
         found.window = cfg.whole(parameter, 10)
         return []
 
     return convert
 
 
-def _unlabelled_walks(cfg: Section, found: Conversion) -> Listed:
+def _unlabelled_walks(cfg: Section, found: Conversion) -> ListedTransforms:
     """The augmentation of GaitSSB, which is six transforms in a row."""
     cutting = cfg.take("cutting")
     cut = {"name": "CropSides"} if cutting is None else {"name": "CropSides", "columns": cutting}
@@ -145,7 +145,7 @@ def _unlabelled_walks(cfg: Section, found: Conversion) -> Listed:
     ]
 
 
-def _points(cfg: Section, found: Conversion) -> Listed:
+def _points(cfg: Section, found: Conversion) -> ListedTransforms:
     if not cfg.take("xyz_only", True):
         raise ConfigError(f"{cfg.at('xyz_only')}: only true is supported")
     augmentations = (
@@ -162,8 +162,8 @@ def _points(cfg: Section, found: Conversion) -> Listed:
     ]
 
 
-def _of_joints(name: str) -> Callable[[Section, Conversion], Listed]:
-    def convert(cfg: Section, found: Conversion) -> Listed:
+def _of_joints(name: str) -> Callable[[Section, Conversion], ListedTransforms]:
+    def convert(cfg: Section, found: Conversion) -> ListedTransforms:
         # Told by the number of joints here.
         cfg.take("joint_format")
         return [{"name": name}]
@@ -171,12 +171,12 @@ def _of_joints(name: str) -> Callable[[Section, Conversion], Listed]:
     return convert
 
 
-def _inverse_poses(cfg: Section, found: Conversion) -> Listed:
+def _inverse_poses(cfg: Section, found: Conversion) -> ListedTransforms:
     cfg.take("joint_format")
     return [{"name": "InversePoses", "probability": cfg.take("probability", 0.5)}]
 
 
-def _graph_input(cfg: Section, found: Conversion) -> Listed:
+def _graph_input(cfg: Section, found: Conversion) -> ListedTransforms:
     cfg.take("joint_format")
     return [{"name": "GaitGraphInput", "centre": cfg.take("center", 0)}]
 
@@ -212,7 +212,7 @@ _PLAIN: dict[str, tuple[str, dict[str, str]]] = {
     "RandomMove": ("RandomMove", {"random_r": "reach"}),
     "NormalizeEmpty": ("NormalizeEmpty", {}),
 }
-_SPECIAL: dict[str, Callable[[Section, Conversion], Listed]] = {
+_SPECIAL: dict[str, Callable[[Section, Conversion], ListedTransforms]] = {
     **dict.fromkeys(
         (
             "NoOperation",

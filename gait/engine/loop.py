@@ -23,7 +23,7 @@ from gait.data.store import PackedStore
 from gait.engine import batch_norm
 from gait.engine.groups import parameter_groups
 from gait.engine.moving_average import ExponentialMovingAverage
-from gait.engine.not_finite import Step, not_finite
+from gait.engine.not_finite import ReportedStep, not_finite
 from gait.engine.precision import paying, replaced
 from gait.engine.reporter import Reporter
 from gait.engine.runtime.deterministic import seed_iteration
@@ -104,7 +104,7 @@ class Loop:
             )
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=precision == "fp16")
         self._reporter = Reporter(world, settings, training.global_size)
-        self._arriving: deque[Step] = deque()
+        self._arriving: deque[ReportedStep] = deque()
         self._iteration = 0
         self._saved = 0
         # Of the newest checkpoint; a warm start has an iteration and none.
@@ -306,7 +306,7 @@ class Loop:
             if self._moving_average is not None:
                 self._moving_average.update(self._iteration)
         self._iteration += 1
-        self._arriving.append(Step(self._iteration, AsyncHostCopy(values), batch.keys, lr))
+        self._arriving.append(ReportedStep(self._iteration, AsyncHostCopy(values), batch.keys, lr))
 
     def _settle(self, late: int) -> None:
         """Take in the values of all but the newest `late` steps, and stop on a bad one."""

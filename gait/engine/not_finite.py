@@ -14,7 +14,7 @@ _KEYS_IN_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReportedStep:
     """A step that was taken and whose values may still be on their way to the host."""
 
     iteration: int
@@ -24,7 +24,7 @@ class Step:
 
 
 def not_finite(
-    folder: Path, rank: int, step: Step, name: str, value: float, kept: int | None
+    folder: Path, rank: int, step: ReportedStep, name: str, value: float, kept: int | None
 ) -> TrainingError:
     """Write down the batch whose loss is not finite.
 

@@ -20,7 +20,7 @@ from gait.evaluation.segmentation import SegmentationScore
 from gait.evaluation.verification import VerificationScore
 
 # By the key of each metric in `VALIDATION_METRICS`: figures in percent by protocol and row.
-Figures = dict[str, dict[str, float]]
+ValidationFigures = dict[str, dict[str, float]]
 
 
 def figures(
@@ -30,7 +30,7 @@ def figures(
     file: Path,
     world: World,
     workers: int,
-) -> Figures:
+) -> ValidationFigures:
     """The figure of each protocol that has one, on the first process; empty on the others.
 
     Args:
@@ -56,7 +56,7 @@ def figures(
         frames=given.frames,
     )
     file.unlink()
-    found: Figures = {}
+    found: ValidationFigures = {}
     for name, protocol in resolved.validation_protocols.items():
         for row, value in _rows(name, scores[name]):
             if value is not None:

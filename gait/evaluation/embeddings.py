@@ -68,7 +68,7 @@ def read_embeddings(path: Path) -> Embeddings:
         # Halves of a surrogate pair: an array can hold them, and no file.
         if ((each.view(np.uint32) & 0xFFFFF800) == 0xD800).any():
             raise DataError(f"{path}: holds names that are no text (surrogates); {_AGAIN}")
-    check(embeddings, subject, condition, view, str(path))
+    check_embeddings(embeddings, subject, condition, view, str(path))
     if frames is not None and len(frames) != len(embeddings):
         raise DataError(
             f"{path}: expected the frames of each of the {len(embeddings)} embeddings, got "
@@ -79,7 +79,9 @@ def read_embeddings(path: Path) -> Embeddings:
     )
 
 
-def check(embeddings: Floats, subject: Texts, condition: Texts, view: Texts, where: str) -> None:
+def check_embeddings(
+    embeddings: Floats, subject: Texts, condition: Texts, view: Texts, where: str
+) -> None:
     """Refuse embeddings that cannot be scored.
 
     Raises:

@@ -158,7 +158,7 @@ def _grouped(
     return Selected(gallery, starts, groups, probes, members, notes)
 
 
-def compare(
+def compared_pairs(
     embeddings: Floats,
     sequences: Sequences,
     selected: Selected,

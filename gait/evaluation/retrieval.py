@@ -9,7 +9,7 @@ from gait.errors import DataError
 from gait.evaluation.bootstrap import interval, replicates
 from gait.evaluation.cells import Bools, Grid, Reals, average, cut
 from gait.evaluation.distance import Floats, Metric
-from gait.evaluation.protocols import Outcomes, Selected, Sequences, compare
+from gait.evaluation.protocols import Outcomes, Selected, Sequences, compared_pairs
 from gait.evaluation.results import Cells, ProbeScore, ProtocolScore, Summary
 
 _CMC_RANKS = 20
@@ -36,7 +36,7 @@ def retrieval_score(
         DataError: the exclusions leave nothing to compare.
     """
     seen = sequences.seen(protocol.view_part)
-    rounds = [(each, compare(embeddings, seen, each, protocol, metric)) for each in chosen]
+    rounds = [(each, compared_pairs(embeddings, seen, each, protocol, metric)) for each in chosen]
     if not any(outcomes.compared.any() for _, outcomes in rounds):
         first = next(each for each in chosen if len(each.probes)).probes[0]
         raise DataError(

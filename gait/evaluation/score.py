@@ -29,7 +29,7 @@ from gait.evaluation.classification import (
     told_categories,
 )
 from gait.evaluation.distance import Floats, Metric
-from gait.evaluation.embeddings import check, read_embeddings
+from gait.evaluation.embeddings import check_embeddings, read_embeddings
 from gait.evaluation.feasible import retrieval, verification, with_notes
 from gait.evaluation.protocols import Sequences, Texts, select
 from gait.evaluation.results import ProtocolScore
@@ -118,7 +118,7 @@ def score_embeddings(
     Raises:
         DataError: the embeddings are malformed, or lack a protocol's gallery or probes.
     """
-    check(embeddings, subject, condition, view, "embeddings")
+    check_embeddings(embeddings, subject, condition, view, "embeddings")
     sequences = Sequences.of(subject, condition, view)
     return _scored(embeddings, sequences, protocols, distance, bootstrap, seed, frames)
 

@@ -82,10 +82,10 @@ def submission(
     depth = min(ranks, len(gallery))
     ranked = np.empty((len(probes), depth), np.intp)
     if protocol.rerank:
-        ranked[:] = nearest(_reranked(embeddings, probes, gallery, metric), depth)
+        ranked[:] = nearest_of_gallery(_reranked(embeddings, probes, gallery, metric), depth)
     else:
         for rows, distance in distance_blocks(embeddings, probes, gallery, metric):
-            ranked[rows] = nearest(distance, depth)
+            ranked[rows] = nearest_of_gallery(distance, depth)
     padding = [""] * (ranks - depth)
     lines = zip(videos, labels[ranked].tolist(), strict=True)
     text = table_text(protocol.columns, ([video, *names, *padding] for video, names in lines))
@@ -108,7 +108,7 @@ def names_of(
     return _videos(name, sequences, probes), _labels(name, protocol, sequences, gallery)
 
 
-def nearest(distance: Floats, depth: int) -> Indices:
+def nearest_of_gallery(distance: Floats, depth: int) -> Indices:
     """Columns of the `depth` smallest distances of each row, [m, n] -> [m, depth], in order."""
     found = np.empty((len(distance), depth), np.intp)
     order = np.arange(distance.shape[1], dtype=np.uint64)

@@ -44,7 +44,7 @@ _ZIP64_END, _ZIP64_END_BYTES, _ZIP64_LOCATOR = b"PK\x06\x06", 56, b"PK\x06\x07"
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ArrayHeader:
     """What an array is said to be.
 
     Attributes:
@@ -65,7 +65,7 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(data: NDArray[np.uint8]) -> Header:
+def read_header(data: NDArray[np.uint8]) -> ArrayHeader:
     """The header of an array in NumPy's format, which bytes begin with.
 
     Raises:
@@ -84,7 +84,7 @@ def read_header(data: NDArray[np.uint8]) -> Header:
     except TypeError:
         raise ValueError("no array of one type of numbers or texts") from None
     axes = tuple(int(axis) for axis in re.findall("[0-9]+", shape[1]))
-    return Header(dtype, axes, order[1] == "True", start.end() + length)
+    return ArrayHeader(dtype, axes, order[1] == "True", start.end() + length)
 
 
 def view(data: NDArray[np.uint8], start: int = 0, size: int | None = None) -> NDArray[Any]:

@@ -67,7 +67,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         DataError: the file is missing, or is not such a table.
     """
     rows = []
-    for number, line in enumerate(read_table(path, NEEDED), start=2):
+    for number, line in enumerate(read_lines(path, NEEDED), start=2):
         try:
             rows.append(row_of(line))
         except ValueError as error:
@@ -120,10 +120,10 @@ def texts_of(row: ManifestRow) -> dict[str, str]:
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
     """The rows as CSV, sorted by key and modality."""
     ordered = sorted(rows, key=lambda row: (row.key, row.modality))
-    return table_text(COLUMNS, (texts_of(row) for row in ordered))
+    return lines_text(COLUMNS, (texts_of(row) for row in ordered))
 
 
-def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+def read_lines(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """The lines of a CSV file as texts by column name.
 
     Raises:
@@ -140,7 +140,7 @@ def read_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     return [dict(zip(header, line, strict=True)) for line in lines]
 
 
-def table_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
+def lines_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
     """A CSV table with a header, from the cells of each line by column."""
     return tables.table_text(columns, ([line[name] for name in columns] for line in lines))
 

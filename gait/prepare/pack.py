@@ -14,14 +14,14 @@ from gait.formats.blocks import DIGESTS, write_digests
 from gait.formats.catalogue import read_rows
 from gait.formats.manifest import (
     ManifestRow,
+    lines_text,
     manifest_text,
     read_manifest,
-    table_text,
     told,
 )
 from gait.formats.seal import remove_sealed_table, sidecar, sidecar_line, write_sealed_table
 from gait.modalities import MODALITIES, SILHOUETTES, offsets_name, packed_name
-from gait.prepare.packed_arrays import Listed, size_text, write_array, write_ragged
+from gait.prepare.packed_arrays import ListedPkl, size_text, write_array, write_ragged
 from gait.types import SequenceKey
 
 INDEX_COLUMNS = ("subject", "condition", "view", "start", "frames", "sha256")
@@ -74,7 +74,7 @@ class PackSummary:
 
 
 # The rows of a sequence by modality.
-_Sequence = dict[str, Listed]
+_Sequence = dict[str, ListedPkl]
 
 
 def pack(
@@ -176,7 +176,7 @@ def _listed(manifests: list[Path]) -> dict[SequenceKey, _Sequence]:
     for manifest in manifests:
         for row in read_manifest(manifest):
             sequence = listed.setdefault(row.key, {})
-            former = sequence.setdefault(row.modality, Listed(row, manifest))
+            former = sequence.setdefault(row.modality, ListedPkl(row, manifest))
             if former.row is not row:
                 raise DataError(
                     f"{manifest}: sequence {row.key} is also in {former.manifest}; each may be "
@@ -234,7 +234,7 @@ def _index_text(kept: list[_Sequence], modalities: list[str]) -> str:
         values = (*row.key, str(start), str(row.frames_kept), digest)
         lines.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
         start += row.frames_kept
-    return table_text(INDEX_COLUMNS, lines)
+    return lines_text(INDEX_COLUMNS, lines)
 
 
 def _digest(rows: list[ManifestRow]) -> str:

@@ -22,14 +22,14 @@ from gait.ragged import Frames, Ragged
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedPkl:
     """A manifest row and the file it stands in."""
 
     row: ManifestRow
     manifest: Path
 
 
-def write_array(target: Path, files: list[Listed], root: Path) -> tuple[int, ...]:
+def write_array(target: Path, files: list[ListedPkl], root: Path) -> tuple[int, ...]:
     """Write one modality of all sequences, one after the other, [total frames, ...].
 
     Args:
@@ -63,7 +63,7 @@ def write_array(target: Path, files: list[Listed], root: Path) -> tuple[int, ...
     return size
 
 
-def write_ragged(target: Path, offsets: Path, files: list[Listed], root: Path) -> None:
+def write_ragged(target: Path, offsets: Path, files: list[ListedPkl], root: Path) -> None:
     """Write one ragged modality of all sequences: rows, and where those of each frame begin.
 
     Args:
@@ -106,7 +106,7 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) 
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _frames(files: list[Listed], root: Path) -> Iterator[tuple[Path, Frames]]:
+def _frames(files: list[ListedPkl], root: Path) -> Iterator[tuple[Path, Frames]]:
     """The frames of each sequence in our type, checked against its row, and their file."""
     progress = Progress(f"packing {files[0].row.modality}", len(files), "sequences")
     for each in files:

@@ -35,7 +35,7 @@ def defined(root: Path) -> list[Dataset]:
     return [load_dataset(root, name)[0] for name in dataset_names(root)]
 
 
-def page(datasets: list[Dataset]) -> str:
+def datasets_page(datasets: list[Dataset]) -> str:
     """The datasets as a page of Markdown."""
     names = (f"[{each.name}](../datasets/{each.name}/README.md)" for each in datasets)
     rows = [[name, *_cells(each)] for name, each in zip(names, datasets, strict=True)]
@@ -65,7 +65,7 @@ def page(datasets: list[Dataset]) -> str:
     return "\n".join([*lines, ""]).replace("<", r"\<").replace("*", r"\*")
 
 
-def show(datasets: list[Dataset]) -> None:
+def show_datasets(datasets: list[Dataset]) -> None:
     """Print the datasets."""
     console = Console(width=_WIDTH, highlight=False, file=styled_output())
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

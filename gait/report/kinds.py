@@ -33,7 +33,7 @@ class Kind:
     meaning: str
 
 
-def interval(row: Row) -> str:
+def interval_text(row: Row) -> str:
     """The 95 % interval of rank-1 or of the accuracy, with one decimal; empty without any."""
     low = row.rank1_ci_low_pct or row.accuracy_ci_low_pct
     high = row.rank1_ci_high_pct or row.accuracy_ci_high_pct
@@ -49,7 +49,7 @@ def published_by(rows: Iterable[Row], place: Callable[[Row], str]) -> list[str]:
     return [f"Published by {whose}: {', '.join(each)}." for whose, each in places.items()]
 
 
-_INTERVAL = Column("95 %", interval)
+_INTERVAL = Column("95 %", interval_text)
 _PUBLISHED = Column("published", lambda row: row.published_rank1_pct)
 _PROBES = Column("probes", lambda row: row.n_probe)
 _GALLERY = Column("gallery", lambda row: row.n_gallery)

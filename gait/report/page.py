@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gait.config.published import MEAN
 from gait.files import atomic_path
-from gait.report.kinds import KINDS, Column, interval, published_by
+from gait.report.kinds import KINDS, Column, interval_text, published_by
 from gait.report.matrix import read_matrix
 from gait.report.tables import Row, merged, read_report
 
@@ -26,7 +26,7 @@ _CAPTIONS = {
 @dataclass(frozen=True, slots=True)
 class _Cell:
     value: str
-    interval: str
+    interval_text: str
     published: str
     mean: bool
 
@@ -192,7 +192,7 @@ def _cell(row: Row | None) -> _Cell:
     if row is None:
         return _Cell("", "", "", False)
     value = KINDS[row.kind].headline(row)
-    return _Cell(value, interval(row), row.published_rank1_pct, row.probe == MEAN)
+    return _Cell(value, interval_text(row), row.published_rank1_pct, row.probe == MEAN)
 
 
 def _where(row: Row) -> str:

@@ -36,7 +36,7 @@ _INDEX = ("subject", "condition", "view", "start", "frames")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class QualityLine:
     """A row of `quality.csv`.
 
     Attributes:
@@ -73,7 +73,7 @@ class Quality:
     """
 
     modality: str
-    lines: list[Line]
+    lines: list[QualityLine]
     keys: list[str]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -173,12 +173,12 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _lines(table: pd.DataFrame) -> Iterator[Line]:
+def _lines(table: pd.DataFrame) -> Iterator[QualityLine]:
     for column in ("frames_read", "frames_kept"):
         if not table[column].between(0, _MOST_FRAMES).all():
             raise ValueError(f"expected a number of frames as {column} of each sequence")
     kept = table[table["frames_kept"] > 0]
-    yield Line("kept", "", len(kept), int(kept["frames_kept"].sum()))
+    yield QualityLine("kept", "", len(kept), int(kept["frames_kept"].sum()))
     sequences: Counter[str] = Counter()
     frames: Counter[str] = Counter()
     left_out: dict[str, list[int]] = defaultdict(list)
@@ -199,21 +199,21 @@ def _lines(table: pd.DataFrame) -> Iterator[Line]:
         sum(map(Counter, guessed), Counter[str]()),
     )
     for reason, numbers in sorted(left_out.items()):
-        yield Line("left out", reason, len(numbers), sum(numbers))
+        yield QualityLine("left out", reason, len(numbers), sum(numbers))
     for what in ("view", "condition"):
         for name, group in kept.groupby(what, sort=True)["frames_kept"]:
-            yield Line(what, str(name), len(group), int(group.sum()))
+            yield QualityLine(what, str(name), len(group), int(group.sum()))
     lengths = kept["frames_kept"].to_numpy(np.int64)
     edges = length_edges(lengths)
     for low, high in pairwise(edges):
         inside = lengths[(lengths >= low) & (lengths < high)]
-        yield Line("length", f"{low}-{high - 1}", len(inside), int(inside.sum()))
+        yield QualityLine("length", f"{low}-{high - 1}", len(inside), int(inside.sum()))
 
 
-def _shape_lines(shapes: Shapes, lengths: NDArray[np.int64]) -> Iterator[Line]:
+def _shape_lines(shapes: Shapes, lengths: NDArray[np.int64]) -> Iterator[QualityLine]:
     for name, is_off in shapes.is_off.items():
         if is_off.any():
-            yield Line("shape", name, int(is_off.sum()), int(lengths[is_off].sum()))
+            yield QualityLine("shape", name, int(is_off.sum()), int(lengths[is_off].sum()))
 
 
 def length_edges(lengths: NDArray[np.int64]) -> list[int]:
@@ -226,10 +226,10 @@ def length_edges(lengths: NDArray[np.int64]) -> list[int]:
     return list(range(0, longest + width, width))
 
 
-def _by_frames(what: str, sequences: Counter[str], frames: Counter[str]) -> Iterator[Line]:
+def _by_frames(what: str, sequences: Counter[str], frames: Counter[str]) -> Iterator[QualityLine]:
     """Lines of one kind, the one of most frames first."""
     for name, count in sorted(frames.items(), key=lambda each: (-each[1], each[0])):
-        yield Line(what, name, sequences[name], count)
+        yield QualityLine(what, name, sequences[name], count)
 
 
 def _counts(text: str) -> dict[str, int]:

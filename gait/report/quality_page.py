@@ -15,7 +15,7 @@ from gait.files import write_if_changed
 from gait.formats.seal import write_sealed_table
 from gait.formats.tables import sheet_text
 from gait.report.figures import own_style, svg
-from gait.report.quality import LEAST_FRAMES, Line, Quality, measure, silhouettes
+from gait.report.quality import LEAST_FRAMES, Quality, QualityLine, measure, silhouettes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
         DataError: the manifest or the store cannot be used.
     """
     quality = measure(manifest, packed)
-    columns = [field.name for field in fields(Line)]
+    columns = [field.name for field in fields(QualityLine)]
     write_sealed_table(table, sheet_text(columns, map(astuple, quality.lines)))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -89,7 +89,7 @@ def write_quality(dataset: str, manifest: Path, packed: Path, table: Path, page:
     return quality
 
 
-def _of(quality: Quality, what: str) -> list[Line]:
+def _of(quality: Quality, what: str) -> list[QualityLine]:
     return [line for line in quality.lines if line.what == what]
 
 
@@ -110,7 +110,7 @@ def _figures(quality: Quality) -> list[tuple[str, str]]:
     return [(caption, _base64(data)) for caption, data in drawn]
 
 
-def _lengths(panel: Axes, lines: list[Line]) -> None:
+def _lengths(panel: Axes, lines: list[QualityLine]) -> None:
     places = np.arange(len(lines))
     panel.bar(places, [line.sequences for line in lines], 0.9, color=_BAR)
     panel.set_xticks(places, [line.name for line in lines], rotation=60, ha="right", fontsize=8)

@@ -72,7 +72,7 @@ class Skeleton:
         )
 
 
-def walk(body: Body, motion: Motion, frames: int, fps: float, phase: float) -> Skeleton:
+def walk_cycle(body: Body, motion: Motion, frames: int, fps: float, phase: float) -> Skeleton:
     """A walk along x, with the pelvis over the origin at the middle of the clip.
 
     Args:

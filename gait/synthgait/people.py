@@ -10,7 +10,7 @@ import numpy as np
 from gait.config.dataset import Population
 from gait.synthgait.body import Body, draw_body
 from gait.synthgait.figure import Figure, build_figure
-from gait.synthgait.kinematics import Skeleton, walk
+from gait.synthgait.kinematics import Skeleton, walk_cycle
 from gait.synthgait.motion import Motion, draw_motion
 from gait.synthgait.outfit import Outfit, burdened, draw_outfit, dressed
 from gait.synthgait.traits import draw_again
@@ -96,7 +96,7 @@ def _draw_take(
     # A clip holds about as many steps whatever the cadence.
     duration_s = population.duration_s * _USUAL_CADENCE_HZ / float(motion.cadence_hz)
     frames = max(round(duration_s * population.fps), 2)
-    skeleton = walk(body, motion, frames, population.fps, rng.uniform(0.0, 2.0 * np.pi))
+    skeleton = walk_cycle(body, motion, frames, population.fps, rng.uniform(0.0, 2.0 * np.pi))
     # Wide enough for some walkers to enter or leave the frame of a camera at their side.
     start = np.array([rng.uniform(-1.5, 1.5), rng.normal(0.0, 0.10), 0.0])
     skeleton = skeleton.placed(np.radians(rng.normal(0.0, 2.0)), start)

@@ -15,7 +15,7 @@ _MOST_ROWS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FigureLine:
     """Published figures of a model by one protocol; or that there are none, without a protocol.
 
     Attributes:
@@ -32,7 +32,7 @@ class Line:
     source: str = ""
 
 
-def figure_lines(dataset: Dataset, experiments: Mapping[str, Sequence[str]]) -> list[Line]:
+def figure_lines(dataset: Dataset, experiments: Mapping[str, Sequence[str]]) -> list[FigureLine]:
     """Every figure of the dataset, and every experiment without one, in the order of experiments.
 
     Args:
@@ -47,14 +47,14 @@ def figure_lines(dataset: Dataset, experiments: Mapping[str, Sequence[str]]) -> 
         for save_name in save_names:
             name = f"{model}/{save_name}"
             its = [each for each in own if each.experiment == save_name]
-            lines += [_line(dataset, name, each) for each in its] or [Line(name)]
+            lines += [_line(dataset, name, each) for each in its] or [FigureLine(name)]
         what = "another recipe" if save_names else "no experiment"
         others = [each for each in own if not each.experiment]
         lines += [_line(dataset, f"{model}, {what}", each) for each in others]
     return lines
 
 
-def tables(listed: Sequence[tuple[Dataset, list[Line]]]) -> list[str]:
+def tables(listed: Sequence[tuple[Dataset, list[FigureLine]]]) -> list[str]:
     """Lines by dataset in Markdown: a table for each with figures, then what has none."""
     written: list[str] = []
     unknown: list[str] = []
@@ -76,7 +76,7 @@ def tables(listed: Sequence[tuple[Dataset, list[Line]]]) -> list[str]:
     return written
 
 
-def _table(lines: list[Line]) -> list[str]:
+def _table(lines: list[FigureLine]) -> list[str]:
     """One dataset's table, and below it a numbered list of sources."""
     keys = [key for key in TITLES if any(key in each.figures for each in lines)]
     sources = list(dict.fromkeys(each.source for each in lines if each.source))
@@ -97,10 +97,10 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(each)} |" for each in (header, ["---"] * len(header), *rows)]
 
 
-def _line(dataset: Dataset, name: str, published: Published) -> Line:
+def _line(dataset: Dataset, name: str, published: Published) -> FigureLine:
     rows = rows_of(dataset.protocols[published.protocol])
     notes = filter(None, [published.source, published.note])
-    return Line(
+    return FigureLine(
         name,
         published.protocol,
         {key: _text(values, rows) for key, values in published.figures.items()},

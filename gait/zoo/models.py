@@ -17,11 +17,11 @@ from gait.config.load import (
 from gait.config.published import unfounded
 from gait.errors import ConfigError, MissingExtraError
 from gait.zoo.cost import Cost, Shape, cost_of, frame_shapes
-from gait.zoo.figures import Line, figure_lines
+from gait.zoo.figures import FigureLine, figure_lines
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedModel:
     """A model of the zoo.
 
     Attributes:
@@ -43,7 +43,7 @@ class Listed:
 class Zoo:
     """All models, and the datasets that any of them has an experiment or a figure on."""
 
-    models: list[Listed]
+    models: list[ListedModel]
     datasets: list[Dataset]
 
     @property
@@ -52,7 +52,7 @@ class Zoo:
         return list(dict.fromkeys(each.problem for each in self.models if each.problem))
 
     @property
-    def figures(self) -> list[tuple[Dataset, list[Line]]]:
+    def figures(self) -> list[tuple[Dataset, list[FigureLine]]]:
         """Published figures of the models on each dataset."""
         return [
             (
@@ -99,11 +99,11 @@ def zoo(root: Path) -> Zoo:
 
 def _listed(
     name: str, recipe: Experiment, size_px: int, experiments: dict[str, list[str]]
-) -> Listed:
+) -> ListedModel:
     shapes = frame_shapes(recipe, size_px)
     cost, problem = None, ""
     try:
         cost = cost_of(recipe, shapes)
     except MissingExtraError as error:
         problem = error.lack
-    return Listed(name, shapes, cost, problem, recipe.paper, experiments)
+    return ListedModel(name, shapes, cost, problem, recipe.paper, experiments)

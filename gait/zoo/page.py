@@ -13,7 +13,7 @@ from rich.text import Text
 from gait.config.published import TITLES
 from gait.screen import styled_output
 from gait.zoo.figures import DASH, markdown, tables
-from gait.zoo.models import Listed, Zoo
+from gait.zoo.models import ListedModel, Zoo
 
 _MEANING = (
     "Input: one frame at test time, after the recipe's transforms. Parameters: millions, frozen "
@@ -81,7 +81,7 @@ def show_zoo(found: Zoo) -> None:
     console.print(Text(_MEANING, style="dim"))
 
 
-def _facts(model: Listed) -> list[str]:
+def _facts(model: ListedModel) -> list[str]:
     """The cells under `_FACTS`."""
     inputs = ", ".join(
         " ".join([name, " x ".join(map(str, shape))]).strip()

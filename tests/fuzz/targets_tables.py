@@ -23,7 +23,7 @@ from gait.prepare.catalogue.shards import deal
 from gait.prepare.raw.archive_index import ArchiveIndex
 from gait.prepare.raw.files import frames_among
 from gait.prepare.raw.unused import Unused
-from gait.prepare.sequences.cache import Journal
+from gait.prepare.sequences.cache import SequenceCache
 from gait.report.quality import measure
 from gait.synthgait.raw_state import POPULATION, altered_files
 from gait.types import SequenceKey
@@ -102,7 +102,7 @@ def _lay_journal(folder: Path) -> None:
 def _journal(path: Path) -> None:
     """A subject has one sequence more and one less than its journal knows."""
     keys = [_key("001/nm-01/000"), _key("001/nm-09/000")]
-    journal = Journal(Path(), "pretreat", dict.fromkeys(keys, ""))
+    journal = SequenceCache(Path(), "pretreat", dict.fromkeys(keys, ""))
     for key in keys:
         journal.unchanged(key, "s")
         journal.make_room(key, ["silhouettes"])

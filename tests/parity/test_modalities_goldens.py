@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gait.prepare.modalities.crops import fitted, unpadded
+from gait.prepare.modalities.crops import letterboxed, trimmed
 from gait.prepare.modalities.pose_files import poses_of_json, poses_of_texts
 from gait.prepare.silhouettes.align import CCPG, DEPTH, PARSING, align
 
@@ -72,7 +72,7 @@ def test_depth_images_equal_but_for_the_border() -> None:
 
 def test_colour_images_fitted_to_256_by_128_are_byte_identical() -> None:
     images, wanted = read("inputs_rgb"), read("out_rgb_padresize_256x128")
-    crops = fitted(list(images.values()), 256, 128)
+    crops = letterboxed(list(images.values()), 256, 128)
     for name, frame in zip(images, crops.frames, strict=True):
         np.testing.assert_array_equal(frame, wanted[name], err_msg=name)
     np.testing.assert_array_equal(
@@ -82,7 +82,7 @@ def test_colour_images_fitted_to_256_by_128_are_byte_identical() -> None:
 
 def test_colour_images_of_ccgr_mini_are_byte_identical() -> None:
     images, wanted = read("inputs_rgb"), read("out_ccgr_rgb_128")
-    crops = unpadded(list(images.values()), 128)
+    crops = trimmed(list(images.values()), 128)
     for name, frame, ratio in zip(images, crops.frames, crops.ratio, strict=True):
         blue_green_red = frame.transpose(1, 2, 0)[..., ::-1]
         np.testing.assert_array_equal(blue_green_red, wanted[name], err_msg=name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gait.prepare.raw.archives import (
     Contents,
-    Names,
+    NameFilter,
     read_archive,
 )
 from gait.prepare.raw.files import is_frame
@@ -28,7 +28,7 @@ MAKERS = {
 }
 
 
-def images(folders: Iterable[str]) -> dict[str, Names]:
+def images(folders: Iterable[str]) -> dict[str, NameFilter]:
     """Ask for the images of some folders."""
     return dict.fromkeys(folders, is_frame)
 

@@ -26,7 +26,7 @@ from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
 from gait.prepare.raw import extraction, spill_buffer
 from gait.prepare.raw.archive_index import ArchiveIndex
-from gait.prepare.raw.archives import Contents, Names, contents_of
+from gait.prepare.raw.archives import Contents, NameFilter, contents_of
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.types import SequenceKey
 from tests import raw_archives, raw_trees
@@ -245,7 +245,9 @@ def test_each_archive_is_gone_through_once_a_shard(
     listed: Counter[str] = Counter()
     plain = extraction.opened
 
-    def noted(path: Path, wanted: Mapping[str, Names], contents: Contents | None = None) -> object:
+    def noted(
+        path: Path, wanted: Mapping[str, NameFilter], contents: Contents | None = None
+    ) -> object:
         read[path.name] += 1
         return plain(path, wanted, contents)
 

@@ -11,7 +11,7 @@ import pytest
 
 from gait.prepare.silhouettes.segmenters import background as module
 from gait.prepare.silhouettes.segmenters._figure import UNFIT
-from gait.prepare.silhouettes.segmenters._scene import empty_scene, sorted_images, spread
+from gait.prepare.silhouettes.segmenters._scene import empty_scene, sorted_images, spread_out
 from gait.prepare.silhouettes.segmenters.background import Background
 from gait.prepare.silhouettes.video import VideoError, read_frames
 from tests.unit.clips import HEIGHT, WIDTH, Shot, film, iou, rendered, write
@@ -216,7 +216,7 @@ def test_a_long_clip_is_sampled_evenly_in_constant_memory() -> None:
             most = max(most, alive)
             yield frame
 
-    kept = [int(each[0, 0, 0]) for each in spread(frames(), 10)]
+    kept = [int(each[0, 0, 0]) for each in spread_out(frames(), 10)]
     assert len(kept) == 10
     assert kept[0] == 0
     assert kept[-1] > 900

@@ -10,7 +10,7 @@ import pytest
 
 from gait.config.dataset import Dataset, Population
 from gait.config.published import Published
-from gait.report.datasets import page
+from gait.report.datasets import datasets_page
 from gait.report.metrics import Metrics
 from gait.report.tables import report_rows
 from gait.synthgait.population import synthesize
@@ -33,7 +33,7 @@ def toy(**changes: Any) -> Dataset:
 
 
 def test_the_page_shows_what_only_names_things() -> None:
-    text = page([toy()])
+    text = datasets_page([toy()])
     assert "\n### Toy\n\nwalkers of wood. Ask the toy maker.\n" in text
     assert "\nLicence: Free for all.\n" in text
     listed = ", ".join(f"`{name}` ({each['title']})" for name, each in PROTOCOLS.items())

@@ -12,7 +12,7 @@ from gait.files import write_if_changed
 from gait.formats.manifest import COLUMNS, ManifestRow
 from gait.formats.pkl import write_pkl
 from gait.formats.seal import sidecar
-from gait.prepare.sequences.cache import Journal, remove_pkl, state_of
+from gait.prepare.sequences.cache import SequenceCache, file_state, remove_pkl
 from gait.types import SequenceKey
 
 KEYS = [SequenceKey("001", "nm", view) for view in ("000", "090")]
@@ -26,9 +26,9 @@ def made(root: Path, key: SequenceKey, gray: int = 1) -> ManifestRow:
     return ManifestRow(key, pkl, 3, 3)
 
 
-def shard(root: Path, archives: dict[SequenceKey, str]) -> Journal:
+def shard(root: Path, archives: dict[SequenceKey, str]) -> SequenceCache:
     """What a shard does, which has nothing left to do when it is run again."""
-    journal = Journal(root, "pretreat", archives)
+    journal = SequenceCache(root, "pretreat", archives)
     for key in archives:
         if journal.unchanged(key, "state") is None:
             journal.make_room(key, ["silhouettes"])
@@ -41,10 +41,10 @@ def shard(root: Path, archives: dict[SequenceKey, str]) -> Journal:
 def test_a_subject_has_a_journal_in_each_archive(tmp_path: Path) -> None:
     shard(tmp_path, {KEYS[0]: "1.7z"})
     shard(tmp_path, {KEYS[1]: "2.7z"})
-    both = Journal(tmp_path, "pretreat", {KEYS[0]: "1.7z", KEYS[1]: "2.7z"})
+    both = SequenceCache(tmp_path, "pretreat", {KEYS[0]: "1.7z", KEYS[1]: "2.7z"})
     assert all(both.unchanged(key, "state") for key in KEYS)
     assert len({both.name(key) for key in KEYS}) == 2
-    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).name(KEYS[0]) == "001"
+    assert SequenceCache(tmp_path, "pretreat", {KEYS[0]: ""}).name(KEYS[0]) == "001"
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -54,7 +54,7 @@ def test_what_moved_to_another_archive_stays(tmp_path: Path, is_first: bool) -> 
     for each in shards if is_first else reversed(shards):
         shard(tmp_path, each)
     assert (tmp_path / PKL).is_file()
-    assert Journal(tmp_path, "pretreat", shards[1]).unchanged(KEYS[0], "state")
+    assert SequenceCache(tmp_path, "pretreat", shards[1]).unchanged(KEYS[0], "state")
     # Both in one shard.
     shard(tmp_path, {KEYS[1]: "1.7z", KEYS[0]: "3.7z"})
     assert (tmp_path / PKL).is_file()
@@ -70,12 +70,12 @@ def test_what_is_no_more_goes(tmp_path: Path) -> None:
 
 def test_a_pkl_in_another_state_is_not_removed(tmp_path: Path) -> None:
     made(tmp_path, KEYS[0])
-    state = state_of(tmp_path / PKL)
+    state = file_state(tmp_path / PKL)
     (tmp_path / PKL).unlink()
     made(tmp_path, KEYS[0], gray=2)
-    now = state_of(tmp_path / PKL)
+    now = file_state(tmp_path / PKL)
     remove_pkl(tmp_path, PKL, state)
-    assert state_of(tmp_path / PKL) == now
+    assert file_state(tmp_path / PKL) == now
     assert [path.name for path in (tmp_path / PKL).parent.iterdir()] == ["000.pkl"]
     remove_pkl(tmp_path, PKL, now)
     assert not (tmp_path / "pkl/001").exists()
@@ -130,12 +130,12 @@ def test_a_journal_removes_nothing_but_what_it_has_made(tmp_path: Path, row: str
     journal.parent.mkdir(parents=True)
     text = row.format(
         outside=precious,
-        state=state_of(precious),
-        other=state_of(root / "pkl/002/nm/000/000.pkl"),
+        state=file_state(precious),
+        other=file_state(root / "pkl/002/nm/000/000.pkl"),
     )
     columns = ",".join((*COLUMNS, "state", "pkl_state"))
     journal.write_text(f"{columns}\n{text}\n", encoding="utf-8")
-    Journal(root, "pretreat", {KEYS[1]: ""}).close()
+    SequenceCache(root, "pretreat", {KEYS[1]: ""}).close()
     assert sorted(set(there) - set(tmp_path.rglob("*"))) == []
 
 
@@ -162,12 +162,12 @@ def test_a_journal_that_a_full_disk_left_without_its_digest_gets_one(tmp_path: P
 def test_a_damaged_journal_is_ignored(tmp_path: Path) -> None:
     shard(tmp_path, dict.fromkeys(KEYS, ""))
     path = tmp_path / "journal/pretreat/001.csv"
-    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state")
+    assert SequenceCache(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state")
     path.write_bytes(path.read_bytes().replace(b",3,3,", b",3,7,"))
-    assert Journal(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state") is None
+    assert SequenceCache(tmp_path, "pretreat", {KEYS[0]: ""}).unchanged(KEYS[0], "state") is None
 
 
 @pytest.mark.parametrize("subject", ["..", "../../precious", "a/b", ""])
 def test_a_journal_lies_in_its_folder(tmp_path: Path, subject: str) -> None:
     with pytest.raises(DataError, match="cannot be the name of a folder"):
-        Journal(tmp_path, "pretreat", {SequenceKey(subject, "nm", "000"): ""})
+        SequenceCache(tmp_path, "pretreat", {SequenceKey(subject, "nm", "000"): ""})

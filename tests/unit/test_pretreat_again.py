@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.errors import DataError
-from gait.formats.manifest import read_table, table_text
+from gait.formats.manifest import lines_text, read_lines
 from gait.formats.pickles import writer
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.formats.seal import sidecar
@@ -106,10 +106,10 @@ def test_a_journal_of_a_former_version_is_taken(shard: Shard) -> None:
     shard.run()
     for path in (shard.root / "journal/pretreat").glob("*.csv"):
         sidecar(path).unlink()
-        lines = read_table(path, ["guessed"])
+        lines = read_lines(path, ["guessed"])
         former = [name for name in lines[0] if name != "guessed"]
         path.write_text(
-            table_text(former, ({name: line[name] for name in former} for line in lines))
+            lines_text(former, ({name: line[name] for name in former} for line in lines))
         )
     assert shard.run().unchanged == 3
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gait.prepare.check import check
-from gait.prepare.modalities.crops import unpadded
+from gait.prepare.modalities.crops import trimmed
 from gait.prepare.modalities.skeleton_maps import skeleton_maps
 from tests import raw_pkl_trees
 from tests.raw_trees import Tree, lay
@@ -50,7 +50,7 @@ def test_ccgr_mini_as_it_comes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store["pose"], poses.astype(np.float32))
     np.testing.assert_array_equal(store["skeleton_maps"][:6], skeleton_maps(poses[:6], 64))
     frames = read_frames(tmp_path / "raw/rgb/601/AS1/over.avi/over.avi")
-    expected = unpadded(frames, 128)
+    expected = trimmed(frames, 128)
     start = index(tmp_path).index("601/AS1/over.avi 6") * 6
     np.testing.assert_array_equal(store["rgb"][start : start + 6], expected.frames)
     np.testing.assert_allclose(store["ratio"][start : start + 6], expected.ratio, rtol=1e-6)

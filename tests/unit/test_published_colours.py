@@ -18,7 +18,7 @@ from gait.prepare.catalogue.materialise import materialise
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.scan import scan
 from gait.prepare.check import check
-from gait.prepare.modalities.crops import squeezed
+from gait.prepare.modalities.crops import stretched
 from gait.prepare.modalities.depth import depth_images
 from gait.prepare.modalities.point_cloud import read_point_cloud
 from gait.prepare.silhouettes.align import CCPG, align
@@ -60,9 +60,9 @@ def test_ccpg(tmp_path: Path) -> None:
     folder = tmp_path / "pkl" / key
     rgb = read_pkl(folder / "C2_b_c-rgb.pkl", "rgb")
     np.testing.assert_array_equal(rgb, colours(tree, names))
-    squeezed = [cv2.resize(mask, (128, 128)) for mask in masks]
+    stretched = [cv2.resize(mask, (128, 128)) for mask in masks]
     unaligned = read_pkl(folder / "C2_b_c-masks.pkl", "masks")
-    np.testing.assert_array_equal(unaligned, np.stack(squeezed))
+    np.testing.assert_array_equal(unaligned, np.stack(stretched))
     ratio = read_pkl(folder / "C2_b_c-ratio.pkl", "ratio")
     np.testing.assert_array_equal(ratio, [60 / (96 + step) for step in range(6)])
     partition = dataset("CCPG").partition
@@ -194,7 +194,7 @@ def test_sustech1k_paired_with_clouds_and_colours(tmp_path: Path) -> None:
         if name.startswith(f"{key}/RGB_raw/")
     ]
     np.testing.assert_array_equal(
-        modality(tmp_path, key, "rgb"), squeezed(colours[::3], 128).frames
+        modality(tmp_path, key, "rgb"), stretched(colours[::3], 128).frames
     )
 
 

@@ -15,7 +15,7 @@ from gait.formats.catalogue import read_rows
 from gait.formats.manifest import read_manifest
 from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.shards import rearrange
-from gait.prepare.raw.archives import Contents, Member, Names, opened
+from gait.prepare.raw.archives import Contents, Member, NameFilter, opened
 from gait.prepare.sequences.pretreat import pretreat_shard
 from gait.prepare.silhouettes.align import align
 from tests import raw_archives, raw_trees
@@ -107,7 +107,7 @@ def test_each_archive_is_listed_once_and_unpacked_for_one_shard(
     read: Counter[str] = Counter()
 
     def noted(
-        path: Path, wanted: Mapping[str, Names], contents: Contents | None = None
+        path: Path, wanted: Mapping[str, NameFilter], contents: Contents | None = None
     ) -> AbstractContextManager[Iterator[Member]]:
         read[path.name] += 1
         return opened(path, wanted, contents)

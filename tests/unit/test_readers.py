@@ -16,7 +16,7 @@ from gait.errors import DataError
 from gait.modalities import COMPANIONS, MODALITIES
 from gait.prepare.modalities import decoders
 from gait.prepare.modalities.decoders import KINDS
-from gait.prepare.modalities.streams import Track, join
+from gait.prepare.modalities.streams import ModalityStream, align_streams
 from gait.ragged import Ragged
 
 
@@ -131,12 +131,12 @@ def test_arrays_are_joined_by_place() -> None:
         each: KINDS[f"pkl_{each}"]([("a", pickle.dumps(array(each, 5)))], 64, {})[each]
         for each in names
     }
-    joined = join(tracks)
+    joined = align_streams(tracks)
     assert (joined.number, joined.dropped) == (5, {})
     tracks["parsing"] = KINDS["pkl_parsing"]([("a", pickle.dumps(array("parsing", 4)))], 64, {})[
         "parsing"
     ]
-    joined = join(tracks)
+    joined = align_streams(tracks)
     assert (joined.frames, joined.number) == ({}, 0)
     assert joined.dropped == {"files of different lengths": 5}
 
@@ -144,16 +144,18 @@ def test_arrays_are_joined_by_place() -> None:
 def test_clouds_of_differing_size_are_joined_by_place() -> None:
     clouds = [points(seed) for seed in range(5)]
     tracks = {
-        "parsing": Track(["0", "2", "4"], array("parsing", 3), {"1": "bad", "3": "bad"}, length=5),
+        "parsing": ModalityStream(
+            ["0", "2", "4"], array("parsing", 3), {"1": "bad", "3": "bad"}, length=5
+        ),
         **KINDS["pkl_points"]([("a", pickle.dumps(clouds))], 64, {}),
     }
-    joined = join(tracks)
+    joined = align_streams(tracks)
     found = joined.frames["points"]
     assert isinstance(found, Ragged) and joined.dropped == {"bad": 2}
     for one, other in zip(found.split(), clouds[::2], strict=True):
         np.testing.assert_array_equal(one, other)
     tracks |= KINDS["pkl_points"]([("a", pickle.dumps([*clouds, points(9)]))], 64, {})
-    assert join(tracks).dropped == {"files of different lengths": 6}
+    assert align_streams(tracks).dropped == {"files of different lengths": 6}
 
 
 def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_video_is_cut_to_its_walker_and_joined_by_place(tmp_path: Path) -> Non
     assert tracks["rgb"].frames.shape == (5, 3, 128, 128)
     np.testing.assert_allclose(tracks["ratio"].frames, 20 / 50, atol=0.03)
     tracks["pose"] = KINDS["pkl_pose"]([("x", pickle.dumps(np.ones((6, 17, 3))))], 64, {})["pose"]
-    joined = join(tracks)
+    joined = align_streams(tracks)
     assert (joined.number, joined.dropped) == (5, {"nothing but black": 1})
 
 
@@ -249,8 +251,8 @@ def test_a_frame_without_points_is_dropped_from_all() -> None:
         "3": "no readable point cloud",
         "4": "no point in the cloud",
     }
-    ratio = Track([*"654321"], np.arange(6.0), {})
-    joined = join({"ratio": ratio, "points": track})
+    ratio = ModalityStream([*"654321"], np.arange(6.0), {})
+    joined = align_streams({"ratio": ratio, "points": track})
     assert joined.frames["ratio"].tolist() == [0.0, 1.0, 5.0]
     found = joined.frames["points"]
     assert isinstance(found, Ragged)
@@ -264,8 +266,8 @@ def test_depth_and_points_by_time_are_of_one_cloud() -> None:
     files[1] = (files[1][0], pcd(points(1)[:0]))
     tracks = {**KINDS["depth_by_time"](files, 64, {}), **KINDS["points_by_time"](files, 64, {})}
     # One frame of the camera for the second and the third cloud, and none for the last.
-    camera = Track(["165000000005", "165000000025"], np.arange(2.0), {})
-    joined = join({"ratio": camera, **tracks})
+    camera = ModalityStream(["165000000005", "165000000025"], np.arange(2.0), {})
+    joined = align_streams({"ratio": camera, **tracks})
     assert joined.frames["ratio"].tolist() == [0.0, 1.0]
     assert len(joined.frames["depth"]) == joined.number == 2
     found = joined.frames["points"]

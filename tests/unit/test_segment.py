@@ -16,7 +16,7 @@ from gait.formats.catalogue import CatalogueRow, RowKind, rows_text
 from gait.formats.source import File, parse_source
 from gait.prepare.silhouettes import masks as masks_module
 from gait.prepare.silhouettes.masks import load_masks, read_record
-from gait.prepare.silhouettes.segment import COLUMNS, Figure, segment_shard
+from gait.prepare.silhouettes.segment import COLUMNS, WalkerMask, segment_shard
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
 from tests.unit.clips import Shot, film, iou
@@ -162,11 +162,11 @@ def test_a_video_without_a_walker_is_said_and_remembered(data: Data) -> None:
         assert (summary.empty, summary.broken, summary.unchanged) == (1, 0, unchanged)
 
 
-def replaced(data: Data, monkeypatch: pytest.MonkeyPatch, *figures: Figure) -> None:
+def replaced(data: Data, monkeypatch: pytest.MonkeyPatch, *figures: WalkerMask) -> None:
     """A segmenter that finds these."""
     from gait.prepare.silhouettes.segmenters.background import Background
 
-    def segment(self: Background, video: Path, background: Path | None) -> Iterator[Figure]:
+    def segment(self: Background, video: Path, background: Path | None) -> Iterator[WalkerMask]:
         yield from figures
 
     monkeypatch.setattr(Background, "segment", segment)

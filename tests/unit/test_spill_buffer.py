@@ -14,7 +14,7 @@ def test_the_disk_is_full_where_files_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 0)
-    waiting = spill_buffer.Held(tmp_path / "gone")
+    waiting = spill_buffer.SpillBuffer(tmp_path / "gone")
     with pytest.raises(DataError, match=r"gone: files out of an archive cannot wait .*; free sp"):
         waiting.put("a", "1.png", (b"x", ""))
 
@@ -23,7 +23,7 @@ def test_held_files_are_replaced_and_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MEMORY_BYTES", 10)
-    waiting = spill_buffer.Held(tmp_path)
+    waiting = spill_buffer.SpillBuffer(tmp_path)
     for data in (b"12345678", b"abcd", b"123456"):
         waiting.put("a", "1", (data, ""))
     waiting.put("a", "2", (b"on the disk", "damaged"))

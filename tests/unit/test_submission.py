@@ -14,7 +14,7 @@ from gait.errors import DataError
 from gait.evaluation import score, score_embeddings
 from gait.evaluation.distance import part_distance
 from gait.evaluation.rerank import rerank
-from gait.evaluation.submission import SubmissionScore, nearest
+from gait.evaluation.submission import SubmissionScore, nearest_of_gallery
 from gait.report.metrics import read_metrics
 from gait.report.submission import write_submission
 from gait.report.tables import report_rows
@@ -75,14 +75,14 @@ def test_lines_of_a_re_ranked_gallery_are_in_its_order() -> None:
 
 def test_equal_distances_rank_in_gallery_order() -> None:
     distance = np.array([[2, 1, 2, 1, -0.0, 0.0, 2]], np.float32)
-    assert nearest(distance, 5).tolist() == [[4, 5, 1, 3, 0]]
-    assert nearest(np.zeros((3, 9), np.float32), 9).tolist() == [list(range(9))] * 3
+    assert nearest_of_gallery(distance, 5).tolist() == [[4, 5, 1, 3, 0]]
+    assert nearest_of_gallery(np.zeros((3, 9), np.float32), 9).tolist() == [list(range(9))] * 3
 
 
 def test_many_rows_at_a_time_are_ranked_alike() -> None:
     distance = np.random.default_rng(0).random((300, 5000)).astype(np.float32)
     order = np.argsort(distance, axis=1, kind="stable")[:, :20]
-    np.testing.assert_array_equal(nearest(distance, 20), order)
+    np.testing.assert_array_equal(nearest_of_gallery(distance, 20), order)
 
 
 def test_a_small_gallery_leaves_cells_empty_and_says_so() -> None:

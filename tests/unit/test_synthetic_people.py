@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from gait.synthgait.kinematics import JOINTS, Skeleton, walk
+from gait.synthgait.kinematics import JOINTS, Skeleton, walk_cycle
 from gait.synthgait.outfit import BAGS, burdened
 from gait.synthgait.people import draw_subject, draw_takes
 from gait.synthgait.traits import Floats
@@ -16,7 +16,7 @@ from tests.unit.synthetic import TINY
 
 def plain_walk(subject: int = 1, frames: int = 60) -> Skeleton:
     person = draw_subject(TINY, subject)
-    return walk(person.body, person.motion, frames, 25.0, 0.3)
+    return walk_cycle(person.body, person.motion, frames, 25.0, 0.3)
 
 
 # People

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from gait.errors import DataError
-from gait.prepare.modalities.streams import Track, join
+from gait.prepare.modalities.streams import ModalityStream, align_streams
 
 
 def test_joined_rows_are_one_moment() -> None:
     numbers = {"silhouettes": [1, 2, 3, 5, 6], "pose": [6, 5, 3, 2], "smpl": [2, 3, 4, 6]}
     tracks = {
-        modality: Track([f"f{number}" for number in each], np.array(each, np.float32), {})
+        modality: ModalityStream([f"f{number}" for number in each], np.array(each, np.float32), {})
         for modality, each in numbers.items()
     }
     tracks["silhouettes"].problems["f4"] = "too narrow"
     tracks["smpl"].problems["f5"] = "unreadable"
-    joined = join(tracks)
+    joined = align_streams(tracks)
     for frames in joined.frames.values():
         assert frames.tolist() == [2, 3, 6]
     assert joined.dropped == {"no pose": 1, "too narrow": 1, "unreadable": 1}
@@ -27,11 +27,13 @@ def test_tracks_by_time_lead_and_take_the_nearest_of_the_others() -> None:
     camera = [f"1650000000{milliseconds:03d}" for milliseconds in range(0, 400, 33)]
     clouds = ["1650000000.0", "1650000000.1", "1650000000.11", "1650000000.2", "1650000000.9"]
     values = np.arange(len(camera), dtype=np.float32)
-    joined = join(
+    joined = align_streams(
         {
-            "silhouettes": Track(camera[:4] + camera[5:], np.delete(values, 4), {}),
-            "ratio": Track(camera[::-1], values[::-1], {}),
-            "depth": Track(clouds, np.arange(5.0), {"1650000000.3": "unreadable"}, by_time=True),
+            "silhouettes": ModalityStream(camera[:4] + camera[5:], np.delete(values, 4), {}),
+            "ratio": ModalityStream(camera[::-1], values[::-1], {}),
+            "depth": ModalityStream(
+                clouds, np.arange(5.0), {"1650000000.3": "unreadable"}, by_time=True
+            ),
         }
     )
     # 50 ms: 66, not 33; 150: 132 is lacking, 165; 160: 165 again; 250: 264 before 231.
@@ -47,12 +49,12 @@ def test_tracks_by_time_lead_and_take_the_nearest_of_the_others() -> None:
 
 
 def test_only_tracks_by_time() -> None:
-    assert join({"depth": Track(["1"], np.ones(1), {}, by_time=True)}).frames[
+    assert align_streams({"depth": ModalityStream(["1"], np.ones(1), {}, by_time=True)}).frames[
         "depth"
     ].tolist() == [1]
 
 
 def test_two_frames_of_one_key_are_refused() -> None:
-    track = Track(["1", "1"], np.zeros(2), {})
+    track = ModalityStream(["1", "1"], np.zeros(2), {})
     with pytest.raises(DataError, match="ratio: expected each frame once"):
-        join({"ratio": track})
+        align_streams({"ratio": track})

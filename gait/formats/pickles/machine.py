@@ -92,7 +92,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
         self._bytes = memoryview(data)
 
-    def run(self, steps: Sequence[Step | None], most: int | None = None) -> Any:
+    def run(self, steps: Sequence[OpcodeStep | None], most: int | None = None) -> Any:
         """What the pickle makes; `at` is where it ends.
 
         Args:
@@ -167,4 +167,4 @@ class Machine:
         return values
 
 
-Step = Callable[[Machine], None]
+OpcodeStep = Callable[[Machine], None]

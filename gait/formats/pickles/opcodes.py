@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from gait.formats.pickles.machine import Machine, Malformed, Step
+from gait.formats.pickles.machine import Machine, Malformed, OpcodeStep
 
 _HIGHEST_PROTOCOL = 5
 # Digits of a number as text.
@@ -40,14 +40,14 @@ def _mark(machine: Machine) -> None:
     machine.marks.append(len(machine.stack))
 
 
-def _push(value: object) -> Step:
+def _push(value: object) -> OpcodeStep:
     def push(machine: Machine) -> None:
         machine.stack.append(value)
 
     return push
 
 
-def _packed(form: str) -> Step:
+def _packed(form: str) -> OpcodeStep:
     packed = struct.Struct(form)
     size, unpack = packed.size, packed.unpack
 
@@ -80,7 +80,7 @@ def _too_long(machine: Machine) -> str:
     return f"a whole number of more than {machine.builder.longest_int} bits"
 
 
-def _long(length_bytes: int) -> Step:
+def _long(length_bytes: int) -> OpcodeStep:
     def push(machine: Machine) -> None:
         digits = machine.view(length_bytes)
         # One more for the sign, as numbers without one may take all the bits.
@@ -109,7 +109,7 @@ def _string_line(machine: Machine) -> None:
     machine.stack.append(codecs.escape_decode(quoted)[0].decode("latin-1"))
 
 
-def _string(length_bytes: int) -> Step:
+def _string(length_bytes: int) -> OpcodeStep:
     def push(machine: Machine) -> None:
         machine.stack.append(str(machine.view(length_bytes), "latin-1"))
 
@@ -120,14 +120,14 @@ def _unicode_line(machine: Machine) -> None:
     machine.stack.append(str(machine.line(), "raw-unicode-escape"))
 
 
-def _unicode(length_bytes: int) -> Step:
+def _unicode(length_bytes: int) -> OpcodeStep:
     def push(machine: Machine) -> None:
         machine.stack.append(str(machine.view(length_bytes), "utf-8", "surrogatepass"))
 
     return push
 
 
-def _binary(length_bytes: int) -> Step:
+def _binary(length_bytes: int) -> OpcodeStep:
     def push(machine: Machine) -> None:
         machine.stack.append(machine.builder.content(machine.view(length_bytes)))
 
@@ -156,7 +156,7 @@ def _tuple(machine: Machine) -> None:
     machine.stack.append(tuple(machine.since_mark()))
 
 
-def _tuple_of(size: int) -> Step:
+def _tuple_of(size: int) -> OpcodeStep:
     def push(machine: Machine) -> None:
         start = len(machine.stack) - size
         if start < (machine.marks[-1] if machine.marks else 0):
@@ -193,7 +193,7 @@ def _in_pairs(entries: list[Any]) -> list[Any]:
     return entries
 
 
-def _put(place: Callable[[Machine], int]) -> Step:
+def _put(place: Callable[[Machine], int]) -> OpcodeStep:
     def remember(machine: Machine) -> None:
         value = machine.last()
         machine.memo[place(machine)] = value
@@ -201,7 +201,7 @@ def _put(place: Callable[[Machine], int]) -> Step:
     return remember
 
 
-def _get(place: Callable[[Machine], int]) -> Step:
+def _get(place: Callable[[Machine], int]) -> OpcodeStep:
     def recall(machine: Machine) -> None:
         try:
             machine.stack.append(machine.memo[place(machine)])
@@ -255,7 +255,7 @@ def _build(machine: Machine) -> None:
     machine.stack.append(target)
 
 
-def _new(arguments: int) -> Step:
+def _new(arguments: int) -> OpcodeStep:
     """An object made without a call, and with so many values that are passed over."""
 
     def push(machine: Machine) -> None:
@@ -291,7 +291,7 @@ def _again(machine: Machine) -> None:
     machine.stack.append(machine.last())
 
 
-_STEPS: dict[bytes, Step] = {
+_STEPS: dict[bytes, OpcodeStep] = {
     b"\x80": _proto,
     b"\x95": _frame,
     b"(": _mark,
@@ -354,6 +354,6 @@ _STEPS: dict[bytes, Step] = {
 }
 
 
-def steps(allowed: bytes) -> list[Step | None]:
+def steps(allowed: bytes) -> list[OpcodeStep | None]:
     """What each opcode does, by its code; None for one that is not among those allowed."""
     return [_STEPS[bytes([code])] if code in allowed else None for code in range(256)]

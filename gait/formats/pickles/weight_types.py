@@ -90,7 +90,7 @@ def called(function: object, arguments: object, copying: Callable[[int], None]) 
     if not isinstance(arguments, tuple):
         raise Malformed("arguments of another function")
     if len(arguments) > _MAX_ARGUMENTS:
-        return Opaque(kind_of(function))
+        return Opaque(kind_of_value(function))
     match function:
         case Global("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2"):
             # What follows are flags, such as of being conjugated, that change the values.
@@ -105,7 +105,7 @@ def called(function: object, arguments: object, copying: Callable[[int], None]) 
         case Global("torch._tensor", "_rebuild_from_type_v2"):
             inner = arguments[0]
             if inner == function:
-                return Opaque(kind_of(inner))
+                return Opaque(kind_of_value(inner))
             return called(inner, arguments[2], copying)
         case Global("torch", "Size"):
             return arguments[0]
@@ -128,7 +128,7 @@ def called(function: object, arguments: object, copying: Callable[[int], None]) 
                     return Counter(given)
             return Opaque("collections.Counter")
         case _:
-            return Opaque(kind_of(function))
+            return Opaque(kind_of_value(function))
 
 
 def _pair(given: object) -> tuple[Any, Any]:
@@ -156,7 +156,7 @@ def _tensor(arguments: tuple[Any, ...], dtype: str = "") -> StoredTensor | Opaqu
     return StoredTensor(storage, offset, size, stride, dtype)
 
 
-def kind_of(given: object) -> str:
+def kind_of_value(given: object) -> str:
     if isinstance(given, Global):
         # Cut short: the same long name again and again would be a bomb.
         return f"{given.module[:_NAME_LENGTH]}.{given.name[:_NAME_LENGTH]}"

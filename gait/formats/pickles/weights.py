@@ -12,7 +12,14 @@ from typing import Any
 
 from gait.formats.pickles.machine import Builder, Machine, Malformed
 from gait.formats.pickles.opcodes import steps
-from gait.formats.pickles.weight_types import Global, Opaque, Storage, called, kind_of, set_items
+from gait.formats.pickles.weight_types import (
+    Global,
+    Opaque,
+    Storage,
+    called,
+    kind_of_value,
+    set_items,
+)
 
 _STORAGE_ID_FIELDS = (5, 6)
 # What torch.save has written, in any of its protocols.
@@ -96,7 +103,7 @@ class _Tensors(Builder):
         return bytes(view)
 
     def new(self, kind: object) -> Opaque:
-        return Opaque(kind_of(kind))
+        return Opaque(kind_of_value(kind))
 
     def persistent(self, given: object) -> Storage:
         if not (isinstance(given, tuple) and len(given) in _STORAGE_ID_FIELDS):

@@ -14,8 +14,8 @@ from gait.prepare.catalogue.raw_form import RawForm
 from gait.prepare.catalogue.remembered import remembered_scan
 from gait.prepare.catalogue.scan import Sequences
 from gait.prepare.check import pkl_tree, poses, protocols, raw
-from gait.prepare.check.findings import Finding, Report, Severity, ordered, such_as
-from gait.prepare.check.keys import compare
+from gait.prepare.check.findings import Finding, Report, Severity, ordered_findings, such_as
+from gait.prepare.check.keys import compare_keys
 from gait.prepare.raw.archives.part import READ
 from gait.prepare.raw.unread import unread_format
 from gait.types import SequenceKey
@@ -51,16 +51,16 @@ def check(root: Path, definition: Dataset) -> Report:
 def _raw(folder: Path, definition: Dataset) -> Report:
     sequences = remembered_scan(folder, RawForm.of(definition), folder.parent)
     keys = [row.key for row in sequences.rows]
-    missing = list(compare(keys, definition))
+    missing = list(compare_keys(keys, definition))
     findings = [
         *missing,
-        *protocols.compare(keys, definition),
-        *raw.look_at(folder, sequences.rows, sequences.frames, definition.pretreat),
-        *poses.look_at(folder, sequences.rows, definition.pretreat),
+        *protocols.compare_protocols(keys, definition),
+        *raw.check_raw(folder, sequences.rows, sequences.frames, definition.pretreat),
+        *poses.check_poses(folder, sequences.rows, definition.pretreat),
         *_absent(sequences.rows, definition),
         *_unused(sequences, bool(missing)),
     ]
-    return Report(_title(folder, sequences.layout, keys, definition), ordered(findings))
+    return Report(_title(folder, sequences.layout, keys, definition), ordered_findings(findings))
 
 
 def _tree(folder: Path, definition: Dataset) -> Report:
@@ -74,11 +74,11 @@ def _tree(folder: Path, definition: Dataset) -> Report:
             "look whether its folders are one level too deep or too high"
         )
     findings = [
-        *compare(keys, definition),
-        *protocols.compare(keys, definition),
-        *pkl_tree.look_at(tree, definition),
+        *compare_keys(keys, definition),
+        *protocols.compare_protocols(keys, definition),
+        *pkl_tree.check_pkl_tree(tree, definition),
     ]
-    return Report(_title(folder, "pkl tree", keys, definition), ordered(findings))
+    return Report(_title(folder, "pkl tree", keys, definition), ordered_findings(findings))
 
 
 def _title(folder: Path, form: str, keys: list[SequenceKey], definition: Dataset) -> str:

@@ -83,7 +83,7 @@ class Report:
         return "\n".join(lines)
 
 
-def ordered(findings: Iterable[Finding]) -> list[Finding]:
+def ordered_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first, then warnings, then notes; otherwise as they come."""
     order = list(Severity)
     return sorted(findings, key=lambda each: order.index(each.severity))

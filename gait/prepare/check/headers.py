@@ -24,7 +24,7 @@ _LONGEST = 64
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """What the first bytes tell.
 
     Attributes:
@@ -36,29 +36,29 @@ class Header(NamedTuple):
     frames: int | None = None
 
 
-def image_header(path: Path) -> Header:
+def image_header(path: Path) -> FileHeader:
     """What the first bytes of a png, jpg or bmp tell."""
     data, size, problem = _beginning(path)
     if problem or not size:
-        return Header(problem or EMPTY)
-    return Header("" if _IMAGE.match(data) else FOREIGN)
+        return FileHeader(problem or EMPTY)
+    return FileHeader("" if _IMAGE.match(data) else FOREIGN)
 
 
-def video_header(path: Path) -> Header:
+def video_header(path: Path) -> FileHeader:
     """What the first bytes of a video tell; of an AVI file also whether its end is missing."""
     data, size, problem = _beginning(path)
     if problem or not size:
-        return Header(problem or EMPTY)
+        return FileHeader(problem or EMPTY)
     avi = _AVI.match(data)
     if avi is None:
-        return Header("" if _VIDEO.match(data) else FOREIGN)
+        return FileHeader("" if _VIDEO.match(data) else FOREIGN)
     (length,) = struct.unpack("<I", avi[1])
     if length not in _UNKNOWN_LENGTHS and length + 8 > size:
-        return Header(CUT_SHORT)
+        return FileHeader(CUT_SHORT)
     if data[_AVIH : _AVIH + 4] != b"avih" or len(data) < _AVI_FRAMES + 4:
-        return Header("")
+        return FileHeader("")
     (frames,) = struct.unpack_from("<I", data, _AVI_FRAMES)
-    return Header("", frames or None)
+    return FileHeader("", frames or None)
 
 
 def _beginning(path: Path) -> tuple[bytes, int, str]:

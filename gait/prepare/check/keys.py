@@ -11,7 +11,7 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.types import SequenceKey
 
 
-def compare(keys: list[SequenceKey], definition: Dataset) -> Iterator[Finding]:
+def compare_keys(keys: list[SequenceKey], definition: Dataset) -> Iterator[Finding]:
     """Subjects, sequences and views that are missing, and those nobody expects.
 
     Args:

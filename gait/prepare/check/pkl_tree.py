@@ -79,7 +79,7 @@ def list_tree(tree: Path, pkl: Pkl) -> PklTree:
     return PklTree(files, ignored)
 
 
-def look_at(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
+def check_pkl_tree(tree: PklTree, definition: Dataset) -> Iterator[Finding]:
     """Files that are damaged, missing beside others, suspiciously short, or of no use."""
     torn = [path for files in tree.files.values() for path in files.values() if not _has_end(path)]
     if torn:

@@ -19,7 +19,7 @@ from gait.prepare.check.raw import spread
 from gait.prepare.modalities.decoders import read_tracks
 from gait.prepare.modalities.joints import COCO, OPENPOSE
 from gait.prepare.modalities.pose_files import NOBODY, UNREADABLE
-from gait.prepare.modalities.streams import join
+from gait.prepare.modalities.streams import align_streams
 from gait.prepare.raw.sources import read_material
 from gait.screen import shown
 
@@ -29,7 +29,7 @@ _KINDS = ("pose_json", "pose_text")
 _JOINTS = {COCO, OPENPOSE}
 
 
-def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
+def check_poses(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator[Finding]:
     """Poses that no reader knows, of nobody or of joints that do not go together, and frames in
     which the walker would be guessed.
 
@@ -53,7 +53,7 @@ def look_at(raw: Path, rows: list[CatalogueRow], pretreat: Pretreat) -> Iterator
         row, source = material.row, str(material.row.source)
         try:
             track = read_tracks(material.companions, 1, {})[POSE]
-            join({POSE: track})
+            align_streams({POSE: track})
         except DataError as error:
             unusable[source] = shown(error)
             continue

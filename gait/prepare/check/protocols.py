@@ -11,7 +11,7 @@ from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.types import SequenceKey
 
 
-def compare(keys: list[SequenceKey], definition: Dataset) -> Iterator[Finding]:
+def compare_protocols(keys: list[SequenceKey], definition: Dataset) -> Iterator[Finding]:
     """Galleries and probes of which there is nothing, which scoring would find out last of all.
 
     Args:

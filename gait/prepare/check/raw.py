@@ -51,7 +51,7 @@ class _Item:
     twice: str = ""
 
 
-def look_at(
+def check_raw(
     raw: Path, rows: list[CatalogueRow], frames: dict[Source, int], pretreat: Pretreat
 ) -> Iterator[Finding]:
     """Unreadable, empty and suspiciously short sequences, and pictures that are no silhouettes.

@@ -16,7 +16,13 @@ from gait.formats.catalogue import CatalogueRow
 from gait.prepare.check.findings import Finding, Severity, such_as
 from gait.prepare.raw.frames import BRIGHT, DARK, Frame
 from gait.prepare.raw.images import UNREADABLE
-from gait.prepare.silhouettes.values import UNCLEAR, Converter, agreed, meaning_of, meaning_of_all
+from gait.prepare.silhouettes.values import (
+    UNCLEAR,
+    ValueConverter,
+    agreed,
+    meaning_of,
+    meaning_of_all,
+)
 
 # Of a sequence of images, how many are looked at.
 _FRAMES_OF_EACH = 8
@@ -91,7 +97,9 @@ def of_images(
         if meaning is not None and not meaning.is_usual:
             found[meaning.note if meaning.is_clear else UNCLEAR] += len(good)
             notes.update({meaning.note} if meaning.is_clear else ())
-            good = [image for image in map(Converter(meaning), good) if not isinstance(image, str)]
+            good = [
+                image for image in map(ValueConverter(meaning), good) if not isinstance(image, str)
+            ]
         else:
             found.update(map(_oddity, good))
         lengths = [_lengthening(image) for image in good] if meaning is not None else []

@@ -44,7 +44,7 @@ class Crops:
     problems: dict[int, str]
 
 
-def squeezed(images: Sequence[Image], size_px: int) -> Crops:
+def stretched(images: Sequence[Image], size_px: int) -> Crops:
     """Scale each image to a square, whatever its aspect ratio, as CCPG's crops are published.
 
     Args:
@@ -57,7 +57,7 @@ def squeezed(images: Sequence[Image], size_px: int) -> Crops:
     return _crops(images, (size_px, size_px), lambda image: (image, _scaled(image, size_px)))
 
 
-def unpadded(images: Iterable[Image], size_px: int) -> Crops:
+def trimmed(images: Iterable[Image], size_px: int) -> Crops:
     """Cut the black border off each image and scale the rest to a square, as in CCGR-MINI.
 
     What is left is the smallest box around all that is brighter than nearly black. An image
@@ -84,7 +84,7 @@ def unpadded(images: Iterable[Image], size_px: int) -> Crops:
     return _crops(images, (size_px, size_px), cut)
 
 
-def fitted(images: Sequence[Image], height_px: int, width_px: int) -> Crops:
+def letterboxed(images: Sequence[Image], height_px: int, width_px: int) -> Crops:
     """Scale each image to a height with its aspect ratio kept, and to a width with black or a cut.
 
     What is too narrow gets black columns on both sides, what is too wide loses columns there.

@@ -22,7 +22,7 @@ from gait.modalities import ARRAYS, MODALITIES, POINTS, POSE, RGB, SILHOUETTES, 
 from gait.prepare.modalities import crops, depth, pose_files, smpl
 from gait.prepare.modalities.point_cloud import read_point_cloud
 from gait.prepare.modalities.streams import ALGORITHM as JOINING
-from gait.prepare.modalities.streams import Track
+from gait.prepare.modalities.streams import ModalityStream
 from gait.prepare.raw.frames import Frame, frames_of_contents, silhouette_of
 from gait.prepare.raw.images import Bounds, ImageError, decode
 from gait.prepare.raw.sources import Files
@@ -51,12 +51,12 @@ Silhouettes = Mapping[str, NDArray[np.uint8]]
 
 
 # Files, the size of aligned silhouettes in pixels, and the silhouettes, to tracks by modality.
-Reader = Callable[[Files, int, Silhouettes], dict[str, Track]]
+Reader = Callable[[Files, int, Silhouettes], dict[str, ModalityStream]]
 
 
 def read_tracks(
     companions: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
-) -> dict[str, Track]:
+) -> dict[str, ModalityStream]:
     """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
 
     Args:
@@ -68,7 +68,7 @@ def read_tracks(
     Raises:
         DataError: a file cannot be read, or there are several where one is wanted.
     """
-    tracks: dict[str, Track] = {}
+    tracks: dict[str, ModalityStream] = {}
     names: Collection[str] = silhouettes.keys()
     if WALKER_SILHOUETTES in companions:
         silhouettes = _Unread(companions[WALKER_SILHOUETTES])
@@ -82,7 +82,7 @@ def read_tracks(
     return tracks
 
 
-def _called(track: Track, names: Collection[str]) -> Track:
+def _called(track: ModalityStream, names: Collection[str]) -> ModalityStream:
     """A track of JSON files with its frames called as those of other modalities."""
     made = pose_files.frame_names(dict.fromkeys([*track.keys, *track.problems]), names)
     return replace(
@@ -121,7 +121,7 @@ class _Unread(Silhouettes):
         return len(self._read)
 
 
-def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, ModalityStream]:
     images = _decoded(files, cv2.IMREAD_GRAYSCALE)
     pieces = [
         _track(keys, aligned.frames, aligned.kept, aligned.problems, problems)
@@ -131,49 +131,51 @@ def _parsing(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
     return {"parsing": _joined(pieces)}
 
 
-def _masks_stretch(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _masks_stretch(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
     # Of the frames' silhouettes it has been told already what was made of their values.
     silhouettes = values.judged(frames_of_contents(files))
     pieces = [
-        Track(keys, resize.resize(images, _SQUARE_PX).frames, problems)
+        ModalityStream(keys, resize.resize(images, _SQUARE_PX).frames, problems)
         for keys, images, problems in _blocks(silhouettes)
     ]
     return {"masks": _joined(pieces)}
 
 
-def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _pose_text(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
     poses = pose_files.poses_of_texts(files)
-    return {POSE: Track(poses.keys, poses.pose, poses.problems)}
+    return {POSE: ModalityStream(poses.keys, poses.pose, poses.problems)}
 
 
-def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, Track]:
+def _pose_json(files: Files, _: int, silhouettes: Silhouettes) -> dict[str, ModalityStream]:
     poses = pose_files.poses_of_json(files, silhouettes)
-    return {POSE: Track(poses.keys, poses.pose, poses.problems, guessed=poses.guessed)}
+    return {POSE: ModalityStream(poses.keys, poses.pose, poses.problems, guessed=poses.guessed)}
 
 
-def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _smpl(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
     keys, bodies, problems = _readable(files, smpl.read_smpl, "no readable body model")
     numbers = sum(smpl.PARTS.values())
     frames = np.stack(bodies) if bodies else np.zeros((0, numbers), np.float32)
-    return {"smpl": Track(keys, frames, problems)}
+    return {"smpl": ModalityStream(keys, frames, problems)}
 
 
-def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, Track]:
+def _depth(files: Files, size_px: int, _: Silhouettes) -> dict[str, ModalityStream]:
     keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
     drawn = depth.depth_images(clouds, size_px)
     return {"depth": _track(keys, drawn.frames, drawn.kept, drawn.problems, problems)}
 
 
-def _points(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _points(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
     keys, clouds, problems = _readable(files, read_point_cloud, "no readable point cloud")
     problems |= {key: NO_POINT for key, each in zip(keys, clouds, strict=True) if not len(each)}
     kept = [key for key, each in zip(keys, clouds, strict=True) if len(each)]
     frames = Ragged.of([np.zeros((0, 3), np.float32), *clouds])
-    return {POINTS: Track(kept, frames[np.flatnonzero(frames.counts)], problems)}
+    return {POINTS: ModalityStream(kept, frames[np.flatnonzero(frames.counts)], problems)}
 
 
 def _by_time(read: Reader) -> Reader:
-    def read_by_time(files: Files, size_px: int, silhouettes: Silhouettes) -> dict[str, Track]:
+    def read_by_time(
+        files: Files, size_px: int, silhouettes: Silhouettes
+    ) -> dict[str, ModalityStream]:
         tracks = read(files, size_px, silhouettes)
         return {modality: replace(track, by_time=True) for modality, track in tracks.items()}
 
@@ -183,9 +185,9 @@ def _by_time(read: Reader) -> Reader:
 def _colours(
     crop: Callable[[Sequence[NDArray[np.uint8]]], crops.Crops],
 ) -> Reader:
-    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
-        colours: list[Track] = []
-        ratios: list[Track] = []
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
+        colours: list[ModalityStream] = []
+        ratios: list[ModalityStream] = []
         for keys, images, problems in _blocks(_decoded(files, cv2.IMREAD_COLOR)):
             made = crop(images)
             colours.append(_track(keys, made.frames, made.kept, made.problems, problems))
@@ -195,11 +197,11 @@ def _colours(
     return read
 
 
-def _video_trim(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+def _video_trim(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
     # As published, further videos of a sequence are not used.
     first = islice(files, 1)
     videos, problems = _readable(first, _crops_of_video, "unusable video")[1:]
-    made = videos[0] if videos else crops.unpadded([], _SQUARE_PX)
+    made = videos[0] if videos else crops.trimmed([], _SQUARE_PX)
     keys = _places(len(made.kept) + len(made.problems))
     return {
         modality: replace(
@@ -216,7 +218,7 @@ def _crops_of_video(data: bytes, name: str) -> crops.Crops:
         file.write(data)
         file.flush()
         try:
-            return crops.unpadded(_few_enough(read_video(Path(file.name)), name), _SQUARE_PX)
+            return crops.trimmed(_few_enough(read_video(Path(file.name)), name), _SQUARE_PX)
         except VideoError as error:
             raise DataError(str(error).replace(file.name, name)) from None
 
@@ -229,7 +231,7 @@ def _few_enough(frames: Iterator[NDArray[np.uint8]], name: str) -> Iterator[NDAr
 
 
 def _array(modality: str) -> Reader:
-    def read(files: Files, _: int, __: Silhouettes) -> dict[str, Track]:
+    def read(files: Files, _: int, __: Silhouettes) -> dict[str, ModalityStream]:
         names, arrays, problems = _readable(
             files,
             lambda data, name: frames_of(data, Path(name), modality),
@@ -242,13 +244,13 @@ def _array(modality: str) -> Reader:
             )
         frames: Frames = arrays[0] if arrays else np.zeros(0)
         length = _length(frames, problems)
-        track = Track(_places(len(frames)), frames, problems, length=length)
+        track = ModalityStream(_places(len(frames)), frames, problems, length=length)
         return {modality: _usual(track) if modality == SILHOUETTES and arrays else track}
 
     return read
 
 
-def _usual(track: Track) -> Track:
+def _usual(track: ModalityStream) -> ModalityStream:
     """Silhouettes of 0 and 255, whatever values the array has; those that are unclear are not."""
     assert isinstance(track.frames, np.ndarray)
     meaning = values.meaning_of_all(track.frames)
@@ -286,9 +288,9 @@ KINDS: dict[str, Reader] = {
     "points": _points,
     "points_by_time": _by_time(_points),
     "masks_stretch": _masks_stretch,
-    "rgb_stretch": _colours(lambda images: crops.squeezed(images, _SQUARE_PX)),
-    "rgb_trim": _colours(lambda images: crops.unpadded(images, _SQUARE_PX)),
-    "rgb_letterbox": _colours(lambda images: crops.fitted(images, *_UPRIGHT_PX)),
+    "rgb_stretch": _colours(lambda images: crops.stretched(images, _SQUARE_PX)),
+    "rgb_trim": _colours(lambda images: crops.trimmed(images, _SQUARE_PX)),
+    "rgb_letterbox": _colours(lambda images: crops.letterboxed(images, *_UPRIGHT_PX)),
 }
 
 
@@ -327,13 +329,13 @@ def _blocks(
     yield keys, images, problems
 
 
-def _joined(pieces: list[Track]) -> Track:
+def _joined(pieces: list[ModalityStream]) -> ModalityStream:
     """Consecutive pieces of a track as one."""
     if len(pieces) == 1:
         return pieces[0]
     keys = [key for piece in pieces for key in piece.keys]
     problems = {key: reason for piece in pieces for key, reason in piece.problems.items()}
-    return Track(keys, np.concatenate([piece.frames for piece in pieces]), problems)
+    return ModalityStream(keys, np.concatenate([piece.frames for piece in pieces]), problems)
 
 
 def _readable(
@@ -365,7 +367,7 @@ def _track(
     kept: NDArray[np.int64],
     problems: Mapping[int, str],
     unreadable: Mapping[str, str],
-) -> Track:
+) -> ModalityStream:
     """A track of the frames that were kept of those with these keys."""
     told = {keys[position]: problem for position, problem in problems.items()}
-    return Track([keys[position] for position in kept], frames, told | dict(unreadable))
+    return ModalityStream([keys[position] for position in kept], frames, told | dict(unreadable))

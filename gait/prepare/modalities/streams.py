@@ -19,7 +19,7 @@ OTHER_LENGTHS = "files of different lengths"
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class ModalityStream:
     """One modality of a sequence.
 
     Attributes:
@@ -42,7 +42,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class AlignedStreams:
     """The modalities of a sequence: row i is the same moment in all of them.
 
     Attributes:
@@ -58,7 +58,7 @@ class Joined:
     guessed: dict[str, int] = field(default_factory=dict)
 
 
-def join(tracks: Mapping[str, Track]) -> Joined:
+def align_streams(tracks: Mapping[str, ModalityStream]) -> AlignedStreams:
     """What all tracks have, in the order of the first one; what one lacks is dropped from all.
 
     Tracks by time are joined among themselves, as are the others. Then each row of theirs gets the
@@ -72,9 +72,9 @@ def join(tracks: Mapping[str, Track]) -> Joined:
     lengths = {track.length for track in tracks.values() if track.length is not None}
     if 0 in lengths:
         broken = next(track for track in tracks.values() if track.length == 0)
-        return Joined({}, 0, {next(iter(broken.problems.values())): max(lengths) or 1})
+        return AlignedStreams({}, 0, {next(iter(broken.problems.values())): max(lengths) or 1})
     if len(lengths) > 1:
-        return Joined({}, 0, {OTHER_LENGTHS: max(lengths)})
+        return AlignedStreams({}, 0, {OTHER_LENGTHS: max(lengths)})
     positions: dict[str, NDArray[np.int64]] = {}
     dropped: Counter[str] = Counter()
     by_key, by_time = (_paired(tracks, is_timed) for is_timed in (False, True))
@@ -99,7 +99,7 @@ def join(tracks: Mapping[str, Track]) -> Joined:
         for key in (track.keys[position] for position in positions[modality])
         if key in track.guessed
     )
-    return Joined(frames, number, dict(sorted(dropped.items())), dict(guessed))
+    return AlignedStreams(frames, number, dict(sorted(dropped.items())), dict(guessed))
 
 
 def _chosen(frames: Frames, positions: NDArray[np.int64]) -> Frames:
@@ -109,7 +109,7 @@ def _chosen(frames: Frames, positions: NDArray[np.int64]) -> Frames:
     return np.ascontiguousarray(frames[positions])
 
 
-def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
+def _paired(tracks: Mapping[str, ModalityStream], by_time: bool) -> Paired:
     """The tracks of one sort, paired by key."""
     chosen = {name: track for name, track in tracks.items() if track.by_time == by_time}
     return pair(
@@ -118,7 +118,7 @@ def _paired(tracks: Mapping[str, Track], by_time: bool) -> Paired:
     )
 
 
-def _rows(tracks: Mapping[str, Track], paired: Paired) -> tuple[str, list[str]]:
+def _rows(tracks: Mapping[str, ModalityStream], paired: Paired) -> tuple[str, list[str]]:
     """The first modality of those that were paired, and the key of each row."""
     modality, positions = next(iter(paired.positions.items()))
     return modality, [tracks[modality].keys[position] for position in positions]

@@ -12,13 +12,13 @@ from typing import Self
 
 from gait.errors import DataError
 from gait.formats.source import nested_name, outer_archives
-from gait.prepare.raw.archives import Contents, Member, Names, opened
-from gait.prepare.raw.spill_buffer import Files, Held
+from gait.prepare.raw.archives import Contents, Member, NameFilter, opened
+from gait.prepare.raw.spill_buffer import LazyFiles, SpillBuffer
 from gait.types import SequenceKey
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MemberRequest:
     """Files that a sequence wants of one folder.
 
     Attributes:
@@ -30,11 +30,11 @@ class Wish:
 
     what: str
     folder: str
-    names: Names
+    names: NameFilter
     number: int
 
 
-class Unpacking:
+class Extraction:
     """What sequences want of an archive.
 
     Files right in a zip file are read when they are asked for. Of any other archive, one pass
@@ -50,17 +50,17 @@ class Unpacking:
     def __init__(
         self,
         path: Path,
-        wishes: Mapping[SequenceKey, list[Wish]],
+        wishes: Mapping[SequenceKey, list[MemberRequest]],
         root: Path | None,
         listed: Contents,
     ) -> None:
         self._path = path
         self._wishes = wishes
         self._listed = listed
-        self._held = Held(root)
+        self._held = SpillBuffer(root)
         self._stack = ExitStack()
         self._members: dict[str, list[Member]] = {}
-        self._by_folder: dict[str, list[tuple[SequenceKey, Wish]]] = defaultdict(list)
+        self._by_folder: dict[str, list[tuple[SequenceKey, MemberRequest]]] = defaultdict(list)
         for key, each in wishes.items():
             for wish in each:
                 self._by_folder[wish.folder].append((key, wish))
@@ -104,7 +104,7 @@ class Unpacking:
         for _ in self.ready():
             pass
 
-    def take(self, key: SequenceKey) -> dict[str, Files]:
+    def take(self, key: SequenceKey) -> dict[str, LazyFiles]:
         """The files of a sequence by what they are for, and by name; asked for once.
 
         Each is read when it is looked up, as long as the archive is open.
@@ -118,13 +118,13 @@ class Unpacking:
                 self._members.pop(wish.folder, None)
         return taken
 
-    def _files(self, wish: Wish) -> Files:
+    def _files(self, wish: MemberRequest) -> LazyFiles:
         if self._is_by_member:
             members = self._members.get(wish.folder, ())
-            return Files({each.name: each.read for each in members if wish.names(each.name)})
+            return LazyFiles({each.name: each.read for each in members if wish.names(each.name)})
         return self._held.get(wish.folder, wish.names)
 
-    def _names(self, folder: str) -> Names:
+    def _names(self, folder: str) -> NameFilter:
         """Which files of a folder any sequence wants."""
         wishes = [wish.names for _, wish in self._by_folder[folder]]
         return wishes[0] if len(wishes) == 1 else lambda name: any(each(name) for each in wishes)

@@ -49,7 +49,7 @@ class ImageError(DataError):
         self.reason = reason
 
 
-class Header(NamedTuple):
+class ImageHeader(NamedTuple):
     """What an image says about itself.
 
     Attributes:
@@ -122,7 +122,7 @@ def decode(data: bytes, source: Path | str, flags: int) -> NDArray[np.uint8]:
     return decoded(data, header_of(data, source, Bounds.now()), source, flags)
 
 
-def decoded(data: bytes, header: Header, source: Path | str, flags: int) -> NDArray[np.uint8]:
+def decoded(data: bytes, header: ImageHeader, source: Path | str, flags: int) -> NDArray[np.uint8]:
     """The pixels of an image whose header has been read, see `decode`.
 
     Raises:
@@ -135,7 +135,7 @@ def decoded(data: bytes, header: Header, source: Path | str, flags: int) -> NDAr
     return image
 
 
-def header_of(data: bytes, source: Path | str, bounds: Bounds) -> Header:
+def header_of(data: bytes, source: Path | str, bounds: Bounds) -> ImageHeader:
     """What an image says about itself; its parts are complete, and its size is bounded.
 
     Raises:
@@ -173,7 +173,7 @@ def _too_large(limit: limits.Limit, actual: int, source: Path | str) -> ImageErr
     raise AssertionError(f"{limit.variable} was raised meanwhile")
 
 
-def _png(data: bytes) -> Header:
+def _png(data: bytes) -> ImageHeader:
     """Chunk by chunk, with the checksums of those that pixels depend on.
 
     Raises:
@@ -201,10 +201,10 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR" or b"IDAT" not in kinds:
         raise ValueError("lack the header or the pixels")
     has_alpha = colours in (_GRAY_ALPHA, _COLOUR_ALPHA) or b"tRNS" in kinds
-    return Header(height, width, has_alpha, depth == 16, is_plain=kinds <= _PLAIN)
+    return ImageHeader(height, width, has_alpha, depth == 16, is_plain=kinds <= _PLAIN)
 
 
-def _jpeg(data: bytes) -> Header:
+def _jpeg(data: bytes) -> ImageHeader:
     """Segment by segment up to the mark of the end.
 
     Raises:
@@ -233,10 +233,10 @@ def _jpeg(data: bytes) -> Header:
         raise ValueError("come in more parts than an image has")
     if scans > _MOST_SCANS:
         raise ValueError(f"have {scans} scans, expected at most {_MOST_SCANS}")
-    return Header(height, width, is_lossy=True)
+    return ImageHeader(height, width, is_lossy=True)
 
 
-def _bmp(data: bytes) -> Header:
+def _bmp(data: bytes) -> ImageHeader:
     """The header, and for pixels that are not compressed whether all are there.
 
     Raises:
@@ -256,7 +256,7 @@ def _bmp(data: bytes) -> Header:
         is_whole = first + height * (-(-width * bits // 32) * 4) <= len(data)
     if not is_whole:
         raise ValueError("are cut short")
-    return Header(height, width)
+    return ImageHeader(height, width)
 
 
 def _image(buffer: NDArray[np.uint8], flags: int) -> NDArray[np.uint8] | None:

@@ -18,11 +18,11 @@ from gait.formats.catalogue import CatalogueRow, RowKind
 from gait.formats.source import ArchiveMember, Source
 from gait.limits import FILE_BYTES
 from gait.prepare.raw.archive_index import ArchiveIndex
-from gait.prepare.raw.archives import Contents, Names
-from gait.prepare.raw.extraction import Unpacking, Wish
+from gait.prepare.raw.archives import Contents, NameFilter
+from gait.prepare.raw.extraction import Extraction, MemberRequest
 from gait.prepare.raw.files import frames_among, image_files, is_frame, matching
 from gait.prepare.raw.frames import Frame, frames_of_files, frames_unpacked
-from gait.prepare.raw.spill_buffer import Files as Unpacked
+from gait.prepare.raw.spill_buffer import LazyFiles as Unpacked
 from gait.types import SequenceKey
 
 # Path and content of each file, in the order of their names.
@@ -67,7 +67,7 @@ def read_material(
 
     Each row comes exactly once: those of folders in the order given, then archive by archive those
     of archives, each as soon as the last of its files has passed, so that an archive is read
-    through once, see `Unpacking`. What lies beside in another archive than the frames has been
+    through once, see `Extraction`. What lies beside in another archive than the frames has been
     taken out of that one before. A sequence that an archive's early end may have robbed of frames
     ends with a frame of the problem 'archive cut short'.
 
@@ -130,7 +130,7 @@ class _Place(NamedTuple):
     kind: str
     archive: str
     folder: str
-    names: Names
+    names: NameFilter
     glob: str = ""
     frames: RowKind | None = None
 
@@ -177,17 +177,20 @@ class _Reader:
         self._order = order
         self._contents = index.of
 
-    def unpacking(self, archive: str, places: dict[SequenceKey, list[_Place]]) -> Unpacking:
+    def unpacking(self, archive: str, places: dict[SequenceKey, list[_Place]]) -> Extraction:
         """An archive, for what of sequences lies in it."""
         path = _existing(self._raw, archive)
         contents = self._contents(archive)
         wishes = {
-            key: [Wish(each.kind, each.folder, each.names, each.number(contents)) for each in some]
+            key: [
+                MemberRequest(each.kind, each.folder, each.names, each.number(contents))
+                for each in some
+            ]
             for key, some in places.items()
         }
-        return Unpacking(path, wishes, self._root, contents)
+        return Extraction(path, wishes, self._root, contents)
 
-    def material(self, row: CatalogueRow, archives: dict[str, Unpacking]) -> Material:
+    def material(self, row: CatalogueRow, archives: dict[str, Extraction]) -> Material:
         """What a sequence is made from, once the archives have all of it."""
         taken: dict[str, Unpacked] = {}
         for unpacking in archives.values():

@@ -17,7 +17,7 @@ MEMORY_BYTES = 256 * 2**20
 Read = tuple[bytes, str]
 
 
-class Files(Mapping[str, Read]):
+class LazyFiles(Mapping[str, Read]):
     """Files by name, in the order of the names; each is read when it is looked up.
 
     So no more than one of a sequence's files is in memory, however large they are.
@@ -46,7 +46,7 @@ class _Place(NamedTuple):
     size: int
 
 
-class Held:
+class SpillBuffer:
     """Files by folder, in memory as far as they are few.
 
     More of them lie in a temporary file without a name, which the system removes whatever happens.
@@ -77,10 +77,10 @@ class Held:
             self._bytes += len(data)
             files[name] = data, problem
 
-    def get(self, folder: str, names: Callable[[str], bool]) -> Files:
+    def get(self, folder: str, names: Callable[[str], bool]) -> LazyFiles:
         """Those files of a folder whose name is wanted; they can be read until this is closed."""
         held = self._folders.get(folder, {})
-        return Files({name: partial(self._read, *held[name]) for name in held if names(name)})
+        return LazyFiles({name: partial(self._read, *held[name]) for name in held if names(name)})
 
     def drop(self, folder: str) -> None:
         """Hold a folder's files no longer."""

@@ -23,10 +23,10 @@ from gait.formats.manifest import (
     NEEDED,
     ManifestRow,
     check_key,
+    lines_text,
     pkl_name,
-    read_table,
+    read_lines,
     row_of,
-    table_text,
     texts_of,
 )
 from gait.formats.seal import sidecar, write_sealed_table
@@ -42,7 +42,7 @@ class _Entry:
     pkl_states: tuple[str, ...]
 
 
-class Journal:
+class SequenceCache:
     """The journals of the subjects of a shard, one file per subject and archive.
 
     Args:
@@ -95,7 +95,7 @@ class Journal:
             for _, entry in sorted(entries.items())
             for row, pkl_state in zip(entry.rows, entry.pkl_states, strict=True)
         )
-        text = table_text((*COLUMNS, "state", "pkl_state"), lines)
+        text = lines_text((*COLUMNS, "state", "pkl_state"), lines)
         write_sealed_table(self._path(name), text)
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class Journal:
         return self._folder / f"{name}.csv"
 
     def _states(self, rows: tuple[ManifestRow, ...]) -> tuple[str, ...]:
-        return tuple(state_of(self._root / row.pkl) if row.pkl else "" for row in rows)
+        return tuple(file_state(self._root / row.pkl) if row.pkl else "" for row in rows)
 
     def _load(self, name: str) -> dict[SequenceKey, _Entry]:
         # A journal that is missing or unusable costs time, nothing else.
@@ -130,7 +130,7 @@ class Journal:
 
     def _read(self, path: Path) -> dict[SequenceKey, _Entry]:
         entries: dict[SequenceKey, _Entry] = {}
-        for line in read_table(path, (*NEEDED, "state", "pkl_state")):
+        for line in read_lines(path, (*NEEDED, "state", "pkl_state")):
             row = row_of(line)
             _check_own(row, line["pkl_state"], path.stem)
             known = entries.get(row.key, _Entry((), line["state"], ()))
@@ -159,7 +159,7 @@ def _name(key: SequenceKey, archive: str) -> str:
     return f"{hashlib.sha256(archive.encode()).hexdigest()[:16]}/{key.subject}"
 
 
-def state_of(path: Path) -> str:
+def file_state(path: Path) -> str:
     """Size and modification time of a file; 'absent' when it is not there."""
     try:
         status = path.stat()
@@ -174,7 +174,7 @@ def remove_pkl(root: Path, pkl: str, state: str = "") -> None:
     Args:
         root: the dataset's folder.
         pkl: path below it.
-        state: what `state_of` told of it; one in another state stays. Empty for any.
+        state: what `file_state` told of it; one in another state stays. Empty for any.
     """
     path = confined(root, pkl, folder="pkl")
     # Taken away first, as another process may replace it at any time.
@@ -183,7 +183,7 @@ def remove_pkl(root: Path, pkl: str, state: str = "") -> None:
         path.replace(taken)
     except FileNotFoundError:
         return
-    if state and state_of(taken) != state:
+    if state and file_state(taken) != state:
         with suppress(FileExistsError):
             os.link(taken, path)
     taken.unlink()

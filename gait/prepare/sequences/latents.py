@@ -18,7 +18,7 @@ from gait.errors import CheckpointError, DataError, MissingExtraError
 from gait.formats.manifest import ManifestRow, pkl_name, pkl_path, read_manifest
 from gait.formats.pkl import read_pkl, write_pkl
 from gait.modalities import LATENT, RGB
-from gait.prepare.sequences.cache import Journal, state_of
+from gait.prepare.sequences.cache import SequenceCache, file_state
 from gait.prepare.summary import ShardSummary
 from gait.types import SequenceKey
 
@@ -139,8 +139,8 @@ def write_latents(root: Path, settings: LatentSettings, device: torch.device) ->
     started = time.perf_counter()
     crops = _crops(root)
     keys = sorted(crops)
-    journal = Journal(root, "latents", dict.fromkeys(keys, ""))
-    states = {key: f"{settings} {state_of(crops[key])}" for key in keys}
+    journal = SequenceCache(root, "latents", dict.fromkeys(keys, ""))
+    states = {key: f"{settings} {file_state(crops[key])}" for key in keys}
     waiting = [key for key in keys if journal.unchanged(key, states[key]) is None]
     summary = ShardSummary(sequences=len(keys), unchanged=len(keys) - len(waiting))
     unfinished = Counter(key.subject for key in waiting)

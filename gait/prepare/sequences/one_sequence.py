@@ -26,7 +26,7 @@ from gait.prepare.raw.sources import Files
 from gait.prepare.sequences.blocks import Block, FrameStack
 from gait.prepare.sequences.cache import remove_pkl
 from gait.prepare.sequences.kept import Kept
-from gait.prepare.sequences.tasks import Task
+from gait.prepare.sequences.tasks import PretreatItem
 from gait.prepare.silhouettes.align import CCPG, Aligned, Frames, align
 from gait.prepare.silhouettes.resize import as_is, resize, resize_bicubic
 
@@ -92,7 +92,7 @@ class _Outcome:
 
 
 def pretreat_sequence(
-    task: Task,
+    task: PretreatItem,
     blocks: Iterator[Block],
     companions: dict[str, Files],
     root: Path,
@@ -124,7 +124,7 @@ def pretreat_sequence(
     return _written(task, outcome, root)
 
 
-def _aligned(task: Task, blocks: Iterator[Block], rules: Pretreat) -> _Silhouettes:
+def _aligned(task: PretreatItem, blocks: Iterator[Block], rules: Pretreat) -> _Silhouettes:
     made = _Silhouettes(dropped=Counter(task.dropped))
     align_block = KINDS[rules.kind]
     for block in blocks:
@@ -146,7 +146,7 @@ def _aligned(task: Task, blocks: Iterator[Block], rules: Pretreat) -> _Silhouett
 
 
 def _outcome(
-    task: Task, made: _Silhouettes, companions: dict[str, Files], rules: Pretreat
+    task: PretreatItem, made: _Silhouettes, companions: dict[str, Files], rules: Pretreat
 ) -> _Outcome:
     """The frames of each modality, row i the same moment in all of them."""
     if task.is_without_silhouettes:
@@ -157,7 +157,7 @@ def _outcome(
         return outcome
     if task.companions and task.pose is None:
         notes = {key: note for key, note in zip(made.keys, made.notes, strict=True) if note}
-        track = streams.Track(made.keys, made.frames.frames, made.problems, guessed=notes)
+        track = streams.ModalityStream(made.keys, made.frames.frames, made.problems, guessed=notes)
         return _paired(task, {SILHOUETTES: track}, made.images, companions, rules)
     outcome.frames[SILHOUETTES] = made.frames.frames
     if task.pose is not None:
@@ -172,8 +172,8 @@ def _outcome(
 
 
 def _paired(
-    task: Task,
-    silhouettes: dict[str, streams.Track],
+    task: PretreatItem,
+    silhouettes: dict[str, streams.ModalityStream],
     images: decoders.Silhouettes,
     companions: dict[str, Files],
     rules: Pretreat,
@@ -184,11 +184,11 @@ def _paired(
     """
     try:
         tracks = silhouettes | decoders.read_tracks(companions, rules.size_px, images)
-        joined = streams.join(tracks)
+        joined = streams.align_streams(tracks)
     except DataError as error:
         print(f"sequence {task.key}: {error}", file=sys.stderr)
         lengths = [len(each.keys) + len(each.problems) for each in silhouettes.values()]
-        joined = streams.Joined({}, 0, {UNUSABLE: max(lengths, default=0) or 1})
+        joined = streams.AlignedStreams({}, 0, {UNUSABLE: max(lengths, default=0) or 1})
     dropped = Counter(joined.dropped)
     return _Outcome(joined.frames, joined.number + dropped.total(), dropped, joined.guessed)
 
@@ -208,7 +208,7 @@ def _with_maps(
     return made
 
 
-def _written(task: Task, outcome: _Outcome, root: Path) -> tuple[ManifestRow, ...]:
+def _written(task: PretreatItem, outcome: _Outcome, root: Path) -> tuple[ManifestRow, ...]:
     """The rows of a sequence with their pkl files; each is written unless it is there.
 
     Each modality has the drops of its source: what a frame lacks, it lacks in all of them.

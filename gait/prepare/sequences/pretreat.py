@@ -20,9 +20,9 @@ from gait.prepare.raw.frames import natural
 from gait.prepare.raw.sources import Files, read_material
 from gait.prepare.sequences import blocks
 from gait.prepare.sequences.blocks import Block, blocks_of
-from gait.prepare.sequences.cache import Journal
+from gait.prepare.sequences.cache import SequenceCache
 from gait.prepare.sequences.one_sequence import pretreat_sequence
-from gait.prepare.sequences.tasks import Task, tasks_of
+from gait.prepare.sequences.tasks import PretreatItem, pretreat_items
 from gait.prepare.silhouettes.masks import read_masks
 from gait.prepare.silhouettes.values import judged
 from gait.prepare.summary import ShardSummary
@@ -66,8 +66,8 @@ def pretreat_shard(
     # Shards run side by side; each has one core.
     cv2.setNumThreads(1)
     settings = json.dumps(rules.model_dump(mode="json"), sort_keys=True)
-    tasks = tasks_of(shard, raw, root, f"{ALGORITHM} {settings}")
-    journal = Journal(root, "pretreat", {task.key: task.archive for task in tasks})
+    tasks = pretreat_items(shard, raw, root, f"{ALGORITHM} {settings}")
+    journal = SequenceCache(root, "pretreat", {task.key: task.archive for task in tasks})
     done = {task.key: rows for task in tasks if (rows := journal.unchanged(task.key, task.state))}
     waiting = [task for task in tasks if task.key not in done]
     summary = ShardSummary(sequences=len(tasks), unchanged=len(done))
@@ -99,8 +99,8 @@ def pretreat_shard(
 
 
 def _sources(
-    tasks: list[Task], shard: Path, raw: Path, root: Path, rules: Pretreat
-) -> Iterator[tuple[Task, Iterator[Block], dict[str, Files]]]:
+    tasks: list[PretreatItem], shard: Path, raw: Path, root: Path, rules: Pretreat
+) -> Iterator[tuple[PretreatItem, Iterator[Block], dict[str, Files]]]:
     """The frames of each task and its companion files; an archive is read in one pass."""
     by_key = {task.key: task for task in tasks}
     rows = [task.source for task in tasks if isinstance(task.source, CatalogueRow)]
@@ -115,7 +115,9 @@ def _sources(
             yield task, (Block(each.masks, each.frames) for each in masks), {}
 
 
-def _with_progress(found: Iterator[Block], task: Task, progress: Progress) -> Iterator[Block]:
+def _with_progress(
+    found: Iterator[Block], task: PretreatItem, progress: Progress
+) -> Iterator[Block]:
     """Pass on the blocks, and report progress within a long sequence."""
     number = 0
     for block in found:

@@ -8,11 +8,11 @@ from pathlib import Path
 from gait.errors import DataError
 from gait.files import confined
 from gait.formats.catalogue import CatalogueRow, RowKind, companions_text, read_rows
-from gait.formats.manifest import check_once, parse_drops, read_table
+from gait.formats.manifest import check_once, parse_drops, read_lines
 from gait.modalities import COMPANIONS, POSE, SILHOUETTES, SKELETON_MAPS
 from gait.prepare.catalogue.shards import archive_in_one_go
 from gait.prepare.modalities import decoders, skeleton_maps
-from gait.prepare.sequences.cache import state_of
+from gait.prepare.sequences.cache import file_state
 from gait.types import SequenceKey
 
 _MASK_COLUMNS = (
@@ -27,7 +27,7 @@ _MASK_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class PretreatItem:
     """A sequence to align.
 
     Attributes:
@@ -69,7 +69,7 @@ class Task:
         return {SILHOUETTES, POSE, SKELETON_MAPS, *self.made}
 
 
-def tasks_of(shard: Path, raw: Path, root: Path, settings: str) -> list[Task]:
+def pretreat_items(shard: Path, raw: Path, root: Path, settings: str) -> list[PretreatItem]:
     """The sequences of a shard, as its table tells them.
 
     Args:
@@ -81,18 +81,18 @@ def tasks_of(shard: Path, raw: Path, root: Path, settings: str) -> list[Task]:
     Raises:
         DataError: the table cannot be used.
     """
-    header = read_table(shard, ("subject", "condition", "view", "fingerprint"))
+    header = read_lines(shard, ("subject", "condition", "view", "fingerprint"))
     if not header:
         return []
     if "silhouettes" not in header[0]:
         return [_image_task(row, settings, shard) for row in read_rows(shard)]
-    lines = read_table(shard, _MASK_COLUMNS)
+    lines = read_lines(shard, _MASK_COLUMNS)
     tasks = [_mask_task(line, raw, root, settings, shard) for line in lines]
     check_once((task.key for task in tasks), shard, "delete it and run again")
     return tasks
 
 
-def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
+def _image_task(row: CatalogueRow, settings: str, shard: Path) -> PretreatItem:
     if row.kind is RowKind.VIDEO:
         raise DataError(
             f"{shard}: expected silhouette images, got the video {row.source}; extract its "
@@ -104,10 +104,12 @@ def _image_task(row: CatalogueRow, settings: str, shard: Path) -> Task:
         state += f" {skeleton_maps.ALGORITHM} {decoders.ALGORITHM} {text}"
     kinds = frozenset(each.kind for each in row.companions)
     archive = archive_in_one_go(row)
-    return Task(row.key, row.fingerprint, state, row, companions=kinds, archive=archive)
+    return PretreatItem(row.key, row.fingerprint, state, row, companions=kinds, archive=archive)
 
 
-def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path) -> Task:
+def _mask_task(
+    line: dict[str, str], raw: Path, root: Path, settings: str, shard: Path
+) -> PretreatItem:
     key = SequenceKey(line["subject"], line["condition"], line["view"])
     try:
         frames_read, dropped = int(line["frames_read"]), parse_drops(line["dropped"])
@@ -117,9 +119,9 @@ def _mask_task(line: dict[str, str], raw: Path, root: Path, settings: str, shard
     if line["silhouettes"]:
         masks = confined(root, line["silhouettes"], shard, "silhouettes")
     # The file's own state as well, so that masks replaced by hand count as changed.
-    state = f"{settings} {line['fingerprint']} {state_of(masks) if masks else 'no masks'}"
+    state = f"{settings} {line['fingerprint']} {file_state(masks) if masks else 'no masks'}"
     # Tables of former versions have no such column.
     pose = confined(raw, line["pose"], shard) if line.get("pose") else None
     if pose:
-        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {state_of(pose)}"
-    return Task(key, line["fingerprint"], state, masks, frames_read, dropped, pose)
+        state += f" {skeleton_maps.ALGORITHM} {line['pose']} {file_state(pose)}"
+    return PretreatItem(key, line["fingerprint"], state, masks, frames_read, dropped, pose)

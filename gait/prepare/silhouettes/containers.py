@@ -26,7 +26,7 @@ _SOUND = frozenset({b"soun", b"alis", b"url "})
 _INDEX = re.compile(rb"trak|trun|elst|stsz|stz2|stts|hdlr|cmov")
 
 
-def kind_of(file: BinaryIO) -> str:
+def container_of(file: BinaryIO) -> str:
     """The container that a file begins as: AVI, MP4 or MATROSKA; empty for another."""
     file.seek(0)
     start = file.read(12)
@@ -46,7 +46,7 @@ def is_cut_short(path: Path) -> bool:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        kind = kind_of(file)
+        kind = container_of(file)
         if kind == AVI:
             return _end_of_riff(file, size) > size
         if kind == MATROSKA:

@@ -20,7 +20,7 @@ from gait import registry
 from gait.errors import ConfigError, DataError
 from gait.files import confined
 from gait.formats.catalogue import CatalogueRow, RowKind, read_rows
-from gait.formats.manifest import format_drops, table_text
+from gait.formats.manifest import format_drops, lines_text
 from gait.formats.seal import write_sealed_table
 from gait.prepare.silhouettes.masks import MaskRecord, read_record, write_masks
 from gait.prepare.silhouettes.segmenters._figure import UNFIT
@@ -47,7 +47,7 @@ _MOST_UNFIT = 0.2
 CUT = "touches the frame's edge"
 
 # A mask [h, w]; None where nobody is; or why there is none, in few words.
-Figure = NDArray[np.bool_] | str | None
+WalkerMask = NDArray[np.bool_] | str | None
 
 
 class Segmenter(Protocol):
@@ -61,7 +61,7 @@ class Segmenter(Protocol):
     version: str
     cut_frames: str
 
-    def segment(self, video: Path, background: Path | None) -> Iterator[Figure]:
+    def segment(self, video: Path, background: Path | None) -> Iterator[WalkerMask]:
         """The walker in each frame.
 
         Args:
@@ -116,7 +116,7 @@ def segment_shard(
         records[row.key] = _one(row, tool, settings, shard, raw, root, summary, progress)
         progress.advance()
     lines = (_line(row, records[row.key]) for row in sorted(rows, key=lambda row: row.key))
-    write_sealed_table(output, table_text(COLUMNS, lines))
+    write_sealed_table(output, lines_text(COLUMNS, lines))
     summary.seconds = time.perf_counter() - started
     return summary
 
@@ -160,8 +160,8 @@ def _one(
 
 
 def _with_progress(
-    figures: Iterator[Figure], row: CatalogueRow, progress: Progress
-) -> Iterator[Figure]:
+    figures: Iterator[WalkerMask], row: CatalogueRow, progress: Progress
+) -> Iterator[WalkerMask]:
     """Pass on the figures, and report progress within a long video."""
     for number, figure in enumerate(figures, 1):
         yield figure
@@ -169,7 +169,7 @@ def _with_progress(
 
 
 def _segment(
-    figures: Iterator[Figure], cut_frames: str, masks: Path, fingerprint: str
+    figures: Iterator[WalkerMask], cut_frames: str, masks: Path, fingerprint: str
 ) -> MaskRecord:
     """Store the masks of one video, if only to remember that there are none."""
     dropped: Counter[str] = Counter()

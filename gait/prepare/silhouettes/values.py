@@ -185,7 +185,7 @@ def agreed(meanings: Iterable[Meaning | None]) -> Meaning | None:
     return Meaning(ground, walker, is_exact=False) if is_agreed else UNKNOWN
 
 
-class Converter:
+class ValueConverter:
     """Makes the values of a sequence's silhouettes 0 and 255, once it is known what they mean.
 
     Args:
@@ -230,7 +230,7 @@ def judged(frames: Iterator[Frame]) -> Iterator[Frame]:
             meanings.append(meaning)
         if len(meanings) == _SAMPLE or size > _SAMPLE_BYTES:
             break
-    convert = Converter(agreed(meanings) or USUAL)
+    convert = ValueConverter(agreed(meanings) or USUAL)
     if convert.meaning.is_usual:
         for each in (waiting, frames):
             yield from (_unless_inverted(frame) for frame in each)
@@ -251,7 +251,7 @@ def _unless_inverted(frame: Frame) -> Frame:
     return Frame(frame.name, None, OTHER_VALUES)
 
 
-def _converted(frame: Frame, convert: Converter) -> Frame:
+def _converted(frame: Frame, convert: ValueConverter) -> Frame:
     if frame.image is None:
         return frame
     image = convert(frame.image)
@@ -274,7 +274,7 @@ def converted(
     Returns:
         Those in which no other value occurs, and the positions of the others.
     """
-    convert = Converter(meaning)
+    convert = ValueConverter(meaning)
     made = [convert(frame) for frame in frames]
     good = [image for image in made if not isinstance(image, str)]
     foreign = [place for place, image in enumerate(made) if isinstance(image, str)]

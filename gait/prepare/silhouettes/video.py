@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gait import limits
 from gait.errors import DataError
-from gait.prepare.silhouettes.containers import MP4, is_cut_short, kind_of, samples_of
+from gait.prepare.silhouettes.containers import MP4, container_of, is_cut_short, samples_of
 
 # A damaged file makes the decoders write lines of chatter, which would hide the sentence that
 # matters; OpenCV does so about damaged images.
@@ -187,7 +187,7 @@ def _opened(file: BinaryIO, path: Path, size: int) -> tuple[InputContainer, Vide
         )
 
     most_px = str(limits.VIDEO_PX.value)
-    kind = kind_of(file)
+    kind = container_of(file)
     if kind == MP4:
         _check_index(path, size)
     try:

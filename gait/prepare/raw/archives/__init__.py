@@ -14,18 +14,18 @@ from gait.prepare.raw.archives.part import (
     Contents,
     Growth,
     Member,
-    Names,
+    NameFilter,
     Part,
     Wanted,
 )
-from gait.prepare.raw.archives.walk import walk
+from gait.prepare.raw.archives.walk import walk_archive
 
 __all__ = [
     "NO_IMAGE",
     "READ",
     "Contents",
     "Member",
-    "Names",
+    "NameFilter",
     "contents_of",
     "opened",
     "read_archive",
@@ -51,7 +51,7 @@ def contents_of(path: Path, patterns: Collection[str] = ()) -> Contents:
     return contents
 
 
-def read_archive(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
+def read_archive(path: Path, wanted: Mapping[str, NameFilter]) -> Iterator[Member]:
     """Some files in some folders of an archive, in one pass through it.
 
     Args:
@@ -71,7 +71,7 @@ def read_archive(path: Path, wanted: Mapping[str, Names]) -> Iterator[Member]:
 
 @contextmanager
 def opened(
-    path: Path, wanted: Mapping[str, Names], contents: Contents | None = None
+    path: Path, wanted: Mapping[str, NameFilter], contents: Contents | None = None
 ) -> Iterator[Iterator[Member]]:
     """The same as `read_archive` gives. Files right in a zip file may be read, in any order, as
     long as the block lasts. What is damaged is noted in `contents`."""
@@ -92,5 +92,5 @@ def _opened(path: Path, contents: Contents, wanted: Wanted) -> Iterator[Iterator
             f"{path}: cannot be opened ({error.strerror}); make the archive readable"
         ) from error
     part = Part(path, contents, wanted, growth)
-    with raw, closing(walk(part, raw)) as members:
+    with raw, closing(walk_archive(part, raw)) as members:
         yield members

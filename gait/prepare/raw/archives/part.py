@@ -37,7 +37,7 @@ _OTHER_FRAMES = FRAME_SUFFIXES - IMAGES
 _BEYOND = f"folder of an archive beyond the number that {ARCHIVE_FOLDERS.variable} allows"
 
 # Whether a member of a name is wanted.
-Names = Callable[[str], bool]
+NameFilter = Callable[[str], bool]
 
 
 class Member(NamedTuple):
@@ -140,7 +140,7 @@ class Wanted:
     """
 
     def __init__(
-        self, folders: Mapping[str, Names] | None, patterns: Collection[str] = ()
+        self, folders: Mapping[str, NameFilter] | None, patterns: Collection[str] = ()
     ) -> None:
         self.is_listing = folders is None
         self._folders = folders or {}

@@ -13,7 +13,7 @@ from gait.prepare.raw.archives.tars import walk_tar
 from gait.prepare.raw.archives.zips import walk_zip
 
 
-def walk(
+def walk_archive(
     part: Part, raw: IO[bytes], damage: tuple[type[Exception], ...] = ()
 ) -> Generator[Member]:
     """The wanted files of an archive and of the archives inside it.
@@ -58,4 +58,4 @@ def _inside(inner: Inner) -> Iterator[Member]:
         except inner.damage as error:
             inner.part.damaged(error)
             return
-        yield from walk(inner.part, raw, inner.damage)
+        yield from walk_archive(inner.part, raw, inner.damage)

@@ -43,7 +43,7 @@ _TOUCHING = 1.5
 _GRAY = np.full((1, 3), 1 / 3, np.float32)
 
 
-class Motion:
+class CameraMotion:
     """Tells by the optical flow of blocks whether the camera has moved.
 
     Source: Lucas and Kanade, "An iterative image registration technique with an application to

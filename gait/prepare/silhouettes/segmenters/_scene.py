@@ -33,7 +33,7 @@ _SUM = np.ones((1, 3), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SceneView:
     """A scene at one resolution.
 
     Attributes:
@@ -47,16 +47,16 @@ class View:
     power: Plane
     usual: Plane
 
-    def __getitem__(self, inside: tuple[slice, slice]) -> View:
-        return View(self.colour[inside], self.power[inside], self.usual[inside])
+    def __getitem__(self, inside: tuple[slice, slice]) -> SceneView:
+        return SceneView(self.colour[inside], self.power[inside], self.usual[inside])
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SceneModel:
     """The empty scene at full size, and reduced for finding and for fitting the light."""
 
-    full: View
-    reduced: View
+    full: SceneView
+    reduced: SceneView
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def power_of(colour: Plane) -> Plane:
     return cast("Plane", cv2.transform(colour * colour, _SUM) + 1)
 
 
-def compare(image: Plane, view: View) -> Comparison:
+def compare_with_scene(image: Plane, view: SceneView) -> Comparison:
     """Compare a smoothed image [h, w, 3] with a scene of that size."""
     own = cv2.transform(image * image, _SUM)
     common = cv2.transform(image * view.colour, _SUM)
@@ -164,7 +164,7 @@ def fit_light(image: Plane, reference: Plane, start: Light = UNCHANGED, rounds: 
     return light
 
 
-def spread(frames: Iterable[Image], count: int) -> list[Image]:
+def spread_out(frames: Iterable[Image], count: int) -> list[Image]:
     """At most `count` of the frames, evenly spread; at most twice as many are held at a time."""
     kept: list[Image] = []
     step = 1
@@ -178,7 +178,7 @@ def spread(frames: Iterable[Image], count: int) -> list[Image]:
     return [kept[each] for each in chosen.tolist()]
 
 
-def empty_scene(frames: list[Image]) -> Scene:
+def empty_scene(frames: list[Image]) -> SceneModel:
     """Model the background by medians; most pixels must show it in most frames.
 
     Args:
@@ -195,22 +195,22 @@ def match_light(frames: list[Image]) -> None:
         frames[number] = fit_light(reduce(frame), reference, rounds=5).image(frame)
 
 
-def scene_of(matched: list[Image], colour: Image) -> Scene:
+def scene_of(matched: list[Image], colour: Image) -> SceneModel:
     """The scene of that colour, with what is usual in frames of the same light."""
     full, reduced = smooth(colour), reduce(colour)
-    return Scene(
+    return SceneModel(
         _view(full, map(smooth, matched), _LEAST_USUAL),
         _view(reduced, map(reduce, matched), _LEAST_USUAL_REDUCED),
     )
 
 
-def _view(colour: Plane, frames: Iterable[Plane], least: float) -> View:
+def _view(colour: Plane, frames: Iterable[Plane], least: float) -> SceneView:
     deviations = [cv2.convertScaleAbs(distance(each, colour), alpha=_STEPS) for each in frames]
     (middle,) = ranked(cast("list[Image]", deviations), len(deviations) // 2)
     usual = middle.astype(np.float32) / _STEPS
     # Where the walker stood for most of the time, the deviation is his, not the scene's.
     usual = np.minimum(cv2.blur(usual, (9, 9)), 3 * np.median(usual) + 1)
-    return View(colour, power_of(colour), np.maximum(usual, least).astype(np.float32))
+    return SceneView(colour, power_of(colour), np.maximum(usual, least).astype(np.float32))
 
 
 def ranked(images: list[Image], *ranks: int) -> list[Image]:

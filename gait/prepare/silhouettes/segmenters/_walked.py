@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gait.prepare.silhouettes.segmenters._scene import (
     Image,
-    Scene,
+    SceneModel,
     distance,
     match_light,
     ranked,
@@ -32,7 +32,7 @@ _ENOUGH = 0.12
 _USUAL_OF_GUESS = 3.0
 
 
-def walked_scene(frames: list[Image]) -> Scene:
+def walked_scene(frames: list[Image]) -> SceneModel:
     """The scene, from at least one frame that a walker may be in.
 
     It is the median, except where a walker stays so long that the median shows him, as when he

@@ -27,8 +27,8 @@ from gait.prepare.silhouettes.segmenters._doubts import (
     MOVED,
     MOVED_SINCE_LAST,
     MOVED_WITHOUT_BACKGROUND,
+    CameraMotion,
     Company,
-    Motion,
     is_changed,
 )
 from gait.prepare.silhouettes.segmenters._figure import (
@@ -42,14 +42,14 @@ from gait.prepare.silhouettes.segmenters._scene import (
     Comparison,
     Image,
     Plane,
-    Scene,
-    View,
-    compare,
+    SceneModel,
+    SceneView,
+    compare_with_scene,
     empty_scene,
     fit_light,
     reduce,
     smooth,
-    spread,
+    spread_out,
 )
 from gait.prepare.silhouettes.segmenters._walked import walked_scene
 from gait.prepare.silhouettes.video import DAMAGED_FRAME, VideoError, read_frames, read_video
@@ -105,7 +105,7 @@ class Background:
         self._edge = edge
         self._min_area = min_area
         self._scene_of: Path | None = None
-        self._scene: Scene | None = None
+        self._scene: SceneModel | None = None
 
     def segment(
         self, video: Path, background: Path | None
@@ -123,8 +123,8 @@ class Background:
         """
         scene = self._scene_before(video, background)
         limit = MOVED if background else MOVED_WITHOUT_BACKGROUND
-        motion, company = Motion(scene.reduced.colour, limit), Company()
-        before: Motion | None = None
+        motion, company = CameraMotion(scene.reduced.colour, limit), Company()
+        before: CameraMotion | None = None
         light, rounds = UNCHANGED, 5
         last: _Box | None = None
         for frame in read_frames(video):
@@ -144,18 +144,20 @@ class Background:
             lit = light.plane(reduced)
             moves = motion.is_seen(lit) or (before is not None and before.is_seen(lit))
             if background is None:
-                before = Motion(lit, MOVED_SINCE_LAST)
+                before = CameraMotion(lit, MOVED_SINCE_LAST)
             if moves:
                 yield CAMERA_MOVES
                 continue
-            box = self._find(compare(lit, scene.reduced), scene, last, company)
+            box = self._find(compare_with_scene(lit, scene.reduced), scene, last, company)
             if isinstance(box, str):
                 yield box
                 continue
             walker = None
             if box is not None:
                 view = scene.full[box.inside]
-                walker = self._outline(compare(smooth(light.image(frame[box.inside])), view), view)
+                walker = self._outline(
+                    compare_with_scene(smooth(light.image(frame[box.inside])), view), view
+                )
             if box is None or walker is None or walker.sum() < self._min_area * height * width:
                 yield None
                 continue
@@ -164,7 +166,7 @@ class Background:
             mask[box.inside] = walker
             yield mask.view(np.bool_)
 
-    def _scene_before(self, video: Path, background: Path | None) -> Scene:
+    def _scene_before(self, video: Path, background: Path | None) -> SceneModel:
         """The model of the scene; that of the background clip used last is kept."""
         if background is None:
             return walked_scene(self._sampled(video))
@@ -181,10 +183,10 @@ class Background:
         frames = _readable(clip)
         first = next(frames)
         most = max(_LEAST_SAMPLES, _SAMPLES_BYTES // first.nbytes)
-        return spread(chain([first], frames), min(self._samples, most))
+        return spread_out(chain([first], frames), min(self._samples, most))
 
     def _find(
-        self, seen: Comparison, scene: Scene, last: _Box | None, company: Company
+        self, seen: Comparison, scene: SceneModel, last: _Box | None, company: Company
     ) -> _Box | str | None:
         """Where to look for the walker closely, from a comparison of the reduced image."""
         deviating = seen.deviation > self._threshold * scene.reduced.usual
@@ -206,7 +208,7 @@ class Background:
             return SEVERAL_WALKERS
         return _Box.around(boxes[best], scene.full.usual.shape)
 
-    def _shaded(self, seen: Comparison, view: View) -> NDArray[np.bool_]:
+    def _shaded(self, seen: Comparison, view: SceneView) -> NDArray[np.bool_]:
         """Pixels that a shadow explains."""
         shaded: NDArray[np.bool_] = (
             (seen.shade > self._shadow_darkest)
@@ -215,7 +217,7 @@ class Background:
         )
         return shaded
 
-    def _outline(self, seen: Comparison, view: View) -> Image | None:
+    def _outline(self, seen: Comparison, view: SceneView) -> Image | None:
         """The walker, 1 where he is, in the part of the frame that he was found in."""
         unit = max(1, round(len(view.usual) / _UNIT_HEIGHT_PX))
         shaded = _opened(self._shaded(seen, view).view(np.uint8), 2 * unit + 1)

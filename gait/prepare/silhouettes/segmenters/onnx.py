@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Image = NDArray[np.uint8]
-Layout = Literal["NCHW", "NHWC"]
+TensorLayout = Literal["NCHW", "NHWC"]
 
 _SCALE = 1 / 255
 _TYPES: dict[str, type[np.generic]] = {
@@ -82,13 +82,13 @@ class Onnx:
         height_px: int,
         width_px: int,
         input: str | None = None,
-        layout: Layout = "NCHW",
+        layout: TensorLayout = "NCHW",
         colour: Literal["RGB", "BGR"] = "RGB",
         scale: float = _SCALE,
         mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
         std: tuple[float, float, float] = (1.0, 1.0, 1.0),
         output: str | int = 0,
-        output_layout: Layout | None = None,
+        output_layout: TensorLayout | None = None,
         channel: int = 0,
         activation: Literal["none", "sigmoid", "softmax", "argmax"] = "none",
         threshold: float = 0.5,
@@ -309,7 +309,9 @@ def _batch_of(shape: list[Any], wanted: int, network: str) -> tuple[int, bool]:
     return first, True
 
 
-def _check_shape(shape: list[Any], layout: Layout, size: tuple[int, int], network: str) -> None:
+def _check_shape(
+    shape: list[Any], layout: TensorLayout, size: tuple[int, int], network: str
+) -> None:
     """Refuse another size of the input, as far as the network has one."""
     height_px, width_px = size
     wanted = [3, *size] if layout == "NCHW" else [*size, 3]

@@ -26,7 +26,7 @@ _CAPTIONS = {
 @dataclass(frozen=True, slots=True)
 class _Cell:
     value: str
-    interval_text: str
+    interval: str
     published: str
     mean: bool
 

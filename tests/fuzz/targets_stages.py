@@ -45,7 +45,7 @@ _SEGMENT = (
     *("--segmenter", "{name: background}"),
 )
 _PRETREAT = ("pretreat", _SHARD, "--root", _ROOT, "--output", f"{_ROOT}/shards/1-of-1.pkl.csv")
-_ADOPT = ("import_pkl", "--root", _ROOT, "--output", f"{_ROOT}/manifest.csv")
+_ADOPT = ("import-pkl", "--root", _ROOT, "--output", f"{_ROOT}/manifest.csv")
 _PACK = ("pack", f"{_ROOT}/m.csv", "--root", _ROOT, "--manifest", f"{_ROOT}/manifest.csv")
 _QUALITY = (
     *("quality", "Toy", "--root", _ROOT, "--table", "quality.csv", "--output", "quality.html"),

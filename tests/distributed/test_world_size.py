@@ -48,7 +48,7 @@ ALL: dict[str, Resolved] = {**EXPERIMENTS, **STEPS}
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every experiment trained and embedded by one, two and four processes: <name>-<number>."""
+    """Every experiment trained and embedded by one process and by two: <name>-<number>."""
     root = tmp_path_factory.mktemp("world")
     packed = root / "packed"
     write_store(packed)
@@ -59,14 +59,27 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train(experiment, packed, folder, folder / "model.pt")
         embed(experiment, packed, folder / "model.pt", folder / "embeddings.npz")
     torch.set_num_threads(threads)
-    for processes, names in ((2, list(ALL)), (4, list(STEPS))):
-        folders = {name: root / f"{name}-{processes}" for name in names}
-        for name, folder in folders.items():
-            write_config(ALL[name], folder)
-        jobs = [(what, folder) for folder in folders.values() for what in ("train", "embed")]
-        printed = run(jobs, packed, processes, workers=1)
-        assert f"{processes} processes, gloo, cpu" in printed
+    _run(root, 2, list(ALL))
     return root
+
+
+@pytest.fixture(scope="module")
+def of_four(results: Path) -> Path:
+    """The same with what four processes make of single steps."""
+    _run(results, 4, list(STEPS))
+    return results
+
+
+def _run(root: Path, processes: int, names: list[str]) -> None:
+    folders = {name: root / f"{name}-{processes}" for name in names}
+    for name, folder in folders.items():
+        write_config(ALL[name], folder)
+    jobs = [(what, folder) for folder in folders.values() for what in ("train", "embed")]
+    printed = run(jobs, root / "packed", processes, workers=1)
+    assert f"{processes} processes, gloo, cpu" in printed
+
+
+MANY = [(2, "results"), pytest.param(4, "of_four", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("model", list(EXPERIMENTS))
@@ -79,10 +92,11 @@ def test_losses_of_two_processes_are_those_of_one(model: str, results: Path) -> 
 
 
 @pytest.mark.parametrize("name", list(STEPS))
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize(("processes", "made"), MANY)
 def test_one_step_of_many_processes_is_that_of_one(
-    name: str, processes: int, results: Path
+    name: str, processes: int, made: str, request: pytest.FixtureRequest
 ) -> None:
+    results: Path = request.getfixturevalue(made)
     one, many = (read_model(results / f"{name}-{n}" / "model.pt").model for n in (1, processes))
     start = _initial(ALL[name], results)
     for key, value in one.items():
@@ -92,11 +106,12 @@ def test_one_step_of_many_processes_is_that_of_one(
     assert any((one[key] != start[key]).any() for key in one)
 
 
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize(("processes", "made"), MANY)
 def test_embeddings_do_not_depend_on_the_processes(
-    processes: int, results: Path, tmp_path: Path
+    processes: int, made: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """The same weights, embedded here by one process, give the same bytes."""
+    results: Path = request.getfixturevalue(made)
     folder = results / f"step-{processes}"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -44,6 +44,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_model_is_tested_elsewhere_and_not_trained_again(elsewhere: Workspace) -> None:
     own = elsewhere.bytes_of(TABLE)
     run = elsewhere.made(CROSS)

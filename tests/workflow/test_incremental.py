@@ -88,6 +88,7 @@ def test_other_expectations_check_again_and_prepare_nothing(finished: Workspace)
     assert finished.planned(findings) == set()
 
 
+@pytest.mark.slow
 def test_an_edited_experiment_reruns_that_experiment_only(finished: Workspace) -> None:
     finished.experiment("SynthGait/GaitSet/other", seed=3)
     finished.made(TABLE)

@@ -96,7 +96,7 @@ def check(
     damaged = [*verify_store(folder / "packed"), *damaged_tables(folder)]
     if output is None:
         # The workflow's own check is about the data; it writes a table.
-        damaged += damaged_results(project_root() / "results" / dataset)
+        damaged += damaged_results(project_root() / "results", dataset)
     if not report.findings and not damaged:
         print("nothing is amiss")
     if errors := [*map(str, report.errors), *damaged]:

@@ -19,14 +19,18 @@ from gait.limits import FILE_BYTES
 _AGAIN = "delete it and run the workflow again"
 
 
-def damaged_results(folder: Path) -> list[str]:
-    """Compare every file below a folder of results with its digest, reading all of it.
+def damaged_results(results: Path, dataset: str) -> list[str]:
+    """Compare every file of a dataset's results with its digest, reading all of it.
+
+    Args:
+        results: the folder of all results, whose own tables are compared as well.
+        dataset: the dataset's name.
 
     Returns:
-        A sentence per damaged file; empty where the folder does not exist.
+        A sentence per damaged file; empty where there are none.
     """
     damaged = []
-    for path in _files(folder):
+    for path in [*_files(results / dataset), *sorted(results.glob("*.csv"))]:
         check = _CHECKS.get(path.suffix)
         try:
             if check is not None:

@@ -62,7 +62,8 @@ def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -
     # As an old disk does it: nobody sees by the time that the file has changed.
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     maker = _maker(path)
-    chain.forget(root, [each for each in chain.STAGES[maker + 1 :] if each.rule != "import_pkl"])
+    after = [each for each in chain.STAGES[maker + 1 :] if each.rule != "import_pkl"]
+    chain.forget(root, after)
     if path.startswith(f"data/{chain.ADOPTED}/"):
         chain.forget(root, [chain.AFTER_ADOPTION])
     command = Command(copy, *chain.TARGETS)
@@ -80,7 +81,7 @@ def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -
         # with outputs that are not declared, what follows goes, too, or nobody would ask for them.
         file.unlink(missing_ok=True)
         is_declared = chain.RULES[maker] not in ("segment", "pack", "train")
-        chain.forget(root, [chain.STAGES[maker]] if is_declared else chain.STAGES[maker:])
+        chain.forget(root, [chain.STAGES[maker]] if is_declared else [chain.STAGES[maker], *after])
         command = Command(copy, *chain.TARGETS)
         command.end(_LIMIT_S)
         outcome.detail += f"\n--- again ---\n{command.output[-_PRINTED:]}"
@@ -98,7 +99,9 @@ def flip(finished: Workspace, root: Path, path: str, generator: random.Random) -
 
 
 def _is_named_by_check(root: Path, path: str) -> bool:
-    command = [sys.executable, "-m", "gait", "check", path.split("/")[1]]
+    folder = path.split("/")[1]
+    dataset = folder if (root / "data" / folder).is_dir() else chain.DATASET
+    command = [sys.executable, "-m", "gait", "check", dataset]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return done.returncode != 0 and path in done.stderr
 

@@ -168,8 +168,8 @@ TARGETS = [
         ("report.damage",),
         lambda: [_history_text()],
         sealing(mutate_lines, seal_lines),
-        lambda path: NOTED if damaged_results(path.parent) else None,
-        file="results/history.jsonl",
+        lambda path: NOTED if damaged_results(path.parent.parent, "Toy") else None,
+        file="results/Toy/history.jsonl",
         share=0.1,
     ),
     Target(

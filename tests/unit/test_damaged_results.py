@@ -20,12 +20,13 @@ def zipped(path: Path) -> None:
 
 
 WRITERS: dict[str, Callable[[Path], object]] = {
-    "report.csv": lambda path: write_sealed_table(path, "a,b\n1,2\n"),
-    "GaitSet/demo/submission.csv": lambda path: write_sealed_table(path, "id,of\n1,2\n"),
-    "GaitSet/demo/embeddings.npz": zipped,
-    "GaitSet/demo/metrics.json": lambda path: path.write_text(sealed_json({"rank": 1})),
-    "GaitSet/demo/config.yaml": lambda path: path.write_text(sealed_yaml("seed: 1\n")),
-    "GaitSet/demo/history.jsonl": lambda path: path.write_text(
+    "matrix.csv": lambda path: write_sealed_table(path, "a,b\n1,2\n"),
+    "CASIA-B/report.csv": lambda path: write_sealed_table(path, "a,b\n1,2\n"),
+    "CASIA-B/GaitSet/demo/submission.csv": lambda path: write_sealed_table(path, "id,of\n1,2\n"),
+    "CASIA-B/GaitSet/demo/embeddings.npz": zipped,
+    "CASIA-B/GaitSet/demo/metrics.json": lambda path: path.write_text(sealed_json({"rank": 1})),
+    "CASIA-B/GaitSet/demo/config.yaml": lambda path: path.write_text(sealed_yaml("seed: 1\n")),
+    "CASIA-B/GaitSet/demo/history.jsonl": lambda path: path.write_text(
         sealed_line({"iteration": 1}) + sealed_line({"iteration": 2})
     ),
 }
@@ -33,18 +34,18 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    folder = tmp_path / "results/CASIA-B"
+    folder = tmp_path / "results"
     for name, write in WRITERS.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
-    (folder / "GaitSet/demo/notes.txt").write_text("mine")
+    (folder / "CASIA-B/GaitSet/demo/notes.txt").write_text("mine")
     return folder
 
 
 def test_what_is_whole_is_not_mentioned(results: Path) -> None:
-    assert damaged_results(results) == []
-    assert damaged_results(results / "absent") == []
+    assert damaged_results(results, "CASIA-B") == []
+    assert damaged_results(results / "absent", "CASIA-B") == []
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -54,7 +55,7 @@ def test_a_flipped_bit_is_named_with_what_to_do(results: Path, name: str, positi
     data = bytearray(path.read_bytes())
     data[position] ^= 1
     path.write_bytes(data)
-    (sentence,) = damaged_results(results)
+    (sentence,) = damaged_results(results, "CASIA-B")
     assert sentence.startswith(f"{path}:") and "run the workflow again" in sentence
 
 
@@ -72,4 +73,6 @@ def test_check_of_a_dataset_looks_at_its_results(
     write_sealed_table(table, "a,b\n1,2\n")
     table.write_text("a,b\n1,3\n")
     result = CliRunner().invoke(app, ["check", "CASIA-B"])
-    assert result.exit_code and "GaitSet/demo/views.csv: differs from" in str(result.exception)
+    assert result.exit_code and "CASIA-B/GaitSet/demo/views.csv: differs from" in str(
+        result.exception
+    )

@@ -81,8 +81,8 @@ MODALITIES: dict[str, Modality] = {
 # in a file of poses is the walker.
 WALKER_SILHOUETTES = "walker_silhouettes"
 
-# What files of further modalities beside silhouettes can be, and what is made of them. An array
-# that is there already is taken as it is, silhouettes as well.
+# Kinds of companion files, and the modalities that each gives. An array that is there already is
+# taken as it is, silhouettes as well.
 ARRAYS = "pkl_"
 COMPANIONS: dict[str, tuple[str, ...]] = {f"{ARRAYS}{name}": (name,) for name in MODALITIES} | {
     "parsing": ("parsing",),

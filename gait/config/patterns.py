@@ -12,7 +12,7 @@ _PLACE_FIELDS = ("folder", "place", *_KEY_FIELDS)
 
 
 def check_files(patterns: dict[str, str]) -> dict[str, str]:
-    """Paths of files of further modalities, by what they are; see `Dataset.beside`.
+    """Check the paths of companion files, by kind; see `Dataset.files`.
 
     Raises:
         ValueError: the message says what is wrong with one of them.

@@ -80,7 +80,7 @@ FRAME_SUFFIXES = frozenset[str]().union(*_SUFFIXES.values())
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Companion files of one kind: what lies beside a sequence's silhouettes, or without any.
+    """Companion files of one kind that a sequence has, with silhouettes or without.
 
     Attributes:
         kind: what they are, a key of `gait.modalities.COMPANIONS`.
@@ -215,6 +215,6 @@ def _parse_companions(text: str, key: SequenceKey) -> tuple[Companion, ...]:
         if companions and len(companions) == len(listed):
             return companions
     raise DataError(
-        f"sequence {key}: expected files of further modalities as JSON, got {text[:200]!r}; "
+        f"sequence {key}: expected companion files as JSON, got {text[:200]!r}; "
         "run gait rearrange again"
     )

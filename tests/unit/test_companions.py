@@ -285,7 +285,7 @@ def test_a_malformed_column_is_refused(files: str, tmp_path: Path) -> None:
     (header, line, _) = rows_text([row]).split("\n")
     cell = files.replace('"', '""')
     table.write_text(f'{header}\n{line}"{cell}"\n')
-    with pytest.raises(DataError, match="a/b/c: expected files of further modalities as JSON"):
+    with pytest.raises(DataError, match="a/b/c: expected companion files as JSON"):
         read_rows(table)
 
 

@@ -118,7 +118,7 @@ def test_a_pose_belongs_to_the_video_beside_it(layout: str, tmp_path: Path) -> N
     )
     found = scan(tmp_path, RawForm([layout]))
     assert [row.pose for row in found.rows] == ["a/001-nm-01-090.pose.npz", ""]
-    assert found.ignored == {"pose without a video of its name beside it": 2}
+    assert found.ignored == {"pose without a video of the same name": 2}
     os.utime(tmp_path / "a/001-nm-01-090.pose.npz", ns=(5, 5))
     changed = scan(tmp_path, RawForm([layout])).rows
     assert changed[0].fingerprint != found.rows[0].fingerprint

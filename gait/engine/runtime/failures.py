@@ -31,12 +31,12 @@ class _Known(NamedTuple):
 
 
 def user_message(error: BaseException) -> str | None:
-    """What a failure means and what to change, or None for one that nobody has foreseen."""
+    """Explain a failure and what to change; None where it is in no row of the table."""
     return next((known.sentence(error) for known in _KNOWN if known.is_it(error)), None)
 
 
 def is_lost_peer(error: BaseException) -> bool:
-    """Whether `error` only says that another process has gone."""
+    """Tell whether `error` only says that another process has gone."""
     if not isinstance(error, (RuntimeError, dist.DistError)):
         return False
     if isinstance(error, (GaitError, torch.OutOfMemoryError)):
@@ -46,7 +46,7 @@ def is_lost_peer(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its type where there is none."""
+    """Return the first line of an error's message, or its type where there is none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

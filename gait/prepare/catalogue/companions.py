@@ -1,4 +1,4 @@
-"""Finds companion files: what lies beside a sequence's silhouettes, or without any."""
+"""Finds the companion files of sequences, on disk and in archives."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class CompanionFinder:
         return any(kind.startswith(ARRAYS) for kind in kinds)
 
     def companions(self, row: CatalogueRow) -> tuple[Companion, ...]:
-        """What was found of a row, by kind in alphabetical order."""
+        """Return the companion files of a row, by kind in alphabetical order."""
         return tuple(each for _, each in sorted(self._found[row.key].items()))
 
     def _find(self, pattern: str, kinds: list[str]) -> bool:

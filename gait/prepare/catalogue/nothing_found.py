@@ -18,13 +18,13 @@ WITHOUT_DATA = "snakemake --cores all results/SynthGait/GaitSet/report.csv"
 
 
 def wanted(known: Mapping[str, Layout], obtain: str) -> str:
-    """What is expected instead, and how it can be had."""
+    """Say what is expected instead, and how it can be had."""
     expected = ", or ".join(f"{layout.looked_for} ({name})" for name, layout in known.items())
     return f"expected there {expected}{_how(obtain)}"
 
 
 def only_pkl(raw: Path, obtain: str) -> str:
-    """What a dataset whose raw files no layout reads has to be given as."""
+    """Say what a dataset whose raw files no layout reads has to be given as."""
     got = "" if raw.exists() else ", nor is it there"
     return (
         f"{raw}: no layout reads the raw files of this dataset{got}; expected a pkl tree, "
@@ -40,7 +40,7 @@ def message(
     obtain: str,
     index: ArchiveIndex,
 ) -> str:
-    """What the folder holds instead of sequences, and what to change.
+    """Say what the folder holds instead of sequences, and what to change.
 
     Args:
         raw: the dataset's raw folder.
@@ -80,7 +80,7 @@ def _fitting(raw: Path, known: Mapping[str, Layout], index: ArchiveIndex) -> str
     """Layouts that the dataset does not list and that would find sequences."""
     fitting = []
     for name in sorted(set(registry.names("layout")) - set(known)):
-        # What is wrong under a layout that nobody asked for is not what the message is about.
+        # The message is not about the errors of layouts that the dataset does not list.
         with suppress(GaitError):
             layout: Layout = registry.build("layout", {"name": name})
             if completed(layout.scan(raw), index).rows:

@@ -47,8 +47,8 @@ class Sequences:
 def scan(raw: Path, form: RawForm, root: Path | None = None) -> Sequences:
     """Find the sequences below `raw` with the one of the dataset's layouts that finds any.
 
-    Where one finds silhouettes and another poses, a file per frame, the sequences are those of the
-    silhouettes, and the poses lie beside them.
+    Where one finds silhouettes and another poses, one file per frame, the sequences are those of
+    the silhouettes, and the poses are their companion files.
 
     Args:
         raw: the dataset's raw folder, only read.
@@ -101,7 +101,7 @@ def _index(raw: Path, form: RawForm, root: Path | None) -> ArchiveIndex:
 
 
 def _one_form(raw: Path, found: Mapping[str, Scan]) -> tuple[str, Scan, Scan | None]:
-    """The form that a raw tree has: its name, what is in it, and the poses beside that.
+    """Return the form that a raw tree has: its name, its scan, and that of its poses, if any.
 
     Raises:
         DataError: it has two forms that cannot be paired.
@@ -130,7 +130,7 @@ def _sources(found: Scan) -> list[Source]:
 
 
 def _accompanies(other: Scan, first: Scan) -> bool:
-    """Whether one scan found poses, a file per frame, and the other silhouettes for them."""
+    """Tell whether one scan found poses, one file per frame, for silhouettes of the other."""
     return all(row.kind.has_silhouettes for row in first.rows) and all(
         row.kind is RowKind.POSES for row in other.rows
     )

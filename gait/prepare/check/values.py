@@ -38,7 +38,6 @@ _FAINT_LEVEL, _RISE_PCT = 64, 115
 
 _PHOTOGRAPH = "that are mostly grey and no silhouettes"
 _EMPTY = "without a silhouette in them"
-_FLAT = "in which nobody is seen"
 _FILLED = "that are white nearly everywhere"
 _FAINT = "with faint gray above or below the walker"
 _DROPPED = "as they are, these frames are dropped"

@@ -1,1 +1,1 @@
-"""Decoders of what lies beside silhouettes, and the streams that they give."""
+"""Decoders of companion files, and the modality streams that they give."""

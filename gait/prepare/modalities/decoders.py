@@ -57,7 +57,7 @@ Reader = Callable[[Files, int, Silhouettes], dict[str, ModalityStream]]
 def read_tracks(
     companions: Mapping[str, Files], size_px: int, silhouettes: Silhouettes
 ) -> dict[str, ModalityStream]:
-    """The tracks of all modalities that lie beside a sequence's silhouettes, or alone.
+    """Decode the companion files of a sequence to a stream per modality.
 
     Args:
         companions: the files of each kind, see `gait.prepare.catalogue.companions`.

@@ -50,7 +50,7 @@ def read_images(
     root: Path | None = None,
     order: Callable[[str], Any] = str,
 ) -> Iterator[tuple[CatalogueRow, Iterator[Frame]]]:
-    """The silhouettes of each row, and nothing beside them; see `read_material`."""
+    """Read the silhouettes of each row, without companion files; see `read_material`."""
     given = {row.key: row for row in rows}
     for material in read_material(raw, [replace(row, companions=()) for row in rows], root, order):
         yield given[material.row.key], material.frames
@@ -67,7 +67,7 @@ def read_material(
 
     Each row comes exactly once: those of folders in the order given, then archive by archive those
     of archives, each as soon as the last of its files has passed, so that an archive is read
-    through once, see `Extraction`. What lies beside in another archive than the frames has been
+    through once, see `Extraction`. Companion files in another archive than the frames have been
     taken out of that one before. A sequence that an archive's early end may have robbed of frames
     ends with a frame of the problem 'archive cut short'.
 
@@ -119,7 +119,7 @@ class _Place(NamedTuple):
     """Files of a sequence in a folder of an archive.
 
     Attributes:
-        kind: what lies beside; empty for the silhouettes themselves.
+        kind: that of the companion files; empty for the silhouettes themselves.
         archive: its path below the raw folder.
         folder: as `Contents.folders` names it.
         names: which files of that folder.

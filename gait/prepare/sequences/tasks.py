@@ -54,7 +54,7 @@ class PretreatItem:
 
     @property
     def is_without_silhouettes(self) -> bool:
-        """Whether all that the sequence has lies beside it."""
+        """Whether the sequence has companion files only."""
         source = self.source
         return isinstance(source, CatalogueRow) and source.kind.has_only_companions
 

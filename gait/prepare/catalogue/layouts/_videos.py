@@ -76,7 +76,7 @@ def scan_videos(raw: Path, key_of: Callable[[str], SequenceKey | str | None]) ->
             )
         )
     if poses:
-        unused.add("", "pose without a video of its name beside it", len(poses))
+        unused.add("", "pose without a video of the same name", len(poses))
     lonely = clips.keys() - {(key.subject, key.view) for key, _, _ in videos}
     if lonely:
         unused.add("", "background clip without a video of its camera", len(lonely))
